@@ -2,7 +2,7 @@
 
 A dataset file has
 
-    Config    its options, a `DatasetConfig`
+    Config    its options, a `mtpkd_cli.config.Options`
     samples   (root: Path, Config) -> pandas.DataFrame, one row per sample, sorted by sample_id, with columns
               sample_id  str, unique
               subject    str, who it is: splits keep a subject on one side
@@ -11,12 +11,10 @@ A dataset file has
               end_s      float, end within the media file; NaN = the whole file
               label      int class index (classification), or one float column `target_<name>` per target (regression)
               media_<kind>  str, path relative to root with forward slashes, "" where this sample has none
-    CLASSES   (config) -> tuple of class names in index order is asked from `classes(config)`
+    classes   (Config) -> tuple[str, ...], class names in index order; () in regression
 
 A dataset only reads tables and lists folders; it opens no media file.
 """
-
-from pydantic import BaseModel, ConfigDict
 
 from mtpkd_cli.registry import Registry
 
@@ -25,9 +23,3 @@ REGISTRY = Registry("mtpkd_cli.datasets", "dataset")
 SAMPLE_COLUMNS = ("sample_id", "subject", "recording", "start_s", "end_s")
 MEDIA_PREFIX = "media_"
 TARGET_PREFIX = "target_"
-
-
-class DatasetConfig(BaseModel):
-    """Options of a dataset: strict types, no unknown keys, bounds checked."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)

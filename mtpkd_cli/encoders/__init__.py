@@ -3,7 +3,7 @@
 Legend: T time steps, D features. An encoder file has
 
     VERSION   int; raised when the same input would give other numbers, so that caches of older versions are stale
-    Config    its options, an `EncoderConfig`; units in the names
+    Config    its options, a `mtpkd_cli.config.Options`; units in the names
     encode    (Segment, Config) -> Features
 
 Encoder files are imported to read their options, so they import librosa, decord, av, cv2, neurokit2 and torch inside
@@ -14,17 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from mtpkd_cli.registry import Registry
 
 REGISTRY = Registry("mtpkd_cli.encoders", "encoder")
-
-
-class EncoderConfig(BaseModel):
-    """Options of an encoder: strict types, no unknown keys, bounds checked."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 @dataclass(frozen=True)

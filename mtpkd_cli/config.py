@@ -1,0 +1,9 @@
+"""study.toml as typed, strict models: one section per stage, bounds, units, help."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Options(BaseModel):
+    """A table of options: strict types, no unknown keys, not changed after reading."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
