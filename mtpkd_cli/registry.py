@@ -7,7 +7,6 @@ underscore are not members.
 
 import ast
 import importlib
-import importlib.util
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -30,35 +29,40 @@ class Registry:
         """Returns the sorted names of all members; imports none of them."""
         return sorted(_files(self.package))
 
-    def help(self, name: str) -> str:
-        """Returns the first docstring line of a member; does not import it."""
-        tree = ast.parse(self._file(name).read_text(encoding="utf-8"))
-        return (ast.get_docstring(tree) or "").splitlines()[0]
-
-    def load(self, name: str) -> ModuleType:
-        """Imports a member.
-
-        Raises:
-            StudyError: The package has no member of that name; the message names the nearest one.
-        """
-        return importlib.import_module(f"{self.package}.{self._file(name).stem}")
-
-    def check(self, name: str, where: str) -> str:
+    def check(self, name: str, where: str | None = None) -> str:
         """Returns the name if it is a member.
 
         Raises:
-            StudyError: It is not; `where` names the key that holds it.
+            StudyError: It is not; `where` names the key that holds it, the message the nearest member.
         """
-        self._file(name, where)
+        if name not in _files(self.package):
+            known = self.names()
+            raise StudyError(
+                f"there is no {self.kind} '{name}'{did_you_mean(name, known)}", where=where, expected=", ".join(known)
+            )
         return name
 
-    def _file(self, name: str, where: str | None = None) -> Path:
-        files = _files(self.package)
-        if name not in files:
-            raise StudyError(
-                f"there is no {self.kind} '{name}'{did_you_mean(name, files)}", where=where, expected=", ".join(sorted(files))
-            )
-        return files[name]
+    def help(self, name: str) -> str:
+        """Returns the first docstring line of a member; does not import it."""
+        return (ast.get_docstring(self._syntax(name)) or "").splitlines()[0]
+
+    def keywords(self, name: str, function: str) -> dict[str, object]:
+        """Returns the keyword-only parameters of a member's function with their defaults; does not import it.
+
+        This is how a stage knows which options a method reads, and so what makes its result stale, without torch.
+        """
+        for node in self._syntax(name).body:
+            if isinstance(node, ast.FunctionDef) and node.name == function:
+                pairs = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+                return {arg.arg: ast.literal_eval(default) for arg, default in pairs if default is not None}
+        raise TypeError(f"{self.kind} '{name}' defines no function {function}")
+
+    def load(self, name: str) -> ModuleType:
+        """Imports a member; raises StudyError where there is none of that name."""
+        return importlib.import_module(f"{self.package}.{_files(self.package)[self.check(name)].stem}")
+
+    def _syntax(self, name: str) -> ast.Module:
+        return ast.parse(_files(self.package)[self.check(name)].read_text(encoding="utf-8"))
 
 
 @cache
@@ -66,3 +70,9 @@ def _files(package: str) -> dict[str, Path]:
     # The folder is found from this file, not by import, since a package's front door may load heavy libraries.
     folder = Path(__file__).parent.joinpath(*package.split(".")[1:])
     return {p.stem.replace("_", "-"): p for p in folder.glob("*.py") if not p.stem.startswith("_")}
+
+
+DATASETS = Registry("mtpkd_cli.datasets", "dataset")
+ENCODERS = Registry("mtpkd_cli.encoders", "encoder")
+METHODS = Registry("mtpkd_cli.methods", "method")
+METRICS = Registry("mtpkd_cli.metrics", "metric")

@@ -11,14 +11,10 @@ A dataset file has
               end_s      float, end within the media file; NaN = the whole file
               label      int class index (classification), or one float column `target_<name>` per target (regression)
               media_<kind>  str, path relative to root with forward slashes, "" where this sample has none
-    classes   (Config) -> tuple[str, ...], class names in index order; () in regression
+    classes   (root: Path, Config) -> tuple[str, ...], class names in index order; () in regression
 
 A dataset only reads tables and lists folders; it opens no media file.
 """
-
-from mtpkd_cli.registry import Registry
-
-REGISTRY = Registry("mtpkd_cli.datasets", "dataset")
 
 SAMPLE_COLUMNS = ("sample_id", "subject", "recording", "start_s", "end_s")
 MEDIA_PREFIX = "media_"

@@ -15,10 +15,6 @@ from pathlib import Path
 
 import numpy as np
 
-from mtpkd_cli.registry import Registry
-
-REGISTRY = Registry("mtpkd_cli.encoders", "encoder")
-
 
 @dataclass(frozen=True)
 class Segment:

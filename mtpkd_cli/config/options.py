@@ -1,4 +1,4 @@
-"""study.toml as typed, strict models: one section per stage, bounds, units, help."""
+"""The base of every table of options."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -6,4 +6,4 @@ from pydantic import BaseModel, ConfigDict
 class Options(BaseModel):
     """A table of options: strict types, no unknown keys, not changed after reading."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)

@@ -1,0 +1,91 @@
+"""Part files of extracted features: one row per time step, with what a reader needs in the schema's metadata.
+
+Columns: sample_id, t_s (seconds from the sample's start), features (fixed-size list of D float32). Metadata: the names
+of the features, a key over everything that the part depends on, the samples that failed, and counts for the user.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mtpkd_cli.artifacts.atomic import read_parquet
+from mtpkd_cli.errors import ArtifactError
+
+FAILURE_COLUMNS = ("sample_id", "media", "kind", "error", "seconds")
+
+
+@dataclass(frozen=True)
+class PartAbout:
+    """What a part file says of itself.
+
+    Args:
+        key: Digest of the encoder, its options, and the media of the part's samples.
+        names: D names of the features; () where no sample of the part could be read.
+        failures: One row of FAILURE_COLUMNS per sample that could not be read.
+        notes: Counts worth telling the user.
+    """
+
+    key: str
+    names: tuple[str, ...] = ()
+    failures: tuple[tuple[Any, ...], ...] = ()
+    notes: Mapping[str, float] | None = None
+
+
+def part_table(sequences: Mapping[str, tuple[np.ndarray, np.ndarray]], about: PartAbout) -> pa.Table:
+    """Builds a part file from sample_id -> (times (T,), values (T, D))."""
+    times = np.concatenate([t for t, _ in sequences.values()]) if sequences else np.zeros(0)
+    values = np.concatenate([v for _, v in sequences.values()]) if sequences else np.zeros((0, 1))
+    ids = np.repeat(np.array(list(sequences), dtype=object), [len(t) for t, _ in sequences.values()])
+    features = pa.FixedSizeListArray.from_arrays(pa.array(values.astype(np.float32).ravel()), values.shape[1])
+    table = pa.table({"sample_id": pa.array(ids, pa.string()), "t_s": times.astype(np.float64), "features": features})
+    content = {"key": about.key, "names": about.names, "failures": about.failures, "notes": dict(about.notes or {})}
+    return table.replace_schema_metadata({b"mtpkd": json.dumps(content)})
+
+
+def part_about(path: Path) -> PartAbout | None:
+    """Reads what a part file says of itself; None where there is no whole part file of this kind."""
+    try:
+        content = json.loads((pq.read_schema(path).metadata or {})[b"mtpkd"])
+    except (OSError, pa.ArrowInvalid, KeyError, ValueError):
+        return None
+    failures = tuple(tuple(row) for row in content["failures"])
+    return PartAbout(content["key"], tuple(content["names"]), failures, content["notes"])
+
+
+def part_files(folder: Path) -> list[Path]:
+    """The part files of a modality, in order."""
+    return sorted(folder.glob("part-*.parquet"))
+
+
+def read_parts(folder: Path, sample_ids: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Reads all features of a modality.
+
+    Args:
+        sample_ids: N samples; rows of the result are numbered by their place in this list.
+
+    Returns:
+        rows (S,) int64, the sample of each time step; steps (S,) int64, its number within the sample; values (S, D)
+        float32, NaN where a cell is missing.
+
+    Raises:
+        ArtifactError: There is no part with features, or a part cannot be read.
+    """
+    tables = [table for table in map(read_parquet, part_files(folder)) if table.num_rows]
+    if not tables:
+        raise ArtifactError("a modality has no features", where=folder, todo="mtpkd extract RUN --overwrite")
+    table = pa.concat_tables(tables, promote_options="none")
+    rows = pd.Index(sample_ids).get_indexer(pd.Index(table.column("sample_id").to_pandas()))
+    known = rows >= 0
+    lists = table.column("features").combine_chunks()
+    values = lists.flatten().to_numpy(zero_copy_only=False).reshape(-1, lists.type.list_size)
+    rows = rows[known]
+    # Steps of one sample stand together and in order; their number is their distance to the sample's first row.
+    steps = pd.Series(rows).groupby(rows).cumcount().to_numpy()
+    return rows, steps, values[known]

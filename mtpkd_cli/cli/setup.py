@@ -1,0 +1,74 @@
+"""Commands that compute nothing: making a run folder, and showing what there is. They load no torch."""
+
+import os
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from mtpkd_cli.artifacts import RunFolder, write_text
+from mtpkd_cli.cli.show import print_json, print_status, status_of
+from mtpkd_cli.config import read_study, set_keys
+from mtpkd_cli.config.presets import preset_help, preset_names, preset_text
+from mtpkd_cli.config.reading import parse_study
+from mtpkd_cli.errors import DataError, StudyError
+from mtpkd_cli.pipeline import States, units_of
+from mtpkd_cli.registry import METHODS
+
+
+def init_run(folder: Path, preset: str, data: Path, assignments: list[str], overwrite: bool) -> str:
+    """Writes study.toml and returns what to do next.
+
+    A relative corpus folder is stored relative to the run folder, so that both can be moved together.
+
+    Raises:
+        StudyError: There is no such preset, or a study.toml is already there.
+        DataError: The corpus folder is not there.
+    """
+    run = RunFolder(folder)
+    if not data.is_dir():
+        raise DataError(f"the corpus folder {data} is not there", where="--data", expected="a folder that exists")
+    if run.study.exists() and not overwrite:
+        raise StudyError(
+            "there is a study already", where=run.study, todo="edit it, choose another RUN, or add --overwrite"
+        )
+    root = str(data) if data.is_absolute() else os.path.relpath(data.resolve(), folder.resolve())
+    text = preset_text(preset, _study_name(folder), root)
+    parse_study(text, where=f"preset {preset}")
+    write_text(run.study, text)
+    set_keys(run.study, assignments)
+    return f"wrote {run.study}; next: mtpkd run {folder}"
+
+
+def show_status(folder: Path, json: bool) -> None:
+    """Prints the state of every stage."""
+    run = RunFolder(folder)
+    study = read_study(run.study)
+    units = units_of(run, study)
+    entries = status_of(run, States(run, study, units), units)
+    if json:
+        print_json({"study": study.study.name, "units": entries})
+    else:
+        print_status(entries, f"{study.study.name} in {folder}")
+
+
+def list_methods() -> None:
+    """Prints every method with its help and its options."""
+    table = Table("method", "what it is", "options and defaults")
+    for name in METHODS.names():
+        options = METHODS.keywords(name, "terms")
+        table.add_row(name, METHODS.help(name), "\n".join(f"{key} = {value!r}" for key, value in options.items()))
+    Console().print(table)
+
+
+def list_presets() -> None:
+    """Prints every preset with its help."""
+    table = Table("preset", "what it is")
+    for name in preset_names():
+        table.add_row(name, preset_help(name))
+    Console().print(table)
+
+
+def _study_name(folder: Path) -> str:
+    name = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "-" for c in folder.resolve().name).lstrip("_-")
+    return name or "study"

@@ -1,0 +1,76 @@
+"""Commands that compute: read the study, do the stages, print the scores."""
+
+import json
+from pathlib import Path
+
+from mtpkd_cli.artifacts import RunFolder
+from mtpkd_cli.cli.progress import Terminal
+from mtpkd_cli.cli.show import print_json, print_scores
+from mtpkd_cli.config import read_study, set_keys
+from mtpkd_cli.errors import ArtifactError, StudyError
+from mtpkd_cli.pipeline import Choice, do_stage
+from mtpkd_cli.stages import Job
+
+
+def stages(
+    folder: Path,
+    names: list[str],
+    assignments: list[str] | None,
+    fold: int | None = None,
+    seed: int | None = None,
+    name: str | None = None,
+    *,
+    device: str = "cpu",
+    workers: int | None = None,
+    max_failures: str | None = None,
+    retry_failed: bool = False,
+    overwrite: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Does what is left of the named stages."""
+    run = RunFolder(folder)
+    with Terminal(quiet) as terminal:
+        for change in set_keys(run.study, assignments or []):
+            terminal.note(f"{run.study}: {change}")
+        study = read_study(run.study)
+        for stage in names:
+            chosen = "cpu" if stage in ("extract", "evaluate") else _device(device)
+            job = Job(terminal, chosen, run.data_root(study.data.root), workers, retry_failed, max_failures)
+            made = do_stage(run, study, stage, Choice(fold, seed, name), job, overwrite=overwrite)
+            terminal.note(f"{stage}: {made} made" if made else f"{stage}: nothing to do")
+            if stage == "evaluate":
+                _report(run, terminal, made)
+
+
+def print_results(folder: Path, as_json: bool) -> None:
+    """Prints the scores of an evaluated run, and where its report is."""
+    run = RunFolder(folder)
+    try:
+        summary = json.loads((run.evaluation / "metrics.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as err:
+        raise ArtifactError("there are no scores", where=run.evaluation, todo=f"mtpkd evaluate {folder}") from err
+    if as_json:
+        print_json(summary)
+        return
+    print_scores(summary)
+    print(f"report: {run.evaluation / 'report.html'}")
+
+
+def _report(run: RunFolder, terminal: Terminal, made: int) -> None:
+    from mtpkd_cli.report import write_report
+
+    if made or not (run.evaluation / "report.html").exists():
+        write_report(run)
+        terminal.note(f"wrote {run.evaluation / 'report.html'}")
+
+
+def _device(device: str) -> str:
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device not in ("cpu", "cuda"):
+        raise StudyError(f"there is no device '{device}'", where="--device", expected="auto, cpu or cuda")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise StudyError("this machine has no CUDA device that torch can use", where="--device", expected="auto or cpu")
+    return device

@@ -1,0 +1,129 @@
+"""TOML text -> Study: every problem of the file at once, each with the nearest known key."""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import tomlkit
+import tomlkit.exceptions
+from pydantic import BaseModel, ValidationError
+
+from mtpkd_cli.config.checks import problems_across_sections
+from mtpkd_cli.config.options import Options
+from mtpkd_cli.config.study import Study
+from mtpkd_cli.errors import StudyError, did_you_mean, first_ten
+
+AnyOptions = TypeVar("AnyOptions", bound=Options)
+
+
+def read_study(path: Path) -> Study:
+    """Reads and checks a study.toml.
+
+    Raises:
+        StudyError: The file is missing, is not TOML, has an unknown key or a value out of bounds; all problems at once.
+    """
+    try:
+        return parse_study(path.read_text(encoding="utf-8"), where=path)
+    except FileNotFoundError as err:
+        raise StudyError(
+            "there is no study.toml", where=path, todo="mtpkd init RUN --preset sample --data sample_data"
+        ) from err
+
+
+def parse_study(text: str, where: object) -> Study:
+    """Parses the text of a study.toml; raises StudyError naming `where`."""
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as err:
+        raise StudyError(f"this is not TOML: {err}", where=where, todo="mend the line that the message names") from err
+    study = parse_options(Study, content, where)
+    problems = problems_across_sections(study)
+    if problems:
+        raise StudyError(f"the study does not fit together:\n{first_ten(problems)}", where=where)
+    return study
+
+
+def parse_options(model: type[AnyOptions], content: dict[str, Any], where: object) -> AnyOptions:
+    """Reads one table into its model.
+
+    Raises:
+        StudyError: A key is unknown or a value is not allowed; the message lists all of them.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as err:
+        problems = [_problem(model, error["loc"], error) for error in err.errors()]
+        entries = "1 entry is" if len(problems) == 1 else f"{len(problems)} entries are"
+        raise StudyError(
+            f"{entries} not allowed:\n{first_ten(problems)}",
+            where=where,
+            todo="mend the keys named above",
+        ) from err
+
+
+def set_keys(path: Path, assignments: list[str]) -> list[str]:
+    """Writes `key=value` pairs into a study.toml, keeping its comments, and returns what changed, one line each.
+
+    The study file stays the one truth about a run folder: a key set on the command line is set for every later
+    stage too. Values are TOML; a bare word is taken as a string. Nothing is written where the result is no study.
+
+    Raises:
+        StudyError: An assignment has no `=`, or the study that results is not allowed.
+    """
+    if not assignments:
+        return []
+    read_study(path)
+    document = tomlkit.parse(path.read_text(encoding="utf-8"))
+    changes = [change for assignment in assignments if (change := _assign(document, assignment))]
+    if changes:
+        text = tomlkit.dumps(document)
+        parse_study(text, where=f"{path} after --set {' --set '.join(assignments)}")
+        beside = path.with_name(f".{path.name}.{os.getpid()}")
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    return changes
+
+
+def _assign(document: tomlkit.TOMLDocument, assignment: str) -> str | None:
+    key, equals, text = assignment.partition("=")
+    if not equals or not key.strip():
+        raise StudyError(f"--set '{assignment}' is not key=value", expected="for example --set distill.anchors=most")
+    try:
+        value = tomlkit.value(text.strip())
+    except (tomlkit.exceptions.ParseError, ValueError):
+        value = tomlkit.string(text.strip())
+    table: Any = document
+    *parents, last = key.strip().split(".")
+    for parent in parents:
+        if parent not in table:
+            table[parent] = tomlkit.table()
+        table = table[parent]
+        if not isinstance(table, dict):
+            raise StudyError(f"--set {key}: '{parent}' is a value, not a table")
+    before = table.get(last)
+    if before == value and type(before) is type(value):
+        return None
+    table[last] = value
+    return f"{key} = {value.as_string()}" + (f" (was {before.as_string()})" if before is not None else "")
+
+
+def _problem(model: type[BaseModel], location: tuple[int | str, ...], error: Any) -> str:
+    path = ".".join(str(part) for part in location)
+    if error["type"] == "extra_forbidden":
+        known = _fields_at(model, location[:-1])
+        return f"{path}: unknown key{did_you_mean(str(location[-1]), known)} (known here: {', '.join(known)})"
+    if error["type"] == "missing":
+        return f"{path}: required, and missing"
+    return f"{path}: received {error['input']!r}: {error['msg'].removeprefix('Value error, ')}"
+
+
+def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    current: Any = model
+    for part in location:
+        if isinstance(current, type) and issubclass(current, BaseModel):
+            current = current.model_fields[str(part)].annotation
+        else:
+            # dict[Name, Section]: the part is a name of the user's own; its value is the section.
+            current = get_args(current)[-1]
+    return list(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else []

@@ -1,0 +1,178 @@
+"""The sections of study.toml, one per stage: a stage is given its own section and no other."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from mtpkd_cli.config.options import Options
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_+-]*$")]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
+Weight = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class StudySection(Options):
+    """What is studied."""
+
+    name: Name
+    task: Literal["classification", "regression"] = "classification"
+    seeds: list[Annotated[int, Field(ge=0)]] = Field([0], min_length=1, description="one repetition per seed")
+
+
+class DataSection(Options):
+    """Where the recordings are and how subjects are split."""
+
+    adapter: str = Field(description="a file of mtpkd_cli/datasets")
+    root: str = Field(description="folder of the corpus; a relative path is taken from the run folder")
+    split: Literal["group-kfold", "loso"] = "group-kfold"
+    folds: Annotated[int, Field(ge=2)] = Field(5, description="folds of group-kfold; every subject is tested once")
+    validation_share: Annotated[float, Field(gt=0, lt=1)] = Field(0.25, description="of the training subjects")
+    split_seed: Annotated[int, Field(ge=0)] = 0
+    options: dict[str, Any] = Field({}, description="options of the adapter")
+
+
+class ModalitySection(Options):
+    """One modality: which medium it is read from, by which encoder, and who has it."""
+
+    role: Literal["prevalent", "privileged"]
+    encoder: str = Field("table", description="a file of mtpkd_cli/encoders, or 'table' for ready features")
+    media: str = Field("", description="kind of medium in the samples table; empty = the modality's own name")
+    options: dict[str, Any] = Field({}, description="options of the encoder")
+
+
+class ExtractSection(Options):
+    """How media are read; none of this changes a feature."""
+
+    workers: Annotated[int, Field(ge=0)] = Field(2, description="processes; 0 = in this one, without isolation")
+    timeout_s: Positive = Field(120.0, description="time limit for one sample of one modality")
+    max_failures: str = Field("1%", pattern=r"^\d+(\.\d+)?%?$", description="a count, or a share with %")
+    part_samples: Count = Field(64, description="samples in a part file; bounds memory and work lost")
+
+
+class ModelSection(Options):
+    """Sizes shared by teachers and students, so that their embeddings can be compared."""
+
+    embedding: Annotated[int, Field(ge=2)] = 64
+    heads: Count = 2
+    dropout: Share = 0.2
+
+    @model_validator(mode="after")
+    def _heads_divide_embedding(self) -> "ModelSection":
+        if self.embedding % self.heads:
+            raise ValueError(f"embedding = {self.embedding} is not a multiple of heads = {self.heads}")
+        return self
+
+
+class FitOptions(Options):
+    """How one model is fitted: AdamW, warm-up and cosine decay, early stopping on the validation subjects."""
+
+    epochs: Count = 40
+    batch_size: Annotated[int, Field(ge=2)] = 32
+    learning_rate: Positive = 1e-3
+    weight_decay: Weight = 0.01
+    warmup_share: Share = Field(0.1, description="share of all steps")
+    patience: Count = Field(10, description="epochs without a better validation loss before stopping")
+
+
+class TrainSection(FitOptions):
+    """Fitting the teachers."""
+
+    crossfit_folds: Annotated[int, Field(ge=2)] = Field(
+        3, description="inner folds by subject, for what a teacher says about recordings it has not learned from"
+    )
+
+
+class TeacherSection(Options):
+    """One teacher: the modalities it sees, fused by gated cross-modal attention."""
+
+    modalities: list[str] = Field(min_length=1)
+    fusion: Literal["cross-attention"] = "cross-attention"
+
+
+class AlignSection(FitOptions):
+    """Self-distillation of the teachers into one space, and the T-Net."""
+
+    joint: str = Field("joint", description="the teacher whose embedding space is the common one")
+    loss: Literal["cosine", "mse", "mmd", "kl", "none"] = "cosine"
+    align_weight: Share = Field(0.5, description="of the alignment; the rest goes to the task losses")
+    adapter: Literal["mlp", "linear"] = "mlp"
+    joint_learning_rate: Weight = Field(1e-4, description="of the joint teacher's fusion and head; 0 = frozen")
+    tnet_loss: Literal["cosine", "mse", "mmd"] = "mse"
+
+
+class StudentSection(Options):
+    """The student."""
+
+    init: Literal["teacher", "scratch"] = Field("teacher", description="start from the prevalent teacher's weights")
+
+
+class DistillSection(FitOptions):
+    """Distillation. Keys that are left out take each method's own default (`mtpkd methods` lists them)."""
+
+    methods: list[str] = Field(["student-only", "kd", "pkdot", "mt-pkdot"], min_length=1)
+    selection: Literal["batch", "sample", "soft"] | None = Field(None, description="which teacher speaks")
+    outputs: Literal["crossfit", "train"] | None = Field(None, description="whose word on a training sample counts")
+    anchors: Literal["shared", "least", "most", "random"] | None = None
+    anchors_k: Count | None = None
+    structure: Literal["rows", "clouds"] | None = Field(None, description="identity-keeping, or as released")
+    epsilon: Positive | None = Field(None, description="entropic regularisation")
+    task_weight: Weight | None = None
+    transport_weight: Weight | None = None
+    centroid_weight: Weight | None = None
+    method: dict[str, dict[str, Any]] = Field({}, description="options of one method only")
+
+
+class EvaluateSection(Options):
+    """Evaluation."""
+
+    reference: str = Field("student-only", description="the method that differences are taken from")
+    metrics: list[str] = Field([], description="empty = the usual ones of the task")
+    resamples: Annotated[int, Field(ge=100)] = Field(2000, description="bootstrap resamples of the subjects")
+    bootstrap_seed: Annotated[int, Field(ge=0)] = 0
+
+
+class Study(Options):
+    """A whole study.toml."""
+
+    study: StudySection
+    data: DataSection
+    modalities: dict[Name, ModalitySection] = Field(min_length=1)
+    extract: ExtractSection = ExtractSection()
+    model: ModelSection = ModelSection()
+    teachers: dict[Name, TeacherSection] = Field({}, description="empty = one per modality, and the joint one")
+    train: TrainSection = TrainSection()
+    align: AlignSection = AlignSection()
+    student: StudentSection = StudentSection()
+    distill: DistillSection = DistillSection()
+    evaluate: EvaluateSection = EvaluateSection()
+
+    @property
+    def prevalent(self) -> list[str]:
+        """Names of the modalities that the student sees, in the order of the file."""
+        return [name for name, modality in self.modalities.items() if modality.role == "prevalent"]
+
+    @property
+    def privileged(self) -> list[str]:
+        """Names of the modalities that only teachers see, in the order of the file."""
+        return [name for name, modality in self.modalities.items() if modality.role == "privileged"]
+
+    @property
+    def teacher_modalities(self) -> dict[str, list[str]]:
+        """Teacher -> its modalities. A teacher of all prevalent modalities and the joint one are always there."""
+        if self.teachers:
+            return {name: teacher.modalities for name, teacher in self.teachers.items()}
+        teachers = {name: [name] for name in self.modalities}
+        if len(self.prevalent) > 1:
+            teachers["+".join(self.prevalent)] = self.prevalent
+        return teachers | {self.align.joint: list(self.modalities)}
+
+    @property
+    def prevalent_teacher(self) -> str:
+        """The teacher that sees what the student sees, and nothing else."""
+        return next(n for n, seen in self.teacher_modalities.items() if sorted(seen) == sorted(self.prevalent))
+
+    def unimodal_teacher(self, modality: str) -> str:
+        """The teacher that sees one modality alone."""
+        return next(name for name, seen in self.teacher_modalities.items() if seen == [modality])

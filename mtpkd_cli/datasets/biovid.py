@@ -1,0 +1,174 @@
+"""BioVid Heat Pain: video and biosignals of 5.5 s windows at five levels of heat pain.
+
+Reads the corpus as it is handed out: `starting_point/samples.csv` where it exists, else the listing of `video` and
+`biosignals_filtered` (or `biosignals_raw`), with one folder per subject. Gives one sample per window, its class the
+position of its level in `levels`. Part B, with facial EMG, has the same layout.
+
+References:
+    Walter et al., "The BioVid Heat Pain Database", CYBCONF 2013.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pandas as pd
+from pydantic import Field, field_validator
+
+from mtpkd_cli.config import Options
+from mtpkd_cli.datasets._biovid_subjects import NON_REACTIVE
+from mtpkd_cli.errors import DataError, did_you_mean, first_ten
+
+LEVELS = ("BL1", "PA1", "PA2", "PA3", "PA4")
+Level = Literal["BL1", "PA1", "PA2", "PA3", "PA4"]
+
+_NAME = re.compile(r"^(\d{6}_[wm]_\d{2})-(BL1|PA[1-4])-(\d{3})(?:_bio\.csv|\.mp4)?$")
+_LISTING = "starting_point/samples.csv"
+# Positions in the listing; its header's names differ between releases.
+_SUBJECT, _CLASS, _SAMPLE = 1, 2, 5
+
+
+class Config(Options):
+    """Options of the BioVid reader."""
+
+    levels: Annotated[list[Level], Field(min_length=2)] = Field(
+        ["BL1", "PA4"], description="Levels of pain to tell apart, in class order."
+    )
+    biosignals: Literal["biosignals_filtered", "biosignals_raw"] = Field(
+        "biosignals_filtered", description="Folder of the biosignals."
+    )
+    exclude_nonreactive: bool = Field(False, description="Leave out the 20 subjects whose faces hardly react.")
+    subjects: list[str] = Field([], description="Only these subjects; empty = all.")
+
+    @field_validator("levels", "subjects")
+    @classmethod
+    def _once(cls, names: list[str]) -> list[str]:
+        if len(set(names)) < len(names):
+            raise ValueError(f"a name is listed twice: {', '.join(names)}")
+        return names
+
+
+def classes(_root: Path, config: Config) -> tuple[str, ...]:
+    """Names of the classes in index order: the levels as listed."""
+    return tuple(config.levels)
+
+
+def samples(root: Path, config: Config) -> pd.DataFrame:
+    """Lists the windows of the wanted levels and subjects.
+
+    Args:
+        root: The corpus folder, which holds `video` and the biosignals.
+        config: Options.
+
+    Returns:
+        The samples table (see `mtpkd_cli.datasets`) with media_video and media_biosignals, "" where a window's file is
+        absent.
+
+    Raises:
+        DataError: A folder is missing or holds none of the windows, a level or subject has no window, or the
+            listing is not as it should be; all such problems at once.
+    """
+    root = Path(root)
+    kinds = {"video": ("video", ".mp4"), "biosignals": (config.biosignals, "_bio.csv")}
+    problems = [
+        f"{root / folder}: no such folder, expected one folder of {suffix} files per subject"
+        for folder, suffix in kinds.values()
+        if not (root / folder).is_dir()
+    ]
+    if problems:
+        raise _not_biovid(root, problems)
+    files = {kind: _files(root / folder, suffix) for kind, (folder, suffix) in kinds.items()}
+    listing = root / _LISTING
+    names = _read_listing(listing) if listing.is_file() else sorted(set().union(*files.values()))
+    table = pd.DataFrame(
+        [(name, *_NAME.match(name).group(1, 2)) for name in names],  # type: ignore[union-attr]
+        columns=["sample_id", "subject", "level"],
+    )
+    problems += _absent(table, config, listing if listing.is_file() else root)
+    table = table[table["level"].isin(config.levels)]
+    if config.subjects:
+        table = table[table["subject"].isin(config.subjects)]
+    if config.exclude_nonreactive:
+        table = table[~table["subject"].isin(NON_REACTIVE)]
+    table = table.sort_values("sample_id", ignore_index=True)
+    if not problems and table.empty:
+        problems.append("no window is left; every subject asked for is one of the non-reactive ones")
+    table["recording"] = table["sample_id"]
+    table["start_s"] = table["end_s"] = float("nan")
+    table["label"] = table["level"].map(config.levels.index).astype("int64")
+    for kind, (folder, suffix) in kinds.items():
+        present = table["sample_id"].isin(files[kind])
+        table[f"media_{kind}"] = (folder + "/" + table["subject"] + "/" + table["sample_id"] + suffix).where(
+            present, ""
+        )
+        if not table.empty and not present.any():
+            expected = f"{folder}/<subject>/<sample>{suffix}"
+            problems.append(f"{root / folder}: none of the {len(table)} windows is here, expected {expected}")
+    if problems:
+        raise _not_biovid(root, problems)
+    return table.drop(columns="level")
+
+
+def _files(folder: Path, suffix: str) -> set[str]:
+    """Names, without suffix, of the files that lie in the folder of their own subject."""
+    found = set()
+    for subject in folder.iterdir():
+        if not subject.is_dir():
+            continue
+        for path in subject.iterdir():
+            match = _NAME.match(path.name)
+            if match and path.name.endswith(suffix) and match[1] == subject.name:
+                found.add(path.name.removesuffix(suffix))
+    return found
+
+
+def _read_listing(path: Path) -> list[str]:
+    """Names of the samples in the corpus's own list, in its order."""
+    try:
+        table = pd.read_csv(path, sep="\t", header=None, dtype=str, keep_default_na=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as err:
+        raise DataError(f"the listing cannot be read: {err}", where=path, expected="a tab separated table") from err
+    if table.shape[1] <= _SAMPLE:
+        raise DataError(
+            f"the listing has {table.shape[1]} columns",
+            where=path,
+            expected="tab separated: subject_id, subject_name, class_id, class_name, sample_id, sample_name",
+            todo="put the corpus's own file back, or remove it: without it the folders are listed",
+        )
+    problems, seen = [], set()
+    for row, cells in enumerate(table.itertuples(index=False, name=None), start=1):
+        subject, level, name = cells[_SUBJECT], cells[_CLASS], cells[_SAMPLE]
+        match = _NAME.match(name)
+        if match is None:
+            if row > 1:
+                problems.append(f"row {row}: sample name '{name}' is not like 071309_w_21-BL1-081")
+        elif (subject, level) != (match[1], str(LEVELS.index(match[2]))):
+            problems.append(f"row {row}: subject '{subject}' and class {level} disagree with sample name '{name}'")
+        elif name in seen:
+            problems.append(f"row {row}: sample '{name}' is listed twice")
+        else:
+            seen.add(name)
+    if problems:
+        raise DataError(f"the listing has {len(problems)} bad rows\n{first_ten(problems)}", where=path)
+    return sorted(seen)
+
+
+def _absent(table: pd.DataFrame, config: Config, where: Path) -> list[str]:
+    """What was asked for and is not there."""
+    subjects = set(table["subject"])
+    problems = [
+        f"subjects: '{s}' has no window{did_you_mean(s, subjects)}" for s in config.subjects if s not in subjects
+    ]
+    levels = set(table["level"])
+    found = ", ".join(sorted(levels)) or "none"
+    problems += [f"{where}: level {v} has no window, found {found}" for v in config.levels if v not in levels]
+    return problems
+
+
+def _not_biovid(root: Path, problems: list[str]) -> DataError:
+    return DataError(
+        f"this is not a whole BioVid corpus\n{first_ten(problems)}",
+        where=root,
+        expected="video/<subject>/<sample>.mp4 and biosignals_filtered/<subject>/<sample>_bio.csv below the root",
+        todo="point data.root to the folder that holds 'video', or correct data.levels and data.subjects",
+    )

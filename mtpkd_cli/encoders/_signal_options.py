@@ -1,0 +1,44 @@
+"""What the encoders of physiological signals share: where the signal stands in its table, and the length of a step."""
+
+from pydantic import Field
+
+from mtpkd_cli.config import Options
+from mtpkd_cli.encoders import Segment
+from mtpkd_cli.media.signals import Signal, read_signal
+
+# The clip's first second is what later values are compared with: a stimulus acts later than that on the skin and heart.
+BASELINE_S = 1.0
+
+
+class SignalOptions(Options):
+    """Options common to signals in tables; the defaults are BioVid's."""
+
+    column: str = Field(min_length=1, description="Name of the signal's column.")
+    sample_rate_hz: float | None = Field(None, gt=0, description="Rate; not needed where there is a time column.")
+    time_column: str = Field(
+        "time", description='Name of the column of times; "" = none, sample_rate_hz is needed then.'
+    )
+    time_unit_s: float = Field(1e-6, gt=0, description="Seconds per unit of the time column.")
+    step_s: float = Field(0.5, gt=0, description="Length of a step of the features in seconds.")
+
+
+def load_signal(segment: Segment, config: SignalOptions) -> Signal:
+    """Reads a segment's signal.
+
+    Raises:
+        DataError: See `read_signal`.
+    """
+    return read_signal(
+        segment.path,
+        config.column,
+        config.sample_rate_hz,
+        time_column=config.time_column or None,
+        time_unit_s=config.time_unit_s,
+        start_s=segment.start_s,
+        end_s=segment.end_s,
+    )
+
+
+def baseline_length(n: int, rate_hz: float) -> int:
+    """Number of values in the clip's first second, 1 <= length <= n."""
+    return min(n, max(1, round(BASELINE_S * rate_hz)))

@@ -1,0 +1,183 @@
+"""Face video: how facial regions look, how they change since the clip's start, and how face and head move.
+
+Reads a video of one person. The face is found by OpenCV's own cascade, so no weights are downloaded. Each step tells,
+for nine facial regions, edges in four directions and brightness (their level, and their change against the clip's own
+baseline, which takes out what differs from person to person), the optical flow that is left once the head's movement
+is removed, the head's movement itself, and the change of skin colour.
+
+References:
+    Werner et al., "Automatic pain assessment with facial activity descriptors", IEEE T-AFFC 8(3), 2017 (change against
+    the subject, head movement as a cue). See `_face_descriptors` for edges and flow.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from mtpkd_cli.config import Options
+from mtpkd_cli.encoders import Features, Segment
+from mtpkd_cli.encoders._face_descriptors import (
+    COLOUR_NAMES,
+    FLOW_NAMES,
+    HEAD_NAMES,
+    LOOK_NAMES,
+    SPEED_NAMES,
+    look,
+    motion,
+    skin_colour,
+    to_grey,
+)
+
+if TYPE_CHECKING:
+    from mtpkd_cli.media.faces import FaceTracker
+
+VERSION = 1
+
+_CHUNK = 256
+_TOLERANCE_S = 2e-3
+_PLACE_NAMES = ("head_x", "head_y", "head_size")
+_NAMES = (
+    *LOOK_NAMES,
+    *(f"{name}_change" for name in LOOK_NAMES),
+    *SPEED_NAMES,
+    *(f"{name}_max" for name in SPEED_NAMES),
+    *FLOW_NAMES,
+    *HEAD_NAMES,
+    "head_speed_max",
+    *_PLACE_NAMES,
+    *(f"{name}_change" for name in COLOUR_NAMES),
+    "face_found",
+)
+
+
+class Config(Options):
+    """Options of the face video encoder."""
+
+    rate_hz: float = Field(10.0, gt=0, le=120, description="Frames read per second; a slower video gives all it has.")
+    step_s: float = Field(0.5, gt=0, description="Length of a step of the features in seconds.")
+    frame_side_px: int = Field(480, ge=64, description="Frames are sampled down to this longest side while decoding.")
+    crop_side_px: int = Field(96, ge=48, le=512, description="Side of the face crops.")
+    detect_every_s: float = Field(1.0, gt=0, description="Time between two searches for the face in seconds.")
+    baseline: Literal["start", "median"] = Field(
+        "start", description="What change is measured against: the clip's first baseline_s, or its median."
+    )
+    baseline_s: float = Field(1.0, gt=0, description="Length of the baseline at the clip's start in seconds.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.step_s * self.rate_hz < 1:
+            raise ValueError(f"step_s = {self.step_s:g} is shorter than the {1 / self.rate_hz:g} s between two frames")
+        return self
+
+
+@dataclass(frozen=True)
+class _Frames:
+    """Descriptors of F frames: times and found (F,), the others (F, columns)."""
+
+    times_s: np.ndarray
+    looks: np.ndarray
+    speeds: np.ndarray
+    flows: np.ndarray
+    heads: np.ndarray
+    places: np.ndarray
+    colours: np.ndarray
+    found: np.ndarray
+
+
+def encode(segment: Segment, config: Config) -> Features:
+    """Encodes a segment of face video.
+
+    Lengths are shares of the face's side and speeds are per second, so neither the resolution nor the rate matters.
+    Movement is 0 in the first frame. Where no face is found the picture's centre square is described.
+
+    Returns:
+        Features with T = duration / step_s, rounded up; a step beyond the last frame does not count. Notes count
+        steps, steps in which no face was found, steps that hold no frame (they repeat the one before), videos
+        that only PyAV could read, and seconds by which the segment passes the video's end.
+
+    Raises:
+        DataError: See `mtpkd_cli.media.video.iter_frames`.
+    """
+    frames, notes = _read(segment, config)
+    step = np.floor((frames.times_s + _TOLERANCE_S) / config.step_s).astype(int).clip(min=0)
+    present, first = np.unique(step, return_index=True)
+    n_steps = int(present[-1]) + 1
+    count = np.diff(np.append(first, len(step)))[:, None]
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return np.add.reduceat(values, first, axis=0) / count
+
+    look_base, colour_base = _baseline(frames.looks, frames, config), _baseline(frames.colours, frames, config)
+    looks = mean(frames.looks)
+    columns = [looks, looks - look_base]
+    columns += [mean(frames.speeds), np.maximum.reduceat(frames.speeds, first, axis=0), mean(frames.flows)]
+    head_speed = np.hypot(frames.heads[:, :1], frames.heads[:, 1:2])
+    columns += [mean(frames.heads), np.maximum.reduceat(head_speed, first, axis=0)]
+    columns += [mean(frames.places - np.median(frames.places, axis=0)), mean(frames.colours) - colour_base]
+    found = mean(frames.found[:, None].astype(float))
+    repeated = (np.searchsorted(present, np.arange(n_steps), side="right") - 1).clip(min=0)
+    values = np.concatenate([*columns, found], axis=1)[repeated].astype(np.float32)
+    notes |= {
+        "steps": n_steps,
+        "steps_without_face": int((found[repeated] == 0).sum()),
+        "steps_without_frames": n_steps - len(present),
+    }
+    return Features(values, (np.arange(n_steps) + 0.5) * config.step_s, _NAMES, notes)
+
+
+def _baseline(values: np.ndarray, frames: _Frames, config: Config) -> np.ndarray:
+    if config.baseline == "median":
+        return np.median(values, axis=0)
+    start = frames.times_s < max(config.baseline_s, frames.times_s[0] + _TOLERANCE_S)
+    return values[start].mean(axis=0)
+
+
+def _read(segment: Segment, config: Config) -> tuple[_Frames, dict[str, float]]:
+    from mtpkd_cli.media.faces import FaceTracker
+    from mtpkd_cli.media.video import iter_frames
+
+    tracker, parts, by_pyav, length_s = FaceTracker(config.detect_every_s), [], 0, 0.0
+    grey, times_s = np.empty((0, 0, 0), np.uint8), np.empty(0)
+    for chunk in iter_frames(
+        segment.path,
+        start_s=segment.start_s,
+        end_s=segment.end_s,
+        rate_hz=config.rate_hz,
+        max_side=config.frame_side_px,
+        chunk=_CHUNK,
+    ):
+        # The last frame of the part before comes first again, since movement is measured between two frames.
+        before = len(times_s[-1:])
+        fresh = to_grey(chunk.frames)
+        grey = np.concatenate([grey[-1:], fresh]) if before else fresh
+        times_s = np.concatenate([times_s[-1:], chunk.times_s])
+        parts.append(_describe(chunk.frames, grey, times_s, before, tracker, config))
+        by_pyav, length_s = max(by_pyav, int(chunk.reader == "pyav")), chunk.length_s
+    missing_s = 0.0 if segment.end_s is None else max(0.0, segment.end_s - length_s)
+    joined = _Frames(*(np.concatenate([getattr(p, name) for p in parts]) for name in _Frames.__dataclass_fields__))
+    return joined, {"read_by_pyav": by_pyav, "seconds_past_end": round(missing_s, 3)}
+
+
+def _describe(
+    frames: np.ndarray, grey: np.ndarray, times_s: np.ndarray, before: int, tracker: "FaceTracker", config: Config
+) -> _Frames:
+    from mtpkd_cli.media.faces import crop_faces
+
+    track = tracker.track(grey, times_s)
+    crops = crop_faces(grey, track, config.crop_side_px)
+    n, side = len(grey), track.crop_side_px
+    speeds = np.zeros((n, len(SPEED_NAMES)))
+    flows, heads = np.zeros((n, len(FLOW_NAMES))), np.zeros((n, len(HEAD_NAMES)))
+    if n > 1:
+        per_s = 1.0 / np.diff(times_s)[:, None]
+        speeds[1:], flows[1:], heads[1:] = (part * per_s for part in motion(crops))
+        # The crop follows the face: what it moved belongs to the head.
+        heads[1:, :2] += np.diff(track.centres_px, axis=0) / side * per_s
+    places = np.column_stack([track.centres_px / side, np.log(track.sides_px)])
+    new = slice(before, None)
+    colours = skin_colour(frames, track.centres_px[new], side)
+    return _Frames(
+        times_s[new], look(crops[new]), speeds[new], flows[new], heads[new], places[new], colours, track.found[new]
+    )

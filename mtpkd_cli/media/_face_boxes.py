@@ -1,0 +1,52 @@
+"""One face out of many boxes: which of the boxes found in a few frames belong together.
+
+A box is (x, y, side): the centre and side of a square in pixels.
+"""
+
+import numpy as np
+
+_SAME_FACE_OVERLAP = 0.15
+
+
+def one_face(candidates: list[np.ndarray], last: np.ndarray | None) -> list[np.ndarray | None]:
+    """Follows the face with the most support forwards and backwards.
+
+    Args:
+        candidates: For each frame the (n, 3) boxes found in it: centre x, y and side.
+        last: The box of the part before.
+
+    Returns:
+        One box per frame, None where none overlaps the neighbour that was kept.
+    """
+    frames = [*candidates, last[None]] if last is not None else candidates
+    support = [
+        (sum(_overlaps(box, others).max(initial=0.0) for others in frames) * box[2], -frame, -row)
+        for frame, boxes in enumerate(candidates)
+        for row, box in enumerate(boxes)
+    ]
+    kept: list[np.ndarray | None] = [None] * len(candidates)
+    if not support:
+        return kept
+    _, frame, row = max(support)
+    anchor = -frame
+    for order in (range(anchor, len(candidates)), range(anchor, -1, -1)):
+        current = candidates[anchor][-row]
+        for index in order:
+            overlaps = _overlaps(current, candidates[index])
+            if overlaps.max(initial=0.0) > _SAME_FACE_OVERLAP:
+                kept[index] = current = candidates[index][int(overlaps.argmax())]
+    return kept
+
+
+def _overlaps(box: np.ndarray, others: np.ndarray) -> np.ndarray:
+    # Intersection over union of squares given as centre and side.
+    half, halves = box[2] / 2, others[:, 2:] / 2
+    sides = np.minimum(box[:2] + half, others[:, :2] + halves) - np.maximum(box[:2] - half, others[:, :2] - halves)
+    shared = sides.clip(min=0).prod(axis=1)
+    return shared / (box[2] ** 2 + others[:, 2] ** 2 - shared)
+
+
+def smooth(boxes: np.ndarray) -> np.ndarray:
+    """Returns (n, 3) boxes averaged with their neighbours, weights 1 2 1, the ends kept."""
+    padded = np.concatenate([boxes[:1], boxes, boxes[-1:]])
+    return (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4

@@ -1,0 +1,110 @@
+"""Reading sound: audio files and the audio tracks of videos, as mono samples at one rate.
+
+libsndfile reads WAV, FLAC, OGG and the like and seeks to the sample; FFmpeg, through PyAV, reads what is left: mp4,
+mkv, avi and other containers. Either way channels are averaged and resampling is soxr's (by librosa), so the same
+sound gives the same samples whatever holds it.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mtpkd_cli.errors import DataError
+from mtpkd_cli.media._audio_tracks import Sound, damaged, nothing_there, read_track
+
+_SNDFILE_SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".au", ".caf", ".w64", ".rf64"}
+_PEAK_LIMIT = 2.0
+
+
+@dataclass(frozen=True)
+class Audio:
+    """A stretch of sound.
+
+    Args:
+        samples: (N,) float32, mono, in [-1, 1].
+        rate_hz: Rate of the samples.
+        source_rate_hz: Rate in the file.
+        silent_s: Seconds of the wanted stretch where the track has no sound: it begins later or ends earlier than the
+            stretch, or frames are missing. Lead and gaps are filled with zeros so that times stay right; a missing
+            end is left off.
+    """
+
+    samples: np.ndarray
+    rate_hz: int
+    source_rate_hz: int
+    silent_s: float = 0.0
+
+
+def read_audio(path: Path, sample_rate_hz: int, start_s: float | None = None, end_s: float | None = None) -> Audio:
+    """Reads the sound of a file or of a part of it.
+
+    Args:
+        path: An audio file, or a video with an audio track (the default one where there are several).
+        sample_rate_hz: Rate to resample to.
+        start_s: Start, seconds from the file's beginning: the first video frame where there is video, else the first
+            sample; None = the beginning.
+        end_s: End in the same time; None = the end of the track.
+
+    Raises:
+        DataError: The file is missing, empty, truncated, not a media file or without a track, it has no sound in the
+            stretch, or its samples are not in [-1, 1].
+    """
+    path = Path(path)
+    if not path.is_file() or path.stat().st_size == 0:
+        found = "the file is empty" if path.is_file() else "there is no such file"
+        raise DataError(f"cannot read sound: {found}", where=path, expected="an audio file or a video with sound")
+    begin_s = start_s or 0.0
+    if end_s is not None and end_s <= begin_s:
+        raise DataError(f"the segment is from {begin_s} s to {end_s} s", where=path, expected="start_s < end_s")
+    sound = _read_sndfile(path, begin_s, end_s) if path.suffix.lower() in _SNDFILE_SUFFIXES else None
+    if sound is None:
+        sound = read_track(path, begin_s, end_s)
+    samples = sound.samples
+    peak = float(np.max(np.abs(samples)))
+    if not peak <= _PEAK_LIMIT:
+        todo = "scale the file to [-1, 1] or export it again"
+        raise DataError(f"the samples reach {peak:g}", where=path, expected="samples in [-1, 1]", todo=todo)
+    if sound.rate_hz != sample_rate_hz:
+        import librosa
+
+        samples = librosa.resample(samples, orig_sr=sound.rate_hz, target_sr=sample_rate_hz, res_type="soxr_hq")
+    # Lossy decoding and resampling overshoot full scale by a little.
+    samples = np.clip(samples, -1.0, 1.0).astype(np.float32, copy=False)
+    return Audio(samples, sample_rate_hz, sound.rate_hz, sound.silent_s)
+
+
+def _read_sndfile(path: Path, begin_s: float, end_s: float | None) -> Sound | None:
+    """Reads by libsndfile; None where it does not know the file, which FFmpeg then might."""
+    import soundfile
+
+    _check_riff_size(path)
+    try:
+        file = soundfile.SoundFile(path)
+    except soundfile.LibsndfileError:
+        return None
+    with file:
+        rate = file.samplerate
+        start = round(begin_s * rate)
+        stop = file.frames if end_s is None else min(round(end_s * rate), file.frames)
+        if start >= stop:
+            raise nothing_there(path, begin_s, end_s, file.frames / rate)
+        try:
+            file.seek(start)
+            samples = file.read(stop - start, dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError as err:
+            raise damaged(path, str(err)) from err
+    if len(samples) < stop - start:
+        raise damaged(path, f"it ends at {(start + len(samples)) / rate:.2f} s of {file.frames / rate:.2f} s")
+    missing = 0 if end_s is None else round(end_s * rate) - stop
+    return Sound(samples.mean(axis=1), rate, missing / rate)
+
+
+def _check_riff_size(path: Path) -> None:
+    # libsndfile silently reads what is left of a WAV that was cut short; the header still states the whole.
+    with path.open("rb") as file:
+        head = file.read(8)
+    stated, size = int.from_bytes(head[4:8], "little") + 8, path.stat().st_size
+    # Programs that write to a pipe leave the largest number or none at all.
+    if head[:4] == b"RIFF" and size + 1 < stated < 0xFFFFFFFF:
+        raise damaged(path, f"its header states {stated} bytes and it holds {size}")

@@ -1,0 +1,166 @@
+"""Isolated worker processes: a task that raises, crashes or hangs costs only itself.
+
+Native decoders can abort or loop for ever on a damaged file, so each task runs in a worker process under a time limit.
+A worker that dies or is stopped is replaced, its task is recorded as failed, and the other tasks go on. Workers are
+spawned, never forked: libraries with threads of their own do not survive a fork. A script that calls this at its top
+level therefore needs `if __name__ == "__main__":`.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import pickle
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Literal
+
+from mtpkd_cli.errors import MtpkdError
+
+ErrorKind = Literal["", "raised", "crashed", "timeout"]
+
+_IN_FLIGHT_PER_WORKER = 4
+# Native libraries leak a little with every file; a fresh process now and then bounds that.
+_TASKS_PER_PROCESS = 256
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Task:
+    """One call of the function.
+
+    Args:
+        key: Name of the task in its outcome.
+        args: Positional arguments, picklable.
+    """
+
+    key: str
+    args: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one task.
+
+    Args:
+        key: The task's key.
+        value: What the function returned; None where it failed.
+        error: None where it succeeded, else the message to show.
+        error_kind: "" succeeded, "raised" an exception, "crashed" the worker died, "timeout" the limit was passed.
+        seconds: Wall time in the worker, the limit for a timeout; None where the worker died with its clock.
+    """
+
+    key: str
+    value: Any = None
+    error: str | None = None
+    error_kind: ErrorKind = ""
+    seconds: float | None = None
+
+
+def run_isolated(
+    function: Callable[..., Any], tasks: Iterable[Task], *, workers: int, timeout_s: float
+) -> Generator[Outcome, None, None]:
+    """Calls a function once per task in isolated processes; yields the outcomes in the order of the tasks.
+
+    At most four tasks per worker are started or finished but not yet yielded, so memory does not grow with the number
+    of tasks. Closing the generator early, or an interrupt, stops all workers at once.
+
+    Args:
+        function: A function that a fresh process can import by its module and name.
+        tasks: The tasks; read only as far ahead as they are started.
+        workers: Number of processes; 0 = in this process, for debugging: no isolation and no time limit.
+        timeout_s: Limit for one task in seconds, > 0.
+
+    Yields:
+        One outcome per task.
+
+    Raises:
+        ValueError: `workers` or `timeout_s` is out of range.
+    """
+    if workers < 0 or not timeout_s > 0:
+        raise ValueError(f"workers must be >= 0 and timeout_s > 0, not workers={workers}, timeout_s={timeout_s}")
+    if workers == 0:
+        return (_attempt(task.key, function, task.args) for task in tasks)
+    return _run_in_pool(function, iter(tasks), workers, timeout_s)
+
+
+def _run_in_pool(
+    function: Callable[..., Any], tasks: Iterator[Task], workers: int, timeout_s: float
+) -> Generator[Outcome, None, None]:
+    import pebble
+
+    pool = pebble.ProcessPool(
+        workers, _TASKS_PER_PROCESS, initializer=_prepare_worker, context=multiprocessing.get_context("spawn")
+    )
+    waiting: deque[tuple[str, Any]] = deque()
+    try:
+        while True:
+            for task in islice(tasks, workers * _IN_FLIGHT_PER_WORKER - len(waiting)):
+                # Pickled here and read inside the worker's own try: a function that cannot be imported there is then
+                # an error of the task, not of the pool.
+                payload = pickle.dumps((function, task.args))
+                waiting.append((task.key, pool.schedule(_work, args=(task.key, payload), timeout=timeout_s)))
+            if not waiting:
+                return
+            yield _outcome(*waiting.popleft(), timeout_s)
+    finally:
+        pool.stop()
+        pool.join()
+
+
+def _outcome(key: str, future: Any, timeout_s: float) -> Outcome:
+    import pebble
+
+    try:
+        outcome: Outcome = pickle.loads(future.result())
+    except FutureTimeoutError:
+        return Outcome(key, None, f"stopped: it passed the limit of {timeout_s:g} s", "timeout", timeout_s)
+    except pebble.ProcessExpired as err:
+        return Outcome(key, None, f"the worker process died ({_how_it_died(err.exitcode)})", "crashed")
+    return outcome
+
+
+def _how_it_died(exit_code: int) -> str:
+    if exit_code >= 0:
+        return f"exit code {exit_code}"
+    name = str(-exit_code)
+    with contextlib.suppress(ValueError):
+        name = signal.Signals(-exit_code).name
+    return f"signal {name}" + (", often for lack of memory" if name == "SIGKILL" else "")
+
+
+def _prepare_worker() -> None:
+    # Python's own handler waits for native code to return; the default action stops a hung decoder at once.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
+
+
+def _work(key: str, payload: bytes) -> bytes:
+    start = time.perf_counter()
+    try:
+        function, args = pickle.loads(payload)
+    except Exception as err:
+        return pickle.dumps(_raised(key, err, start))
+    outcome = _attempt(key, function, args)
+    try:
+        return pickle.dumps(outcome)
+    except Exception as err:
+        return pickle.dumps(_raised(key, err, start))
+
+
+def _attempt(key: str, function: Callable[..., Any], args: tuple[Any, ...]) -> Outcome:
+    start = time.perf_counter()
+    try:
+        value = function(*args)
+    except (Exception, SystemExit) as err:  # a task that asks to exit must not end its caller
+        return _raised(key, err, start)
+    return Outcome(key, value, seconds=time.perf_counter() - start)
+
+
+def _raised(key: str, err: BaseException, start: float) -> Outcome:
+    message = str(err) if isinstance(err, MtpkdError) else f"{type(err).__name__}: {err}"
+    return Outcome(key, None, message, "raised", time.perf_counter() - start)

@@ -1,0 +1,147 @@
+"""Reading signals: a column of a CSV or Parquet table as evenly sampled values.
+
+Delimiters tab, semicolon and comma and decimal commas are recognised. Short gaps are interpolated and counted, long
+ones are an error; nothing is repaired silently.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from mtpkd_cli.errors import DataError
+from mtpkd_cli.media._signal_tables import Stamp, numbers, stamp
+
+GAP_LIMIT_S = 0.25
+GAP_LIMIT_SHARE = 0.05
+_RATE_TOLERANCE = 0.02
+_PLAUSIBLE_HZ = (0.1, 100_000.0)
+
+
+@dataclass(frozen=True)
+class Signal:
+    """An evenly sampled signal.
+
+    Args:
+        values: (N,) float64, finite, in the file's unit.
+        rate_hz: Rate of the values.
+        n_interpolated: How many of them stand for missing or lost rows and were interpolated linearly.
+    """
+
+    values: np.ndarray
+    rate_hz: float
+    n_interpolated: int = 0
+
+
+def read_signal(
+    path: Path,
+    column: str,
+    sample_rate_hz: float | None = None,
+    *,
+    time_column: str | None = None,
+    time_unit_s: float = 1.0,
+    start_s: float | None = None,
+    end_s: float | None = None,
+) -> Signal:
+    """Reads a column of a table or a part of it.
+
+    Args:
+        path: A CSV (tab, semicolon or comma) or Parquet table with named columns.
+        column: Name of the signal's column.
+        sample_rate_hz: Rate; needed where there is no time column, checked against it where there is one.
+        time_column: Name of the column of times; None = rows are evenly spaced.
+        time_unit_s: Seconds per unit of the time column, e.g. 1e-6 for microseconds.
+        start_s: Start, seconds from the first row; None = the first row.
+        end_s: End in the same time, exclusive; None = the last row.
+
+    Raises:
+        DataError: The file or column is missing or not numeric, times do not increase, the rates disagree, no row
+            lies in the segment, or more is missing than `GAP_LIMIT_S` at a time or `GAP_LIMIT_SHARE` of the rows.
+    """
+    key = stamp(path)
+    values = numbers(key, column)
+    if time_column is None:
+        if sample_rate_hz is None:
+            todo = "set sample_rate_hz or time_column in the encoder's options"
+            raise DataError("the signal's rate is not known", where=path, expected="a rate or a time column", todo=todo)
+        times, rate_hz = np.arange(len(values)) / sample_rate_hz, sample_rate_hz
+    else:
+        times, stated_hz = _times(key, time_column, time_unit_s)
+        rate_hz = sample_rate_hz or stated_hz
+        if abs(stated_hz / rate_hz - 1) > _RATE_TOLERANCE:
+            raise DataError(
+                f"column '{time_column}' has {stated_hz:.6g} rows per second, sample_rate_hz is {rate_hz:g}",
+                where=path,
+                expected=f"rates within {_RATE_TOLERANCE:.0%}",
+                todo="correct sample_rate_hz or time_unit_s, or leave sample_rate_hz out",
+            )
+    first = 0 if start_s is None else int(np.searchsorted(times, start_s - 1e-9))
+    last = len(times) if end_s is None else int(np.searchsorted(times, end_s - 1e-9))
+    if first >= last:
+        expected = f"a part of its {times[-1]:.2f} s"
+        raise DataError(f"there are no rows from {start_s} s to {end_s} s", where=path, expected=expected)
+    filled, n_interpolated = _fill(times[first:last], values[first:last], rate_hz, f"{path}, column '{column}'")
+    return Signal(filled, float(rate_hz), n_interpolated)
+
+
+@lru_cache(maxsize=4)
+def _times(key: Stamp, name: str, unit_s: float) -> tuple[np.ndarray, float]:
+    """Seconds since the first row, (N,) float64, and rows per second."""
+    raw, path = numbers(key, name), key[0]
+    if len(raw) < 2:
+        raise DataError("one row has no rate", where=path, expected="two rows or more")
+    steps = np.diff(raw)
+    # Written so that a missing time, which compares false with everything, is caught too.
+    bad = np.flatnonzero(~(steps > 0))
+    if bad.size:
+        row = int(bad[0]) + 1
+        raise DataError(
+            f"column '{name}': {bad.size} times do not rise, first in row {row + 1}: {raw[row - 1]}, then {raw[row]}",
+            where=path,
+            expected="every time later than the one before, none missing",
+            todo="sort or mend the rows, or leave the time column out and set sample_rate_hz",
+        )
+    median = float(np.median(steps))
+    # Whole microseconds cannot hold 1/512 s: the mean of the regular steps is finer than their median.
+    rate_hz = 1.0 / (unit_s * float(steps[steps < 1.5 * median].mean()))
+    if not _PLAUSIBLE_HZ[0] <= rate_hz <= _PLAUSIBLE_HZ[1]:
+        units = [u for u in (1.0, 1e-3, 1e-6, 1e-9) if 1.0 <= 1.0 / (u * median) <= 10_000.0]
+        raise DataError(
+            f"column '{name}' would mean {rate_hz:.6g} rows per second at time_unit_s = {unit_s:g}",
+            where=path,
+            expected="between {:g} and {:g}".format(*_PLAUSIBLE_HZ),
+            todo=f"set time_unit_s{''.join(f', perhaps to {u:g}' for u in units)}",
+        )
+    times = (raw - raw[0]) * unit_s
+    times.flags.writeable = False
+    return times, rate_hz
+
+
+def _fill(times: np.ndarray, values: np.ndarray, rate_hz: float, where: str) -> tuple[np.ndarray, int]:
+    """Interpolates missing cells and lost rows: values on an even grid, how many of them are interpolated.
+
+    Args:
+        times: (N,) seconds, increasing.
+        values: (N,), NaN where missing.
+        rate_hz: Rate of the grid.
+        where: File and column, for messages.
+    """
+    present = np.isfinite(values)
+    lost = np.maximum(np.rint(np.diff(times) * rate_hz).astype(int) - 1, 0)
+    n_missing = int((~present).sum() + lost.sum())
+    if n_missing == 0:
+        return values.copy(), 0
+    n_rows = int(np.rint((times[-1] - times[0]) * rate_hz)) + 1 if lost.any() else len(values)
+    known = times[present]
+    edges = [known[0] - times[0], times[-1] - known[-1]] if known.size else [np.inf]
+    longest_s = max(*edges, float(np.diff(known).max(initial=0.0)) - 1.0 / rate_hz)
+    if longest_s > GAP_LIMIT_S + 0.5 / rate_hz or n_missing > GAP_LIMIT_SHARE * n_rows:
+        raise DataError(
+            f"{n_missing} of {n_rows} values are missing, up to {min(longest_s, n_rows / rate_hz):.2f} s at a time",
+            where=where,
+            expected=f"gaps of at most {GAP_LIMIT_S} s and {GAP_LIMIT_SHARE:.0%} of the values",
+            todo="leave this recording or segment out, or mend it",
+        )
+    grid = times[0] + np.arange(n_rows) / rate_hz if lost.any() else times
+    return np.interp(grid, known, values[present]), n_missing

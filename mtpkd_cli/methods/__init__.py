@@ -1,0 +1,67 @@
+"""Distillation methods: one file each, batch + bank -> named loss terms.
+
+Legend: B batch, d embedding size, C classes or targets, K teachers. A method file has a docstring (first line = help
+text, then formula and source), and
+
+    TNET   "fitted" if the student starts from the T-Net that was fitted to privileged embeddings, "untrained" if the
+           method is not to know them
+    terms  (Lesson, *, options with defaults) -> {name: Term}; the sum of weight x value is the loss. Options are plain
+           values; `distill.<option>` in study.toml sets one for all methods that have it,
+           `distill.method.<name>.<option>` for one method.
+
+Terms of weight 0 are only logged. No gradient reaches a teacher: the bank holds constants.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mtpkd_cli.models import Output
+
+
+@dataclass(frozen=True)
+class TeacherBank:
+    """Rows of the bank, in the order of the sample ids that were asked for.
+
+    Args:
+        names: K teachers; the joint one is last.
+        embeddings: (K, N, d) aligned embeddings of the teachers fitted on the training part.
+        logits: (K, N, C) logits of the same teachers. On training samples they are over-confident.
+        crossfit_logits: (K, N, C) logits of teachers that have not learned from the sample: for a training sample
+            those of the inner fold that held its subject out, for any other sample the same as `logits`.
+        present: (K, N) bool; False where the teacher could see nothing of the sample (its row is then zero).
+    """
+
+    names: list[str]
+    embeddings: Tensor
+    logits: Tensor
+    crossfit_logits: Tensor
+    present: Tensor
+
+    def rows(self, rows: Tensor) -> "TeacherBank":
+        """Gathers some samples."""
+        columns = (self.embeddings, self.logits, self.crossfit_logits, self.present)
+        return TeacherBank(self.names, *(column[:, rows] for column in columns))
+
+    def to(self, device: torch.device) -> "TeacherBank":
+        """Moves all columns to a device."""
+        columns = (self.embeddings, self.logits, self.crossfit_logits, self.present)
+        return TeacherBank(self.names, *(column.to(device) for column in columns))
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One batch of distillation.
+
+    Args:
+        labels: (B,) long classes or (B, C) float targets.
+        student: What the student says; its embedding and logits carry gradients.
+        bank: What the teachers say of the same samples, K x B rows.
+        generator: For methods that draw at random; on the CPU.
+    """
+
+    labels: Tensor
+    student: Output
+    bank: TeacherBank
+    generator: torch.Generator

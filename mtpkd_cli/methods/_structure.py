@@ -1,0 +1,58 @@
+"""Structure terms: the student's similarities within a batch against its teacher's, by optimal transport."""
+
+import torch
+from torch import Tensor
+
+from mtpkd_cli import ot
+from mtpkd_cli.errors import StudyError
+from mtpkd_cli.methods import Lesson
+from mtpkd_cli.models.losses import Term
+
+
+def structure_terms(
+    lesson: Lesson,
+    weights: Tensor,
+    *,
+    structure: str,
+    anchors: str,
+    anchors_k: int,
+    epsilon: float,
+    transport_weight: float,
+    centroid_weight: float,
+) -> dict[str, Term]:
+    """Transport and centroid terms between cos(H_t*) and cos(h_S), both over the B x B pairs of the batch.
+
+    All teachers live in the joint one's space after alignment, so each sample may have a teacher of its own: row i of H
+    is sum_t w_it a_t^i. Samples that no teacher could see are left out.
+
+    Args:
+        weights: (B, K) of `select`.
+        structure: "rows", identity-keeping row-wise transport over shared anchors, or "clouds", the released form,
+            which does not see which row belongs to which sample.
+        anchors: Kind of anchors; "rows" needs "shared".
+        anchors_k: Anchors k per row, less than the samples of the batch.
+        epsilon: Entropic regularisation of the transport.
+
+    Returns:
+        "transport" and, where its weight is not 0, "centroid".
+    """
+    if structure == "rows" and anchors != "shared":
+        raise StudyError(
+            f"row-wise structure over '{anchors}' anchors: coordinate j would be another sample in each row",
+            where="distill.structure, distill.anchors",
+            expected="anchors = 'shared' with structure = 'rows', or structure = 'clouds'",
+            todo="--set distill.anchors=shared or --set distill.structure=clouds",
+        )
+    seen = weights.sum(1) > 0
+    represented = torch.einsum("bk,kbd->bd", weights, lesson.bank.embeddings)[seen]
+    teacher = ot.cosine_similarities(represented)
+    student = ot.cosine_similarities(lesson.student.embedding[seen])
+    chosen = ot.choose_anchors(teacher, anchors_k, anchors, lesson.generator)
+    if structure == "rows":
+        result = ot.row_transport(teacher, student, chosen[0], epsilon=epsilon)
+    else:
+        result = ot.cloud_transport(ot.take(teacher, chosen), ot.take(student, chosen), epsilon=epsilon)
+    terms = {"transport": Term(result.value, transport_weight)}
+    if centroid_weight:
+        terms["centroid"] = Term(ot.centroid_distance(teacher, student), centroid_weight)
+    return terms

@@ -1,0 +1,18 @@
+"""Mean recall over the classes present; in [0, 1], chance is 1 / number of classes present."""
+
+import numpy as np
+
+from mtpkd_cli.metrics._confusion import class_counts
+from mtpkd_cli.metrics._inputs import ratio
+
+TASK = "classification"
+GREATER_IS_BETTER = True
+LABEL = "balanced accuracy"
+UNIT = ""
+
+
+def metric(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """Returns (R,) mean recall over the classes with positive weight in that row; NaN where all weights are zero."""
+    counts = class_counts(labels, scores, weights)
+    recall = np.nan_to_num(ratio(counts.hits, counts.support))
+    return ratio(recall.sum(axis=1), (counts.support > 0).sum(axis=1))

@@ -1,0 +1,26 @@
+"""Plain torch modules with flat arguments: what teachers and students are made of.
+
+Legend: B batch, T time steps, D features of a modality, d embedding size, M modalities, P privileged modalities,
+C classes (or targets in regression). A modality's batch is a pair (values (B, T, D) float, mask (B, T) bool, True where
+a step exists); a sample without that modality has an all-False row. Nothing here mixes samples: no attention and no
+normalisation runs over the batch, so what is said of a sample does not depend on its batch mates.
+"""
+
+from mtpkd_cli.models.adapter import Adapter, TNet
+from mtpkd_cli.models.fusion import Fusion
+from mtpkd_cli.models.student import Student
+from mtpkd_cli.models.teacher import ModalityBatch, Output, Teacher, Trunk
+from mtpkd_cli.models.temporal import Normaliser, TemporalEncoder
+
+__all__ = [
+    "Adapter",
+    "Fusion",
+    "ModalityBatch",
+    "Normaliser",
+    "Output",
+    "Student",
+    "TNet",
+    "Teacher",
+    "TemporalEncoder",
+    "Trunk",
+]

@@ -1,0 +1,66 @@
+"""Masked attention within a sample, and pooling over its time steps."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class Attention(nn.Module):
+    """Multi-head attention whose keys include a zero "nothing to attend to".
+
+    The extra key lets a sample without any key (all of its other modalities missing) attend to nothing and receive
+    exactly zero, where a plain softmax over no key would give NaN.
+
+    Args:
+        embedding: Embedding size d, a multiple of `heads`.
+        heads: Number of heads.
+    """
+
+    def __init__(self, embedding: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(embedding, embedding)
+        self.key_value = nn.Linear(embedding, 2 * embedding, bias=False)
+        self.out = nn.Linear(embedding, embedding, bias=False)
+
+    def forward(self, queries: Tensor, keys: Tensor, key_mask: Tensor) -> Tensor:
+        """Attends from (B, T, d) queries to (B, S, d) keys where key_mask (B, S) is True; returns (B, T, d)."""
+        batch, steps, embedding = queries.shape
+        key, value = self.key_value(keys).chunk(2, dim=-1)
+        key, value = (functional.pad(x, (0, 0, 1, 0)) for x in (key, value))
+        mask = functional.pad(key_mask, (1, 0), value=True)[:, None, None, :]
+        heads = [x.view(batch, -1, self.heads, embedding // self.heads).transpose(1, 2) for x in (key, value)]
+        query = self.query(queries).view(batch, steps, self.heads, -1).transpose(1, 2)
+        attended = functional.scaled_dot_product_attention(query, heads[0], heads[1], attn_mask=mask)
+        mixed: Tensor = self.out(attended.transpose(1, 2).reshape(batch, steps, embedding))
+        return mixed
+
+
+class FeedForward(nn.Sequential):
+    """The two-layer perceptron of a transformer block, (..., d) -> (..., d)."""
+
+    def __init__(self, embedding: int, dropout: float) -> None:
+        super().__init__(
+            nn.LayerNorm(embedding),
+            nn.Linear(embedding, 2 * embedding),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(2 * embedding, embedding),
+            nn.Dropout(dropout),
+        )
+
+
+def pool(tokens: Tensor, mask: Tensor) -> Tensor:
+    """Mean and maximum over the existing time steps, side by side; zeros where a sample has none.
+
+    Args:
+        tokens: (B, T, d).
+        mask: (B, T) bool.
+
+    Returns:
+        (B, 2d): the mean tells the level, the maximum a short reaction.
+    """
+    weight = mask.unsqueeze(-1).to(tokens.dtype)
+    mean = (tokens * weight).sum(1) / weight.sum(1).clamp(min=1)
+    peak = tokens.masked_fill(~mask.unsqueeze(-1), torch.finfo(tokens.dtype).min).amax(1)
+    return torch.cat([mean, torch.where(mask.any(1, keepdim=True), peak, torch.zeros_like(peak))], dim=-1)

@@ -1,0 +1,57 @@
+"""Fusion of modalities by cross-modal attention and a softmax gate.
+
+Each modality's tokens attend to the tokens of all others within the same sample; the pooled modalities c_m are mixed by
+g = softmax_m(w . [c_1; ...; c_M]), h = sum_m g_m c_m. For two modalities this is the sigmoid gate of Aslam et al. 2024
+(released code), which attended over the batch; here tokens are time steps.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from mtpkd_cli.models.attention import Attention, FeedForward, pool
+
+
+class Fusion(nn.Module):
+    """Tokens of M modalities -> one embedding.
+
+    Args:
+        modalities: Number of modalities M; with one there is no cross-attention and the gate is 1.
+        embedding: Embedding size d.
+        heads: Attention heads.
+        dropout: Dropout probability.
+    """
+
+    def __init__(self, modalities: int, embedding: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        several = modalities if modalities > 1 else 0
+        self.norms = nn.ModuleList(nn.LayerNorm(embedding) for _ in range(several))
+        self.attentions = nn.ModuleList(Attention(embedding, heads) for _ in range(several))
+        self.feed_forwards = nn.ModuleList(FeedForward(embedding, dropout) for _ in range(several))
+        self.summaries = nn.ModuleList(nn.Linear(2 * embedding, embedding) for _ in range(modalities))
+        self.gate = nn.Linear(modalities * embedding, modalities)
+        self.norm = nn.LayerNorm(embedding)
+
+    def forward(self, tokens: list[Tensor], masks: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Fuses M pairs of tokens (B, T_m, d) and masks (B, T_m).
+
+        Returns:
+            embedding: (B, d), layer-normalised.
+            gates: (B, M) in [0, 1]; absent modalities get 0, the others sum to 1.
+        """
+        if self.attentions:
+            tokens = [self._look_at_others(m, tokens, masks) for m in range(len(tokens))]
+        present = torch.stack([mask.any(1) for mask in masks], dim=1)
+        pooled = torch.stack([s(pool(t, m)) for s, t, m in zip(self.summaries, tokens, masks, strict=True)], dim=1)
+        pooled = pooled * present.unsqueeze(-1)
+        # A finite floor, not -inf: a sample without any modality would otherwise be NaN.
+        scores = self.gate(pooled.flatten(1)).masked_fill(~present, torch.finfo(pooled.dtype).min)
+        gates = torch.softmax(scores, dim=1) * present
+        return self.norm((gates.unsqueeze(-1) * pooled).sum(1)), gates
+
+    def _look_at_others(self, m: int, tokens: list[Tensor], masks: list[Tensor]) -> Tensor:
+        others = torch.cat([t for i, t in enumerate(tokens) if i != m], dim=1)
+        other_mask = torch.cat([mask for i, mask in enumerate(masks) if i != m], dim=1)
+        norm = self.norms[m]
+        mixed = tokens[m] + self.attentions[m](norm(tokens[m]), norm(others), other_mask)
+        looked: Tensor = mixed + self.feed_forwards[m](mixed)
+        return looked

@@ -1,0 +1,67 @@
+"""Teacher: any set of modalities -> embedding and logits. A unimodal teacher is one with a single modality."""
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from mtpkd_cli.models.fusion import Fusion
+from mtpkd_cli.models.temporal import TemporalEncoder
+
+ModalityBatch = dict[str, tuple[Tensor, Tensor]]
+"""Modality -> (values (B, T, D), mask (B, T))."""
+
+
+class Output(NamedTuple):
+    """What a network says about a batch.
+
+    Args:
+        embedding: (B, d), layer-normalised.
+        logits: (B, C) class logits, or predictions in regression.
+        gates: (B, M), the share of each modality in the embedding.
+    """
+
+    embedding: Tensor
+    logits: Tensor
+    gates: Tensor
+
+
+class Trunk(nn.Module):
+    """Temporal encoder per modality -> fusion -> embedding h.
+
+    Args:
+        features: Modality -> feature size D; the order is the order of the gates.
+        embedding: Embedding size d.
+        heads: Attention heads.
+        dropout: Dropout probability.
+    """
+
+    def __init__(self, features: dict[str, int], embedding: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.modalities = list(features)
+        self.encoders = nn.ModuleList(TemporalEncoder(size, embedding, heads, dropout) for size in features.values())
+        self.fusion = Fusion(len(features), embedding, heads, dropout)
+
+    def fit_normalisers(self, batch: ModalityBatch) -> None:
+        """Fits each modality's normaliser on all training samples; call once, before training."""
+        for name, encoder in zip(self.modalities, self.encoders, strict=True):
+            encoder.normaliser.fit(*batch[name])  # type: ignore[operator, union-attr]
+
+    def forward(self, batch: ModalityBatch) -> tuple[Tensor, Tensor]:
+        """Returns embedding (B, d) and gates (B, M); modalities that it does not name are not looked at."""
+        tokens = [encoder(*batch[name]) for name, encoder in zip(self.modalities, self.encoders, strict=True)]
+        fused: tuple[Tensor, Tensor] = self.fusion(tokens, [batch[name][1] for name in self.modalities])
+        return fused
+
+
+class Teacher(nn.Module):
+    """Trunk -> head, with the trunk's arguments and the number of classes or targets C as `outputs`."""
+
+    def __init__(self, features: dict[str, int], outputs: int, embedding: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.trunk = Trunk(features, embedding, heads, dropout)
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(embedding, outputs))
+
+    def forward(self, batch: ModalityBatch) -> Output:
+        """Encodes, fuses and classifies."""
+        embedding, gates = self.trunk(batch)
+        return Output(embedding, self.head(embedding), gates)

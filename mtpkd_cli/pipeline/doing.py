@@ -1,0 +1,90 @@
+"""Doing what is left of a stage, unit by unit, each committed on its own."""
+
+import importlib
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mtpkd_cli.artifacts import MANIFEST, Manifest, RunFolder, replaced_folder, write_manifest
+from mtpkd_cli.config import Study
+from mtpkd_cli.errors import ArtifactError, StudyError
+from mtpkd_cli.pipeline.states import State, States
+from mtpkd_cli.pipeline.units import Unit, units_of
+from mtpkd_cli.stages import Job
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which units of a stage are meant; None = all of them."""
+
+    fold: int | None = None
+    seed: int | None = None
+    name: str | None = None
+
+    def takes(self, unit: Unit) -> bool:
+        """Whether a unit is meant. Units that serve all folds or seeds always are."""
+        by_number = unit.fold is None or (self.fold in (None, unit.fold) and self.seed in (None, unit.seed))
+        return by_number and (self.name in (None, unit.name) or unit.module == "samples")
+
+
+def do_stage(run: RunFolder, study: Study, stage: str, choice: Choice, job: Job, *, overwrite: bool = False) -> int:
+    """Makes the chosen units of a stage that are not done; says of each why, or that it is up to date.
+
+    Returns:
+        How many units were made.
+
+    Raises:
+        ArtifactError: A unit of an earlier stage is missing or stale.
+        StudyError: The choice names no unit.
+    """
+    made = 0
+    units = units_of(run, study)
+    chosen = [unit for unit in units if unit.stage == stage and choice.takes(unit)]
+    if not [unit for unit in chosen if unit.module != "samples"]:
+        known = sorted({f"fold {u.fold}, seed {u.seed}, {u.name}" for u in units if u.stage == stage})
+        raise StudyError(f"{stage}: nothing is called {choice}", expected="; ".join(known[:10]))
+    states = States(run, study, units)
+    for unit in chosen:
+        state = states.of(unit)
+        if state.kind == "done" and not overwrite:
+            job.reporter.note(f"{unit.label}: up to date")
+            continue
+        _make(run, unit, state, states, job, overwrite)
+        states.forget(unit)
+        made += 1
+    return made
+
+
+def _make(run: RunFolder, unit: Unit, state: State, states: States, job: Job, overwrite: bool) -> None:
+    if unit.frozen and state.kind == "stale" and not overwrite:
+        raise ArtifactError(
+            f"the samples and splits of this run are frozen, and they no longer fit: {state.reason}",
+            where=run.splits,
+            expected="the study and the corpus that they were made from",
+            todo=f"undo that change, begin a new run, or mtpkd extract {run.root} --overwrite",
+        )
+    inputs = states.inputs_now(unit)
+    if state.kind == "stale":
+        job.reporter.note(f"{unit.label}: made again, {state.reason}")
+    module = importlib.import_module(f"mtpkd_cli.stages.{unit.module}")
+    begun = time.monotonic()
+    with _place(unit) as out:
+        counts = module.build(out, job, **unit.arguments)
+        files = [out / name for name in unit.files] or [p for p in out.rglob("*") if p.is_file() and p.name[0] != "."]
+        manifest = Manifest(unit.reads, inputs, {}, counts, time.monotonic() - begun, job.device)
+        write_manifest(out, [path for path in files if path.name != MANIFEST], manifest)
+    job.reporter.note(f"{unit.label}: done in {time.monotonic() - begun:.1f} s")
+
+
+@contextmanager
+def _place(unit: Unit) -> Iterator[Path]:
+    if not unit.resumable:
+        with replaced_folder(unit.folder) as out:
+            yield out
+        return
+    unit.folder.mkdir(parents=True, exist_ok=True)
+    if not unit.frozen:
+        (unit.folder / MANIFEST).unlink(missing_ok=True)
+    yield unit.folder

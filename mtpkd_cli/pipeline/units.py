@@ -1,0 +1,199 @@
+"""What there is to do: one unit per folder that a stage fills, with all that its result depends on.
+
+This module loads no torch, so `status` answers at once: a unit names its stage module and is built elsewhere.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from mtpkd_cli.artifacts import RunFolder
+from mtpkd_cli.artifacts.run_folder import repetition_name
+from mtpkd_cli.config import Study
+from mtpkd_cli.config.checks import READY_FEATURES
+from mtpkd_cli.config.study import FitOptions
+from mtpkd_cli.registry import METHODS
+from mtpkd_cli.stages.extract import resolved_encoder
+from mtpkd_cli.training.splits import count_folds
+
+STAGES = ("extract", "train-teachers", "align", "distill", "evaluate")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One folder of results.
+
+    Args:
+        stage: The command that makes it.
+        module: The file of mtpkd_cli/stages that builds it.
+        folder: Where its manifest lies.
+        name: Modality, teacher or method; selectable on the command line.
+        reads: The parts of the study that it depends on, as plain data; they make it stale.
+        inputs: Name -> folder of a unit whose results it reads.
+        arguments: What its `build` is called with.
+        fold: None where it serves all folds.
+        seed: None where it serves all seeds.
+    """
+
+    stage: str
+    module: str
+    folder: Path
+    name: str
+    reads: dict[str, Any]
+    inputs: dict[str, Path]
+    arguments: dict[str, Any]
+    fold: int | None = None
+    seed: int | None = None
+    files: tuple[str, ...] = field(default=())
+
+    @property
+    def label(self) -> str:
+        """How it is called where people read it."""
+        if self.fold is None or self.seed is None:
+            return f"{self.stage} {self.name}"
+        return f"{self.stage} {repetition_name(self.fold, self.seed)} {self.name}"
+
+    @property
+    def frozen(self) -> bool:
+        """The samples and splits of a run are not replaced unasked: every result of the run rests on them."""
+        return self.module == "samples"
+
+    @property
+    def resumable(self) -> bool:
+        """It fills its folder bit by bit and continues there; the others replace their folder as a whole."""
+        return self.module in ("samples", "extract")
+
+
+def units_of(run: RunFolder, study: Study) -> list[Unit]:
+    """Lists all units of a study, each after those that it reads."""
+    units = [_samples(run, study), *_features(run, study)]
+    folds = count_folds(run.splits, study.data.folds)
+    for fold, seed in product(range(folds), study.study.seeds):
+        units += _repetition(run, study, fold, seed)
+    return [*sorted(units, key=lambda unit: STAGES.index(unit.stage)), _evaluation(run, study, folds)]
+
+
+def _samples(run: RunFolder, study: Study) -> Unit:
+    arguments = {"task": study.study.task, "data": study.data}
+    # Where the corpus lies says nothing of what it holds: moving it makes nothing stale.
+    reads = {"study": {"task": study.study.task}, "data": study.data.model_dump(mode="json", exclude={"root"})}
+    return Unit(
+        "extract", "samples", run.root, "samples", reads, {}, arguments, files=("samples.parquet", "splits.json")
+    )
+
+
+def _features(run: RunFolder, study: Study) -> Iterator[Unit]:
+    for name, modality in study.modalities.items():
+        arguments: dict[str, Any] = {"samples": run.samples, "name": name}
+        reads: dict[str, Any]
+        if modality.encoder == READY_FEATURES:
+            module, reads = "import_features", {"modalities": {name: {"encoder": READY_FEATURES}}}
+            arguments["data"] = study.data
+        else:
+            module, medium = "extract", modality.media or name
+            encoder = resolved_encoder(name, modality)
+            reads = {"modalities": {name: {"media": medium, "encoder": encoder}}}
+            arguments |= {"medium": medium, "encoder": encoder, "extract": study.extract}
+        yield Unit("extract", module, run.features(name), name, reads, {"samples": run.root}, arguments)
+
+
+def _repetition(run: RunFolder, study: Study, fold: int, seed: int) -> Iterator[Unit]:
+    tables = {"samples": run.samples, "splits": run.splits}
+    base = {"samples": run.root}
+    seen, joint = study.teacher_modalities, study.align.joint
+    names = [*(n for n in seen if n != joint), joint]
+    folders = {name: run.teacher(fold, seed, name) for name in names}
+    task = study.study.task
+    for name in names:
+        features = {m: run.features(m) for m in seen[name]}
+        sections = {"model": study.model, "train": study.train}
+        own = {"modalities": seen[name], "task": task, "name": name}
+        yield Unit(
+            "train-teachers",
+            "train_teachers",
+            folders[name],
+            name,
+            _plain(sections) | {"teachers": {name: seen[name]}, "task": task, "seed": seed},
+            base | {f"features/{m}": path for m, path in features.items()},
+            tables | sections | own | {"features": features, "fold": fold, "seed": seed},
+            fold,
+            seed,
+        )
+    every = {m: run.features(m) for name in names for m in seen[name]}
+    sections = {"model": study.model, "align": study.align}
+    reads = _plain(sections) | {"teachers": {name: seen[name] for name in names}, "seed": seed}
+    inputs = base | {f"features/{m}": path for m, path in every.items()} | {f"teachers/{n}": folders[n] for n in names}
+    arguments = tables | sections | {"features": every, "teachers": folders, "fold": fold}
+    roles = {
+        "prevalent_teacher": study.prevalent_teacher,
+        "privileged_teachers": [study.unimodal_teacher(m) for m in study.privileged],
+    }
+    align, bank = run.align(fold, seed), run.bank(fold, seed)
+    yield Unit("align", "align", align, "align", reads | roles, inputs, arguments | roles | {"seed": seed}, fold, seed)
+    yield Unit(
+        "align", "bank", bank, "bank", reads, inputs | {"align": align}, arguments | {"alignment": align}, fold, seed
+    )
+    yield from _students(run, study, fold, seed, names)
+
+
+def _students(run: RunFolder, study: Study, fold: int, seed: int, teachers: list[str]) -> Iterator[Unit]:
+    features = {m: run.features(m) for m in study.prevalent}
+    start = run.teacher(fold, seed, study.prevalent_teacher)
+    align, bank = run.align(fold, seed), run.bank(fold, seed)
+    fit = FitOptions(**{key: getattr(study.distill, key) for key in FitOptions.model_fields})
+    sections = {"model": study.model, "student": study.student}
+    inputs = {"samples": run.root, "bank": bank, "align": align, f"teachers/{study.prevalent_teacher}": start}
+    inputs |= {f"features/{m}": path for m, path in features.items()}
+    for method in study.distill.methods:
+        options = method_options(study, method)
+        own = {"teachers": teachers, "privileged": len(study.privileged), "task": study.study.task}
+        reads = _plain(sections) | own | {"distill": fit.model_dump(mode="json") | {method: options}, "seed": seed}
+        arguments = (
+            sections
+            | own
+            | {
+                "samples": run.samples,
+                "splits": run.splits,
+                "features": features,
+                "prevalent_teacher": start,
+                "alignment": align,
+                "bank": bank,
+                "fold": fold,
+                "seed": seed,
+                "method": method,
+                "method_options": options,
+                "fit": fit,
+            }
+        )
+        folder = run.student(fold, seed, method)
+        yield Unit("distill", "distill", folder, method, reads, inputs, arguments, fold, seed)
+
+
+def method_options(study: Study, method: str) -> dict[str, Any]:
+    """Returns a method's options: its own defaults, then shared keys of [distill], then its own table."""
+    defaults = METHODS.keywords(method, "terms")
+    shared = {key: value for key in defaults if (value := getattr(study.distill, key, None)) is not None}
+    return defaults | shared | study.distill.method.get(method, {})
+
+
+def _evaluation(run: RunFolder, study: Study, folds: int) -> Unit:
+    keys = list(product(range(folds), study.study.seeds))
+    students = {m: {repetition_name(*k): run.student(*k, m) for k in keys} for m in study.distill.methods}
+    banks = {repetition_name(*k): run.bank(*k) for k in keys}
+    needs = {name: sorted(seen) != sorted(study.prevalent) for name, seen in study.teacher_modalities.items()}
+    own = {"teachers": needs, "task": study.study.task}
+    reads = own | {
+        "evaluate": study.evaluate.model_dump(mode="json"),
+        "methods": study.distill.methods,
+        "keys": list(banks),
+    }
+    inputs = {"samples": run.root} | {f"{key}/bank": path for key, path in banks.items()}
+    inputs |= {f"{key}/students/{m}": path for m, paths in students.items() for key, path in paths.items()}
+    arguments = own | {"samples": run.samples, "students": students, "banks": banks, "evaluate": study.evaluate}
+    return Unit("evaluate", "evaluate", run.evaluation, "evaluation", reads, inputs, arguments)
+
+
+def _plain(sections: dict[str, Any]) -> dict[str, Any]:
+    return {name: section.model_dump(mode="json") for name, section in sections.items()}

@@ -1,0 +1,44 @@
+"""The five stages: each reads artifacts, calls the rooms below, and writes artifacts into the folder it is given.
+
+Stages never import each other: they meet on disk. A stage file has `build(run, out, job, **sections)`; the sections
+are those parts of the study that it may read, and so what makes its result stale. What it returns are plain counts for
+the manifest.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+Counts = dict[str, Any]
+
+
+class Reporter(Protocol):
+    """Where a stage tells people how far it is; the command line gives one that draws."""
+
+    def note(self, text: str) -> None:
+        """Says one line."""
+
+    def progress(self, label: str, total: int) -> Callable[[], None]:
+        """Begins a count; the returned function adds one."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a stage is told beside its sections.
+
+    Args:
+        reporter: Where to tell progress.
+        device: "cpu" or "cuda".
+        root: The corpus folder; only extraction opens it.
+        workers: Worker processes of extraction, None = as the study says.
+        retry_failed: Extraction tries again what failed before.
+        max_failures: A count or a share with %, None = as the study says.
+    """
+
+    reporter: Reporter
+    device: str = "cpu"
+    root: Path | None = None
+    workers: int | None = None
+    retry_failed: bool = False
+    max_failures: str | None = None

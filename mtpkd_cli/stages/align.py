@@ -1,0 +1,106 @@
+"""Alignment of one fold and seed: adapters and heads, the tuned joint teacher, and the T-Net."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from mtpkd_cli.artifacts import write_json
+from mtpkd_cli.config.study import AlignSection, ModelSection
+from mtpkd_cli.models import Teacher, TNet
+from mtpkd_cli.stages import Counts, Job
+from mtpkd_cli.training.alignment import Alignment, fit_alignment, fit_tnet
+from mtpkd_cli.training.checkpoints import load_model, save_history, save_weights
+from mtpkd_cli.training.data import StudyData, outputs_of, read_data
+from mtpkd_cli.training.seeding import derived_seed, seeded
+from mtpkd_cli.training.splits import read_folds
+from mtpkd_cli.training.teachers import apply
+
+WEIGHTS, TNET = "alignment.safetensors", "tnet.safetensors"
+
+
+def build(
+    out: Path,
+    job: Job,
+    *,
+    samples: Path,
+    splits: Path,
+    features: dict[str, Path],
+    teachers: dict[str, Path],
+    prevalent_teacher: str,
+    privileged_teachers: list[str],
+    fold: int,
+    seed: int,
+    model: ModelSection,
+    align: AlignSection,
+) -> Counts:
+    """Fits adapters, heads and T-Net; writes them with their histories.
+
+    Args:
+        teachers: Teacher -> folder of its model.
+        prevalent_teacher: Sees what the student will see; its embedding is the T-Net's input.
+        privileged_teachers: One unimodal teacher per privileged modality; the T-Net's targets.
+    """
+    data = read_data(samples, features, job.device)
+    sides = read_folds(splits)[fold]
+    loaded = {name: load_model(folder, Teacher)[0].to(job.device) for name, folder in teachers.items()}
+    seen = {name: teacher.trunk.modalities for name, teacher in loaded.items()}
+    present = {name: data.present(modalities) for name, modalities in seen.items()}
+    rows = _seen_rows(data, sides.train, present[align.joint]), _seen_rows(data, sides.validation, present[align.joint])
+    embeddings = {
+        name: apply(teacher, data, seen[name], torch.arange(len(data.samples))).embedding
+        for name, teacher in loaded.items()
+    }
+    others = [name for name in loaded if name != align.joint]
+    options = align.model_dump(
+        include={"epochs", "batch_size", "learning_rate", "weight_decay", "warmup_share", "patience"}
+    )
+    advance = job.reporter.progress(f"fold {fold} seed {seed} align", 2)
+    with seeded(derived_seed(seed, fold, "align", "init")):
+        alignment = Alignment(
+            loaded[align.joint],
+            others,
+            embedding=model.embedding,
+            outputs=len(outputs_of(data.samples)),
+            adapter=align.adapter,
+        ).to(job.device)
+        tnet = TNet(model.embedding, len(privileged_teachers)).to(job.device)
+    history = fit_alignment(
+        data,
+        alignment,
+        seen[align.joint],
+        {n: embeddings[n] for n in others},
+        present,
+        rows,
+        loss=align.loss,
+        align_weight=align.align_weight,
+        joint_learning_rate=align.joint_learning_rate,
+        options=options,
+        seed=derived_seed(seed, fold, "align"),
+    )
+    advance()
+    tnet_history = fit_tnet(
+        tnet,
+        embeddings[prevalent_teacher],
+        torch.stack([embeddings[name] for name in privileged_teachers], dim=1),
+        torch.stack([present[name] for name in privileged_teachers], dim=1),
+        (
+            _seen_rows(data, sides.train, present[prevalent_teacher]),
+            _seen_rows(data, sides.validation, present[prevalent_teacher]),
+        ),
+        loss=align.tnet_loss,
+        options=options,
+        seed=derived_seed(seed, fold, "tnet"),
+    )
+    advance()
+    save_weights(out / WEIGHTS, alignment)
+    save_weights(out / TNET, tnet)
+    write_json(out / "align.json", {"adapted": others, "joint": align.joint, "hallucinated": privileged_teachers})
+    save_history(out / "history.jsonl", history)
+    save_history(out / "tnet_history.jsonl", tnet_history)
+    return {"epochs": len(history), "tnet_epochs": len(tnet_history)}
+
+
+def _seen_rows(data: StudyData, subjects: list[str], present: Tensor) -> Tensor:
+    rows = data.rows(subjects)
+    return rows[present.cpu()[rows]]

@@ -1,0 +1,91 @@
+"""The samples table and the splits: what there is, and who is on which side. Written once, then frozen."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from mtpkd_cli.artifacts import write_json, write_parquet
+from mtpkd_cli.config import parse_options
+from mtpkd_cli.config.study import DataSection
+from mtpkd_cli.datasets import MEDIA_PREFIX, TARGET_PREFIX
+from mtpkd_cli.errors import DataError, StudyError, first_ten
+from mtpkd_cli.registry import DATASETS
+from mtpkd_cli.stages import Counts, Job
+from mtpkd_cli.training.splits import check_folds, make_folds, to_json
+
+
+def build(out: Path, job: Job, *, task: str, data: DataSection) -> Counts:
+    """Lists the corpus and splits its subjects; writes samples.parquet and splits.json into `out`.
+
+    Raises:
+        DataError: The corpus is not there or not what its adapter expects, a class has no samples, or there are too few
+            subjects.
+    """
+    samples, classes = list_samples(job.root, task, data)
+    folds = make_folds(samples["subject"].tolist(), data.split, data.folds, data.validation_share, data.split_seed)
+    check_folds(folds, samples, classes)
+    if classes:
+        samples.insert(samples.columns.get_loc("label") + 1, "label_name", [classes[i] for i in samples["label"]])
+    write_parquet(out / "samples.parquet", samples)
+    settings = {"split": data.split, "validation_share": data.validation_share, "seed": data.split_seed}
+    write_json(out / "splits.json", to_json(folds, settings))
+    return {
+        "samples": len(samples),
+        "subjects": samples["subject"].nunique(),
+        "folds": len(folds),
+        "classes": {name: int((samples["label"] == i).sum()) for i, name in enumerate(classes)},
+        "media": {c.removeprefix(MEDIA_PREFIX): int((samples[c] != "").sum()) for c in _media_columns(samples)},
+    }
+
+
+def list_samples(root: Path | None, task: str, data: DataSection) -> tuple[pd.DataFrame, list[str]]:
+    """Asks the adapter for the samples table and the class names, and checks both.
+
+    Raises:
+        DataError: The root is missing, or the table breaks the datasets' contract; all problems at once.
+    """
+    if root is None or not root.is_dir():
+        raise DataError(
+            "the corpus folder is not there",
+            where=f"data.root = {data.root!r}",
+            expected=f"a folder {root}",
+            todo="mend data.root in study.toml, or --set data.root=FOLDER (relative paths start at the run folder)",
+        )
+    dataset = DATASETS.load(data.adapter)
+    config = parse_options(dataset.Config, data.options, where=f"study.toml [data.options] of '{data.adapter}'")
+    samples = dataset.samples(root, config)
+    classes = list(dataset.classes(root, config))
+    problems = []
+    for column in ("sample_id", "subject"):
+        if samples[column].isna().any() or (samples[column] == "").any():
+            problems.append(f"{column} is empty in {int((samples[column].isin(['', None])).sum())} rows")
+    duplicated = samples.loc[samples["sample_id"].duplicated(), "sample_id"].tolist()
+    problems += [f"sample_id {sample} occurs more than once" for sample in duplicated]
+    if task == "classification":
+        problems += _label_problems(samples, classes)
+    elif not any(column.startswith(TARGET_PREFIX) for column in samples):
+        raise StudyError("study.task = 'regression', and the corpus has no targets", where="study.task")
+    if len(samples) == 0:
+        problems.append("there are no samples")
+    if problems:
+        raise DataError(
+            f"the corpus cannot be used:\n{first_ten(problems)}", where=root, todo="mend the corpus or [data.options]"
+        )
+    return samples.reset_index(drop=True), classes if task == "classification" else []
+
+
+def _label_problems(samples: pd.DataFrame, classes: list[str]) -> list[str]:
+    if "label" not in samples:
+        return ["there are no class labels; study.task = 'regression' takes targets"]
+    labels = set(samples["label"])
+    problems = [f"class {name} has no samples" for index, name in enumerate(classes) if index not in labels]
+    problems += [
+        f"label {label} is not one of the {len(classes)} classes" for label in labels - set(range(len(classes)))
+    ]
+    if len(classes) < 2:
+        problems.append(f"classification needs two classes or more; there is {classes}")
+    return problems
+
+
+def _media_columns(samples: pd.DataFrame) -> list[str]:
+    return [column for column in samples.columns if column.startswith(MEDIA_PREFIX)]

@@ -1,0 +1,86 @@
+"""Caches on disk -> tensors in memory: one padded sequence per sample and modality.
+
+Legend: N samples, T time steps (the longest sample's), D features.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from mtpkd_cli.artifacts import read_parquet
+from mtpkd_cli.artifacts.feature_parts import read_parts
+from mtpkd_cli.datasets import TARGET_PREFIX
+from mtpkd_cli.models import ModalityBatch
+
+
+@dataclass(frozen=True)
+class StudyData:
+    """All samples of a study with the features of some modalities.
+
+    Args:
+        samples: The samples table; row i is sample i everywhere.
+        labels: (N,) long class indices, or (N, C) float targets.
+        sequences: Modality -> (values (N, T, D) float, mask (N, T) bool).
+    """
+
+    samples: pd.DataFrame
+    labels: Tensor
+    sequences: ModalityBatch
+
+    def rows(self, subjects: list[str]) -> Tensor:
+        """Returns the row numbers of the samples of these subjects, in the order of the table."""
+        return torch.from_numpy(np.flatnonzero(self.samples["subject"].isin(subjects).to_numpy()))
+
+    def present(self, modalities: list[str]) -> Tensor:
+        """(N,) bool: samples of which at least one of the modalities could be read."""
+        return torch.stack([self.sequences[name][1].any(1) for name in modalities]).any(0)
+
+    def batch(self, rows: Tensor, modalities: list[str]) -> ModalityBatch:
+        """Gathers the given rows of some modalities."""
+        rows = rows.to(self.labels.device)
+        return {name: (self.sequences[name][0][rows], self.sequences[name][1][rows]) for name in modalities}
+
+    def sizes(self, modalities: list[str]) -> dict[str, int]:
+        """Modality -> feature size D."""
+        return {name: self.sequences[name][0].shape[2] for name in modalities}
+
+
+def read_data(samples_file: Path, folders: dict[str, Path], device: str) -> StudyData:
+    """Reads the samples table and the features of some modalities (modality -> its folder) onto a device."""
+    samples = read_parquet(samples_file).to_pandas()
+    ids = samples["sample_id"].tolist()
+    sequences = {name: _read_sequences(folder, ids) for name, folder in folders.items()}
+    on_device = {name: (values.to(device), mask.to(device)) for name, (values, mask) in sequences.items()}
+    return StudyData(samples, labels_of(samples).to(device), on_device)
+
+
+def labels_of(samples: pd.DataFrame) -> Tensor:
+    """(N,) long class indices, or (N, C) float targets in the order of the table's columns."""
+    if "label" in samples:
+        return torch.from_numpy(samples["label"].to_numpy(np.int64))
+    return torch.from_numpy(samples[target_columns(samples)].to_numpy(np.float32))
+
+
+def outputs_of(samples: pd.DataFrame) -> list[str]:
+    """Names of the C outputs of a model: the classes in index order, or the targets."""
+    if "label" not in samples:
+        return [column.removeprefix(TARGET_PREFIX) for column in target_columns(samples)]
+    named = samples[["label", "label_name"]].drop_duplicates().sort_values("label")
+    return [str(name) for name in named["label_name"]]
+
+
+def target_columns(samples: pd.DataFrame) -> list[str]:
+    """Names of the target columns of a regression study."""
+    return [column for column in samples.columns if column.startswith(TARGET_PREFIX)]
+
+
+def _read_sequences(folder: Path, ids: list[str]) -> tuple[Tensor, Tensor]:
+    rows, steps, features = read_parts(folder, ids)
+    values = np.zeros((len(ids), int(steps.max(initial=0)) + 1, features.shape[1]), np.float32)
+    mask = np.zeros(values.shape[:2], bool)
+    values[rows, steps], mask[rows, steps] = features, True
+    return torch.from_numpy(values), torch.from_numpy(mask)

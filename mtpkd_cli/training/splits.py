@@ -1,0 +1,99 @@
+"""Splits by subject: no subject is ever on two sides, outer or inner."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mtpkd_cli.errors import ArtifactError, DataError
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Subjects of one fold; the three lists share none."""
+
+    train: list[str]
+    validation: list[str]
+    test: list[str]
+
+
+def make_folds(subjects: list[str], split: str, folds: int, validation_share: float, seed: int) -> list[Fold]:
+    """Splits subjects into folds, each subject in exactly one test part.
+
+    Args:
+        subjects: Distinct subjects; their order does not matter.
+        split: "group-kfold", or "loso": one fold per subject.
+        folds: Number of folds of group-kfold.
+        validation_share: Share of the subjects outside the test part that validate; at least one subject does.
+        seed: Seed of the shuffling.
+
+    Raises:
+        DataError: There are too few subjects for one on each of the three sides in every fold.
+    """
+    subjects = sorted(set(subjects))
+    count = len(subjects) if split == "loso" else folds
+    if len(subjects) < max(count, 3):
+        raise DataError(
+            f"{len(subjects)} subjects cannot be split into {count} folds with train, validation and test subjects",
+            expected=f"at least {max(count, 3)} subjects",
+            todo="lower data.folds, or add subjects",
+        )
+    generator = np.random.default_rng(seed)
+    parts = np.array_split(generator.permutation(subjects), count)
+    return [_fold(subjects, part.tolist(), validation_share, generator) for part in parts]
+
+
+def count_folds(path: Path, planned: int) -> int:
+    """Number of folds in a splits.json, or the planned number where there is none yet."""
+    return len(read_folds(path)) if path.exists() else planned
+
+
+def inner_folds(subjects: list[str], folds: int, seed: int) -> list[list[str]]:
+    """Splits training subjects into held-out parts for cross-fitting; as many parts as there are subjects at most."""
+    generator = np.random.default_rng(seed)
+    parts = np.array_split(generator.permutation(sorted(subjects)), min(folds, len(subjects)))
+    return [sorted(part.tolist()) for part in parts]
+
+
+def check_folds(folds: list[Fold], samples: pd.DataFrame, classes: list[str]) -> None:
+    """Checks that every class occurs among the training samples of every fold.
+
+    Raises:
+        DataError: It does not; the message names fold and class.
+    """
+    for index, fold in enumerate(folds if classes else []):
+        for side in ("train", "validation"):
+            seen = set(samples.loc[samples["subject"].isin(getattr(fold, side)), "label"])
+            missing = [name for label, name in enumerate(classes) if label not in seen]
+            if missing and (side == "train" or len(seen) == 0):
+                raise DataError(
+                    f"fold {index}: no {side} sample of {', '.join(missing)}",
+                    expected="every class among the training subjects of every fold",
+                    todo="lower data.folds, change data.split_seed, or leave that class out",
+                )
+
+
+def to_json(folds: list[Fold], settings: dict[str, Any]) -> dict[str, Any]:
+    """Returns the content of splits.json."""
+    return {"settings": settings, "folds": [asdict(fold) for fold in folds]}
+
+
+def read_folds(path: Path) -> list[Fold]:
+    """Reads the folds of a splits.json.
+
+    Raises:
+        ArtifactError: There is no such file, or it is not one.
+    """
+    try:
+        return [Fold(**fold) for fold in json.loads(path.read_text(encoding="utf-8"))["folds"]]
+    except (OSError, ValueError, KeyError, TypeError) as err:
+        raise ArtifactError(f"the splits cannot be read: {err}", where=path, todo="mtpkd extract RUN") from err
+
+
+def _fold(subjects: list[str], test: list[str], validation_share: float, generator: np.random.Generator) -> Fold:
+    rest = generator.permutation([s for s in subjects if s not in set(test)]).tolist()
+    held = min(max(1, round(validation_share * len(rest))), len(rest) - 1)
+    return Fold(train=sorted(rest[held:]), validation=sorted(rest[:held]), test=sorted(test))

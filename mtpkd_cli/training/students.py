@@ -1,0 +1,48 @@
+"""Fitting a student with a method and the teacher bank."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mtpkd_cli.methods import Lesson, TeacherBank
+from mtpkd_cli.models import Student
+from mtpkd_cli.models.losses import Term, task_loss
+from mtpkd_cli.training.data import StudyData
+from mtpkd_cli.training.loop import Terms, fit
+from mtpkd_cli.training.teachers import apply
+
+
+def fit_student(
+    student: Student,
+    data: StudyData,
+    bank: TeacherBank,
+    terms: Callable[..., dict[str, Term]],
+    train: Tensor,
+    validation: Tensor,
+    *,
+    method_options: Mapping[str, Any],
+    options: Mapping[str, Any],
+    generator: torch.Generator,
+) -> list[dict[str, Any]]:
+    """Fits a student on training rows; the best epoch is the one with the least task loss on validation rows.
+
+    Args:
+        data: Only the student's own modalities and the labels are read.
+        bank: Rows in the order of `data`; only training rows are read.
+        terms: The method's `terms`.
+        method_options: Keyword arguments of `terms`.
+        options: Keyword arguments of `loop.fit`.
+        generator: Order of batches, and what the method draws.
+    """
+    seen = student.trunk.modalities
+
+    def step(rows: Tensor) -> Terms:
+        output = student(data.batch(rows, seen))
+        return terms(Lesson(data.labels[rows], output, bank.rows(rows), generator), **method_options)
+
+    def validate() -> float:
+        return task_loss(apply(student, data, seen, validation).logits, data.labels[validation]).item()
+
+    return fit(student, step, validate, train, generator=generator, **options)

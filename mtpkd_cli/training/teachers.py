@@ -1,0 +1,106 @@
+"""Fitting a teacher, and what it says of training samples that it has not learned from (cross-fitting)."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mtpkd_cli.errors import DataError
+from mtpkd_cli.models import Output, Student, Teacher
+from mtpkd_cli.models.losses import Term, task_loss
+from mtpkd_cli.training.data import StudyData
+from mtpkd_cli.training.loop import Terms, fit
+from mtpkd_cli.training.seeding import seeded
+from mtpkd_cli.training.splits import Fold
+
+EVALUATION_BATCH = 512
+
+
+def fit_teacher(
+    data: StudyData,
+    modalities: list[str],
+    train: Tensor,
+    validation: Tensor,
+    *,
+    outputs: int,
+    sizes: Mapping[str, Any],
+    options: Mapping[str, Any],
+    seed: int,
+) -> tuple[Teacher, list[dict[str, Any]]]:
+    """Fits one teacher on training rows, stopping early on validation rows.
+
+    Args:
+        modalities: What the teacher sees; samples without any of them are left out.
+        train: (n,) long rows of the training subjects.
+        validation: (m,) long rows of the validation subjects.
+        outputs: Classes or targets C.
+        sizes: Keyword arguments of `Teacher`: embedding, heads, dropout.
+        options: Keyword arguments of `loop.fit`.
+
+    Returns:
+        The teacher with its best weights, and the history.
+    """
+    present = data.present(modalities).cpu()
+    train, validation = train[present[train]], validation[present[validation]]
+    if len(train) == 0 or len(validation) == 0:
+        raise DataError(
+            f"no {'training' if len(train) == 0 else 'validation'} sample has {' or '.join(modalities)}",
+            todo="look at features/*/failures.parquet",
+        )
+    with seeded(seed) as generator:
+        teacher = Teacher(data.sizes(modalities), outputs, **sizes).to(data.labels.device)
+        teacher.trunk.fit_normalisers(data.batch(train, modalities))
+
+        def step(rows: Tensor) -> Terms:
+            output = teacher(data.batch(rows, modalities))
+            return {"task": Term(task_loss(output.logits, data.labels[rows]), 1.0)}
+
+        def validate() -> float:
+            return task_loss(apply(teacher, data, modalities, validation).logits, data.labels[validation]).item()
+
+        history = fit(teacher, step, validate, train, generator=generator, **options)
+    return teacher, history
+
+
+@torch.no_grad()
+def apply(model: Teacher | Student, data: StudyData, modalities: list[str], rows: Tensor) -> Output:
+    """Applies a model to rows in evaluation mode, in batches that bound memory."""
+    model.eval()
+    parts = [model(data.batch(part, modalities)) for part in rows.split(EVALUATION_BATCH)]
+    return Output(*(torch.cat(column) for column in zip(*parts, strict=True)))
+
+
+def crossfit_logits(
+    data: StudyData,
+    modalities: list[str],
+    fold: Fold,
+    held_out: list[list[str]],
+    seeds: list[int],
+    *,
+    advance: Callable[[], None],
+    **settings: Any,
+) -> Tensor:
+    """Fits one teacher per inner fold and lets it speak of the training subjects that were held out from it.
+
+    Args:
+        fold: The outer fold; its validation subjects stop each inner fit early.
+        held_out: Subjects of each inner fold, a partition of the training subjects.
+        seeds: One seed per inner fold.
+        advance: Called after each inner fold.
+        settings: outputs, sizes and options of `fit_teacher`.
+
+    Returns:
+        (N, C) logits, NaN where a sample is no training sample or has none of the modalities.
+    """
+    logits = torch.full((len(data.samples), settings["outputs"]), torch.nan)
+    present = data.present(modalities).cpu()
+    for subjects, seed in zip(held_out, seeds, strict=True):
+        rest = [subject for subject in fold.train if subject not in set(subjects)]
+        teacher, _ = fit_teacher(data, modalities, data.rows(rest), data.rows(fold.validation), seed=seed, **settings)
+        rows = data.rows(subjects)
+        rows = rows[present[rows]]
+        if len(rows):
+            logits[rows] = apply(teacher, data, modalities, rows).logits.cpu()
+        advance()
+    return logits

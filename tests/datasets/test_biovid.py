@@ -1,0 +1,176 @@
+"""The BioVid reader on trees in the corpus's own layout."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mtpkd_cli.datasets import MEDIA_PREFIX, SAMPLE_COLUMNS
+from mtpkd_cli.datasets.biovid import LEVELS, Config, classes, samples
+from mtpkd_cli.errors import DataError
+
+# Trials are not 1..20 and differ by level; the third subject is one of the non-reactive.
+SUBJECTS = ("071309_w_21", "080314_w_25", "082315_w_60")
+TRIALS = {"BL1": (81, 97, 100), "PA1": (3, 5), "PA2": (12,), "PA3": (21,), "PA4": (7, 19)}
+NAMES = [f"{s}-{v}-{t:03d}" for s in SUBJECTS for v, trials in TRIALS.items() for t in trials]
+
+
+def _biosignals(path: Path, n_rows: int = 2816) -> None:
+    t = np.arange(n_rows) / 512
+    columns = ("gsr", "ecg", "emg_trapezius", "emg_corrugator", "emg_zygomaticus")
+    table = pd.DataFrame(
+        {"time": np.rint(t * 1e6).astype(int)} | {c: np.sin((i + 1) * t) for i, c in enumerate(columns)}
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(path, sep="\t", index=False)
+
+
+def _tree(root: Path, *, listing: bool = True, biosignals: str = "biosignals_filtered") -> Path:
+    for name in NAMES:
+        subject = name.split("-")[0]
+        video = root / "video" / subject / f"{name}.mp4"
+        signal = root / biosignals / subject / f"{name}_bio.csv"
+        for path in (video, signal):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    if listing:
+        rows = [
+            (1 + SUBJECTS.index(n.split("-")[0]), n.split("-")[0], LEVELS.index(n.split("-")[1]), n.split("-")[1], i, n)
+            for i, n in enumerate(NAMES, start=1)
+        ]
+        header = ["subject_id", "subject_name", "class_id", "class_name", "sample_id", "sample_name"]
+        (root / "starting_point").mkdir()
+        pd.DataFrame(rows, columns=header).to_csv(root / "starting_point" / "samples.csv", sep="\t", index=False)
+    return root
+
+
+@pytest.mark.parametrize("listing", [True, False])
+def test_the_table_is_as_agreed_with_and_without_the_listing(tmp_path: Path, listing: bool) -> None:
+    table = samples(_tree(tmp_path, listing=listing), Config())
+    media = [f"{MEDIA_PREFIX}video", f"{MEDIA_PREFIX}biosignals"]
+    assert list(table.columns) == [*SAMPLE_COLUMNS, "label", *media]
+    assert list(table["sample_id"]) == sorted(n for n in NAMES if "BL1" in n or "PA4" in n)
+    assert table["sample_id"].is_unique
+    assert set(table["subject"]) == set(SUBJECTS)
+    assert list(table["recording"]) == list(table["sample_id"])
+    assert table[["start_s", "end_s"]].isna().all(axis=None)
+    assert table["label"].dtype == np.int64
+    assert dict(table["label"].value_counts()) == {0: 9, 1: 6}
+    for column in media:
+        assert all((tmp_path / cell).is_file() for cell in table[column])
+    row = table.set_index("sample_id").loc["080314_w_25-PA4-019"]
+    assert row["media_video"] == "video/080314_w_25/080314_w_25-PA4-019.mp4"
+    assert row["media_biosignals"] == "biosignals_filtered/080314_w_25/080314_w_25-PA4-019_bio.csv"
+
+
+def test_class_indices_follow_the_order_of_the_levels(tmp_path: Path) -> None:
+    config = Config(levels=["PA4", "PA2", "BL1"])
+    table = samples(_tree(tmp_path), config)
+    assert classes(tmp_path, config) == ("PA4", "PA2", "BL1")
+    for name, label in zip(table["sample_id"], table["label"], strict=True):
+        assert classes(tmp_path, config)[label] == name.split("-")[1]
+
+
+def test_all_five_levels_give_all_windows(tmp_path: Path) -> None:
+    assert len(samples(_tree(tmp_path), Config(levels=list(LEVELS)))) == len(NAMES)
+
+
+def test_non_reactive_subjects_are_left_out_only_on_request(tmp_path: Path) -> None:
+    _tree(tmp_path)
+    assert "082315_w_60" in set(samples(tmp_path, Config())["subject"])
+    assert "082315_w_60" not in set(samples(tmp_path, Config(exclude_nonreactive=True))["subject"])
+
+
+def test_subjects_can_be_chosen(tmp_path: Path) -> None:
+    table = samples(_tree(tmp_path), Config(subjects=["080314_w_25"]))
+    assert set(table["subject"]) == {"080314_w_25"}
+    assert len(table) == 5
+
+
+def test_raw_biosignals_are_read_on_request(tmp_path: Path) -> None:
+    _tree(tmp_path, biosignals="biosignals_raw")
+    table = samples(tmp_path, Config(biosignals="biosignals_raw"))
+    assert table["media_biosignals"].str.startswith("biosignals_raw/").all()
+
+
+def test_an_absent_file_leaves_its_cell_empty(tmp_path: Path) -> None:
+    _tree(tmp_path)
+    (tmp_path / "video/071309_w_21/071309_w_21-BL1-081.mp4").unlink()
+    table = samples(tmp_path, Config()).set_index("sample_id")
+    assert table.loc["071309_w_21-BL1-081", "media_video"] == ""
+    assert table.loc["071309_w_21-BL1-081", "media_biosignals"] != ""
+    assert (table["media_video"] == "").sum() == 1
+
+
+def test_without_the_listing_a_window_with_either_file_is_a_sample(tmp_path: Path) -> None:
+    _tree(tmp_path, listing=False)
+    (tmp_path / "video/071309_w_21/071309_w_21-BL1-081.mp4").unlink()
+    (tmp_path / "video/071309_w_21/notes.txt").touch()
+    (tmp_path / "video/071309_w_21/080314_w_25-BL1-555.mp4").touch()
+    table = samples(tmp_path, Config())
+    assert len(table) == 15
+    assert (table["media_video"] == "").sum() == 1
+
+
+def test_a_missing_root_names_both_missing_folders(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        samples(tmp_path / "nowhere", Config())
+    message = str(caught.value)
+    assert f"{tmp_path / 'nowhere' / 'video'}: no such folder" in message
+    assert f"{tmp_path / 'nowhere' / 'biosignals_filtered'}: no such folder" in message
+    assert "data.root" in message
+
+
+def test_a_kind_of_which_every_file_is_missing_and_a_level_without_windows_are_told_at_once(tmp_path: Path) -> None:
+    _tree(tmp_path, listing=False)
+    for path in [*tmp_path.rglob("*.mp4"), *tmp_path.rglob("*-PA4-*")]:
+        path.unlink(missing_ok=True)
+    with pytest.raises(DataError) as caught:
+        samples(tmp_path, Config())
+    message = str(caught.value)
+    assert "level PA4 has no window, found BL1, PA1, PA2, PA3" in message
+    assert "video: none of the 9 windows is here, expected video/<subject>/<sample>.mp4" in message
+
+
+def test_an_unknown_subject_is_an_error_that_names_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="'071309_w_12' has no window; did you mean '071309_w_21'"):
+        samples(_tree(tmp_path), Config(subjects=["071309_w_12", "080314_w_25"]))
+
+
+def test_when_only_non_reactive_subjects_are_asked_for_and_excluded_nothing_is_left(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no window is left"):
+        samples(_tree(tmp_path), Config(subjects=["082315_w_60"], exclude_nonreactive=True))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("071309_w_21-BL1-081", "071309_w_21_BL1_081", "row 2: sample name '071309_w_21_BL1_081' is not like"),
+        ("071309_w_21-BL1-081", "071309_w_21-BL1-097", "row 3: sample '071309_w_21-BL1-097' is listed twice"),
+        ("\t0\tBL1\t1\t", "\t4\tBL1\t1\t", "row 2: subject '071309_w_21' and class 4 disagree"),
+        ("\t", ",", "the listing has 1 columns"),
+    ],
+)
+def test_a_damaged_listing_is_an_error_that_names_its_rows(tmp_path: Path, old: str, new: str, message: str) -> None:
+    listing = _tree(tmp_path) / "starting_point" / "samples.csv"
+    listing.write_text(listing.read_text().replace(old, new))
+    with pytest.raises(DataError, match=message):
+        samples(tmp_path, Config())
+
+
+@pytest.mark.parametrize(
+    "options", [{"levels": ["BL1"]}, {"levels": ["BL1", "PA5"]}, {"levels": ["BL1", "BL1"]}, {"biosignals": "raw"}]
+)
+def test_options_that_make_no_task_are_refused(options: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="validation error"):
+        Config(**options)
+
+
+@pytest.mark.parametrize("n_rows", [2814, 2816, 2817])
+def test_the_corpus_files_give_eleven_steps_for_every_encoder_of_signals(tmp_path: Path, n_rows: int) -> None:
+    from mtpkd_cli.encoders import Segment, ecg, eda, emg
+
+    _biosignals(tmp_path / "s_bio.csv", n_rows)
+    for encoder in (eda, ecg, emg):
+        assert encoder.encode(Segment(tmp_path / "s_bio.csv"), encoder.Config()).values.shape[0] == 11

@@ -1,0 +1,105 @@
+import cv2
+import numpy as np
+import pytest
+from matplotlib.cbook import get_sample_data
+
+from mtpkd_cli.media.faces import FaceTracker, crop_faces
+
+# Where the face is in matplotlib's portrait of Grace Hopper, by eye: from brows to chin.
+FACE_X, FACE_Y, FACE_SIDE = 262, 215, 220
+
+
+@pytest.fixture(scope="module")
+def portrait() -> np.ndarray:
+    return cv2.imread(str(get_sample_data("grace_hopper.jpg", asfileobj=False)), cv2.IMREAD_GRAYSCALE)
+
+
+def scene(portrait: np.ndarray, x: float, y: float = 20.0, side: int = 150) -> np.ndarray:
+    """A (150, 250) picture with the portrait, 512 x 600 scaled to `side` wide, its corner at (x, y - 20)."""
+    scale = side / portrait.shape[1]
+    place = np.array([[scale, 0, x], [0, scale, y - 20]])
+    return cv2.warpAffine(portrait, place, (250, 150), flags=cv2.INTER_AREA, borderValue=90)
+
+
+def test_the_face_is_found_where_it_is(portrait):
+    track = FaceTracker().track(portrait[None], np.zeros(1))
+    np.testing.assert_allclose(track.centres_px[0], [FACE_X, FACE_Y], atol=15)
+    assert track.sides_px[0] == pytest.approx(FACE_SIDE, rel=0.1)
+    assert track.crop_side_px == track.sides_px[0]
+    assert track.found.tolist() == [True]
+
+
+def test_a_moving_face_is_followed_between_the_searches(portrait):
+    times_s = np.arange(31) / 10
+    shifts = 60 * times_s / times_s[-1]
+    track = FaceTracker().track(np.stack([scene(portrait, 10 + shift) for shift in shifts]), times_s)
+    expected = 10 + shifts + FACE_X * 150 / 512
+    assert np.abs(track.centres_px[:, 0] - expected).max() < 8
+    assert np.ptp(track.sides_px) < 0.15 * track.crop_side_px
+    assert track.found.all()
+
+
+def test_the_same_frames_give_the_same_track(portrait):
+    frames = np.stack([scene(portrait, 30), scene(portrait, 40), scene(portrait, 50)])
+    one, other = (FaceTracker().track(frames, np.arange(3.0)) for _ in range(2))
+    np.testing.assert_array_equal(one.centres_px, other.centres_px)
+    np.testing.assert_array_equal(one.sides_px, other.sides_px)
+
+
+def test_without_a_face_the_centre_square_is_taken_and_said():
+    track = FaceTracker().track(np.full((5, 37, 53), 128, np.uint8), np.arange(5) / 10)
+    np.testing.assert_array_equal(track.centres_px, np.tile([26.5, 18.5], (5, 1)))
+    np.testing.assert_array_equal(track.sides_px, np.full(5, 37))
+    assert not track.found.any()
+
+
+def test_a_picture_smaller_than_any_face_is_searched_without_error():
+    assert not FaceTracker().track(np.zeros((1, 7, 5), np.uint8), np.zeros(1)).found.any()
+
+
+def test_frames_near_a_search_without_a_face_are_not_found(portrait):
+    times_s = np.arange(41) / 10
+    blank = np.full((150, 250), 90, np.uint8)
+    frames = np.stack([scene(portrait, 40) if t < 2.05 else blank for t in times_s])
+    found = FaceTracker().track(frames, times_s).found
+    assert found[:21].all()
+    assert not found[30:].any()
+
+
+def test_a_face_that_only_shows_between_the_searches_is_found(portrait):
+    times_s = np.arange(11) / 10
+    frames = np.full((11, 150, 250), 90, np.uint8)
+    frames[3:8] = scene(portrait, 40)
+    track = FaceTracker().track(frames, times_s)
+    assert track.found.any()
+    assert not track.found[[0, 10]].any()
+
+
+def test_the_larger_of_two_faces_is_kept(portrait):
+    both = np.full((150, 250), 90, np.uint8)
+    both[:150, :128] = cv2.resize(portrait, (128, 150), interpolation=cv2.INTER_AREA)
+    both[:94, 165:245] = cv2.resize(portrait, (80, 94), interpolation=cv2.INTER_AREA)
+    track = FaceTracker().track(np.stack([both] * 3), np.arange(3.0))
+    np.testing.assert_allclose(track.centres_px[:, 0], FACE_X * 128 / 512, atol=8)
+
+
+def test_a_part_without_a_face_keeps_the_box_of_the_part_before(portrait):
+    tracker = FaceTracker()
+    before = tracker.track(scene(portrait, 40)[None], np.zeros(1))
+    after = tracker.track(np.full((3, 150, 250), 90, np.uint8), np.arange(1.0, 4.0))
+    np.testing.assert_array_equal(after.centres_px, np.repeat(before.centres_px, 3, axis=0))
+    assert after.crop_side_px == before.crop_side_px
+    assert not after.found.any()
+
+
+def test_crops_hold_the_face_and_repeat_the_border_beyond_the_picture(portrait):
+    frames = scene(portrait, -15)[None]  # the face touches the left border
+    track = FaceTracker().track(frames, np.zeros(1))
+    crops = crop_faces(frames, track, 48)
+    assert crops.shape == (1, 48, 48)
+    assert crops.dtype == np.uint8
+    left, top = np.round(track.centres_px[0] - track.crop_side_px / 2).astype(int)
+    inside = frames[0, top : top + round(track.crop_side_px), left : left + round(track.crop_side_px)]
+    assert np.abs(crops[0].astype(int) - cv2.resize(inside, (48, 48), interpolation=cv2.INTER_AREA)).mean() < 8
+    wide = type(track)(np.array([[2.0, 75.0]]), track.sides_px, 60.0, track.found)
+    assert np.ptp(crop_faces(frames, wide, 30)[0, :, :12], axis=1).max() <= 6

@@ -1,0 +1,173 @@
+import multiprocessing
+import operator
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from mtpkd_cli.media.pool import Outcome, Task, run_isolated
+
+JOBS = """
+    import ctypes
+    import os
+    import time
+
+    from mtpkd_cli.errors import DataError
+
+
+    def do(what, value):
+        if what == "square":
+            return value**2
+        if what == "raise":
+            raise DataError(f"bad value {value}", where="row 7")
+        if what == "abort":
+            os.abort()
+        if what == "kill":
+            os.kill(os.getpid(), 9)
+        if what == "exit":
+            raise SystemExit(3)
+        if what == "unpicklable":
+            return lambda: value
+        if what == "threads":
+            return os.environ["OMP_NUM_THREADS"]
+        # Native code that never returns to Python, as a hung decoder.
+        ctypes.CDLL(None).sleep(600)
+"""
+
+
+@pytest.fixture
+def do(tmp_path, monkeypatch):
+    (tmp_path / "pool_jobs.py").write_text(textwrap.dedent(JOBS), encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "pool_jobs", raising=False)
+    import pool_jobs
+
+    return pool_jobs.do
+
+
+def tasks(*whats: str) -> list[Task]:
+    return [Task(f"{index}-{what}", (what, index)) for index, what in enumerate(whats)]
+
+
+def test_each_failure_costs_only_its_own_task(do):
+    whats = ("square", "raise", "abort", "hang", "square", "kill", "exit", "unpicklable", "square")
+    outcomes = list(run_isolated(do, tasks(*whats), workers=2, timeout_s=1.5))
+    assert [outcome.key for outcome in outcomes] == [task.key for task in tasks(*whats)]
+    kinds = ["", "raised", "crashed", "timeout", "", "crashed", "raised", "raised", ""]
+    assert [outcome.error_kind for outcome in outcomes] == kinds
+    assert [outcome.value for outcome in outcomes if not outcome.error_kind] == [0, 16, 64]
+    assert all((outcome.error is None) == (outcome.error_kind == "") for outcome in outcomes)
+    assert outcomes[1].error == "bad value 1\n  where: row 7"
+    assert "SIGABRT" in outcomes[2].error
+    assert "limit of 1.5 s" in outcomes[3].error
+    assert "SIGKILL" in outcomes[5].error
+    assert "SystemExit" in outcomes[6].error
+    assert not multiprocessing.active_children()
+
+
+def test_seconds_are_measured_in_the_worker(do):
+    outcomes = list(run_isolated(time.sleep, [Task("a", (0.2,)), Task("b", (0.0,))], workers=1, timeout_s=20.0))
+    assert 0.2 <= outcomes[0].seconds < 2.0
+    assert outcomes[1].seconds < 0.2
+    crashed, hung = run_isolated(do, tasks("abort", "hang"), workers=1, timeout_s=0.5)
+    assert crashed.seconds is None
+    assert hung.seconds == 0.5
+
+
+def test_outcomes_keep_the_order_of_the_tasks_whatever_their_length():
+    naps = [0.3, 0.0, 0.1, 0.0, 0.0]
+    outcomes = run_isolated(time.sleep, [Task(str(nap), (nap,)) for nap in naps], workers=2, timeout_s=20.0)
+    assert [outcome.key for outcome in outcomes] == [str(nap) for nap in naps]
+
+
+def test_tasks_are_read_only_a_little_ahead():
+    read = []
+
+    def endless():
+        while True:
+            read.append(len(read))
+            yield Task(str(len(read)), (len(read), 2))
+
+    outcomes = run_isolated(operator.mul, endless(), workers=1, timeout_s=20.0)
+    assert [next(outcomes).value for _ in range(9)] == [2 * n for n in range(1, 10)]
+    assert len(read) <= 9 + 4
+    outcomes.close()
+
+
+def test_no_tasks_give_no_outcomes():
+    assert list(run_isolated(operator.mul, [], workers=2, timeout_s=1.0)) == []
+
+
+def test_a_function_that_the_worker_cannot_import_fails_its_tasks(tmp_path, do):
+    # The parent has the module already; a fresh process no longer finds it.
+    (tmp_path / "pool_jobs.py").unlink()
+    (outcome,) = run_isolated(do, tasks("square"), workers=1, timeout_s=20.0)
+    assert outcome.error_kind == "raised"
+    assert "pool_jobs" in outcome.error
+
+
+def test_a_worker_has_one_thread_for_numerics(do):
+    (outcome,) = run_isolated(do, tasks("threads"), workers=1, timeout_s=20.0)
+    assert outcome.value == "1"
+
+
+def test_closing_early_stops_even_native_code_within_two_seconds(do):
+    outcomes = run_isolated(do, tasks("square", "hang", "hang", "square"), workers=2, timeout_s=600.0)
+    assert next(outcomes).value == 0
+    start = time.monotonic()
+    outcomes.close()
+    assert time.monotonic() - start < 2.0
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="process groups are POSIX")
+@pytest.mark.usefixtures("do")
+def test_an_interrupt_stops_the_program_and_all_workers_within_two_seconds(tmp_path):
+    script = tmp_path / "interrupted.py"
+    script.write_text(
+        textwrap.dedent("""
+            import os
+            from multiprocessing import active_children
+            from pool_jobs import do
+            from mtpkd_cli.media.pool import Task, run_isolated
+
+            if __name__ == "__main__":
+                try:
+                    tasks = [Task("a", ("square", 2)), Task("b", ("hang", 0)), Task("c", ("hang", 0))]
+                    for outcome in run_isolated(do, tasks, workers=2, timeout_s=600.0):
+                        print(outcome.value, flush=True)
+                except KeyboardInterrupt:
+                    print("interrupted, workers left:", len(active_children()), flush=True)
+        """),
+        encoding="utf-8",
+    )
+    root = str(Path(__file__).parents[2])
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), root])}
+    process = subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True
+    )
+    assert process.stdout.readline() == "4\n"
+    start = time.monotonic()
+    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C: the whole group
+    output, _ = process.communicate(timeout=30)
+    assert time.monotonic() - start < 2.0
+    assert output == "interrupted, workers left: 0\n"
+
+
+def test_no_workers_means_this_process(do):
+    outcomes = list(run_isolated(do, tasks("square", "raise", "exit", "square"), workers=0, timeout_s=1.0))
+    assert [outcome.error_kind for outcome in outcomes] == ["", "raised", "raised", ""]
+    assert outcomes[3] == Outcome("3-square", 9, seconds=outcomes[3].seconds)
+    (local,) = run_isolated(os.getpid, [Task("pid")], workers=0, timeout_s=1.0)
+    assert local.value == os.getpid()
+
+
+@pytest.mark.parametrize(("workers", "timeout_s"), [(-1, 1.0), (1, 0.0), (1, float("nan"))])
+def test_impossible_limits_are_refused(workers, timeout_s):
+    with pytest.raises(ValueError, match="workers must be"):
+        run_isolated(operator.mul, [], workers=workers, timeout_s=timeout_s)

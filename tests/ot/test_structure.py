@@ -1,0 +1,220 @@
+"""Anchors, centroids, and the two structure losses: what each sees and what each cannot."""
+
+import math
+
+import ot as pot
+import pytest
+import torch
+
+from mtpkd_cli.errors import StudyError
+from mtpkd_cli.ot import (
+    ANCHOR_KINDS,
+    centroid_distance,
+    choose_anchors,
+    cloud_transport,
+    cosine_similarities,
+    row_transport,
+    take,
+)
+
+TIGHT = {"max_iterations": 20000, "tolerance": 1e-11}
+
+
+def similarities(n_rows: int = 11, seed: int = 0, d: int = 5) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return cosine_similarities(torch.randn(n_rows, d, generator=generator, dtype=torch.float64))
+
+
+def shared_anchors(n_rows: int = 11, k: int = 4) -> torch.Tensor:
+    return choose_anchors(similarities(n_rows), k, "shared", torch.Generator().manual_seed(1))[0]
+
+
+def test_cosine_similarities_of_three_rows_by_hand() -> None:
+    h = torch.tensor([[2.0, 0.0], [0.0, 5.0], [3.0, 3.0]])
+    half = 1 / math.sqrt(2)
+    torch.testing.assert_close(
+        cosine_similarities(h), torch.tensor([[1.0, 0.0, half], [0.0, 1.0, half], [half, half, 1.0]])
+    )
+
+
+def test_cosine_similarities_are_float32_under_autocast_with_finite_gradients_at_zero_rows() -> None:
+    h = torch.randn(7, 5, generator=torch.Generator().manual_seed(0)).to(torch.bfloat16)
+    h[3] = 0.0
+    h.requires_grad_()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        similarity = cosine_similarities(h)
+    assert similarity.dtype == torch.float32
+    torch.testing.assert_close(similarity, cosine_similarities(h.float()))
+    similarity.square().sum().backward()
+    assert h.grad is not None
+    assert h.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("kind", ["least", "most", "random"])
+@pytest.mark.parametrize("k", [1, 3, 10])
+def test_a_row_is_never_its_own_anchor_and_anchors_are_distinct(kind: str, k: int) -> None:
+    anchors = choose_anchors(similarities(), k, kind, torch.Generator().manual_seed(0))
+    assert anchors.shape == (11, k)
+    assert anchors.dtype == torch.long
+    assert (anchors != torch.arange(11)[:, None]).all()
+    assert all(len(set(row)) == k for row in anchors.tolist())
+
+
+@pytest.mark.parametrize(("kind", "descending"), [("least", False), ("most", True)])
+def test_least_and_most_agree_with_a_sort(kind: str, descending: bool) -> None:
+    similarity = similarities()
+    anchors = choose_anchors(similarity, 3, kind)
+    for i, row in enumerate(similarity.tolist()):
+        others = sorted((j for j in range(11) if j != i), key=row.__getitem__, reverse=descending)
+        assert anchors[i].tolist() == others[:3]
+
+
+def test_shared_anchors_are_the_same_distinct_columns_in_every_row() -> None:
+    anchors = choose_anchors(similarities(), 4, "shared", torch.Generator().manual_seed(0))
+    assert anchors.shape == (11, 4)
+    assert (anchors == anchors[0]).all()
+    assert len(set(anchors[0].tolist())) == 4
+
+
+@pytest.mark.parametrize("kind", ["random", "shared"])
+def test_random_anchors_follow_the_generator(kind: str) -> None:
+    draws = [choose_anchors(similarities(), 4, kind, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)]
+    assert torch.equal(draws[0], draws[1])
+    assert not torch.equal(draws[0], draws[2])
+
+
+@pytest.mark.parametrize("kind", ANCHOR_KINDS)
+@pytest.mark.parametrize("k", [11, 30, 0, -2])
+def test_too_many_or_too_few_anchors_say_what_to_do(kind: str, k: int) -> None:
+    with pytest.raises(StudyError, match=rf"{k} anchors cannot be chosen in a batch of 11") as caught:
+        choose_anchors(similarities(), k, kind, torch.Generator())
+    assert "distill.anchors_k" in str(caught.value)
+    assert "at most 10" in str(caught.value)
+
+
+def test_a_batch_of_one_has_no_anchors_and_an_unknown_kind_is_named() -> None:
+    with pytest.raises(StudyError, match="1 anchors cannot be chosen in a batch of 1"):
+        choose_anchors(torch.ones(1, 1), 1, "least")
+    with pytest.raises(StudyError, match="did you mean 'least'"):
+        choose_anchors(similarities(), 3, "leats")
+
+
+def test_take_reads_each_row_at_its_own_anchors() -> None:
+    matrix = torch.arange(9.0).reshape(3, 3)
+    anchors = torch.tensor([[1, 2], [2, 0], [0, 1]])
+    assert take(matrix, anchors).tolist() == [[1.0, 2.0], [5.0, 3.0], [6.0, 7.0]]
+
+
+def test_centroid_distance_of_three_samples_by_hand() -> None:
+    teacher = torch.tensor([[1.0, 2.0], [3.0, 0.0], [2.0, 1.0]])
+    student = torch.tensor([[0.0, 0.0], [0.0, -9.0], [-3.0, 0.0]])
+    # Mean rows (2, 1) and (-1, -3): a 3-4-5 triangle.
+    assert centroid_distance(teacher, student).item() == pytest.approx(5.0)
+
+
+def test_centroid_distance_is_zero_with_zero_gradient_where_the_means_agree() -> None:
+    teacher = similarities()
+    student = teacher[torch.randperm(11, generator=torch.Generator().manual_seed(0))].clone().requires_grad_()
+    for rows in (student, student * 1.0):
+        value = centroid_distance(rows.detach(), rows)
+        (slope,) = torch.autograd.grad(value, student)
+        assert value.item() == 0.0
+        assert (slope == 0).all()
+
+
+def test_cloud_transport_does_not_see_which_student_is_which_and_row_transport_does() -> None:
+    teacher, anchors = similarities(), shared_anchors()
+    permuted = teacher[torch.arange(11).roll(4)]
+    columns = choose_anchors(teacher, 4, "shared", torch.Generator().manual_seed(1))
+    cloud = cloud_transport(take(teacher, columns), take(permuted, columns))
+    assert cloud.value.item() == pytest.approx(0.0, abs=1e-5)
+    assert row_transport(teacher, permuted, anchors).value.item() > 0.05
+
+
+def test_permuting_an_imperfect_student_leaves_cloud_transport_and_changes_row_transport() -> None:
+    teacher, student, anchors = similarities(), similarities(seed=5), shared_anchors()
+    permuted = student[torch.arange(11).roll(4)]
+    clouds = [cloud_transport(teacher[:, anchors], s[:, anchors], tolerance=1e-9).value for s in (student, permuted)]
+    rows = [row_transport(teacher, s, anchors, **TIGHT).value for s in (student, permuted)]
+    torch.testing.assert_close(clouds[0], clouds[1])
+    assert abs(rows[0] - rows[1]) > 1e-3
+
+
+def test_row_transport_is_zero_iff_the_rows_agree_up_to_a_constant() -> None:
+    teacher, anchors = similarities(), shared_anchors()
+    offsets = torch.linspace(-1, 1, 11, dtype=torch.float64)[:, None]
+    for student in (teacher, teacher + offsets):
+        assert row_transport(teacher, student, anchors).value.item() == pytest.approx(0.0, abs=1e-7)
+    one_entry = teacher.clone()
+    one_entry[6, anchors[2]] += 0.2
+    assert row_transport(teacher, one_entry, anchors, **TIGHT).value.item() > 1e-5
+
+
+def test_row_transport_ignores_columns_that_are_no_anchors() -> None:
+    teacher, student, anchors = similarities(), similarities(seed=5), shared_anchors()
+    before = row_transport(teacher, student, anchors).value
+    student[:, [j for j in range(11) if j not in anchors.tolist()]] = 0.0
+    assert torch.equal(before, row_transport(teacher, student, anchors).value)
+
+
+def test_row_transport_is_the_mean_over_rows_of_pots_debiased_transport() -> None:
+    teacher, student, anchors = similarities(), similarities(seed=5), shared_anchors()
+    cost = (1 - teacher[anchors][:, anchors]).fill_diagonal_(0.0).clamp_min(0.0)
+
+    def entropic(p: torch.Tensor, q: torch.Tensor) -> float:
+        args = p.numpy(), q.numpy(), cost.numpy(), 0.2
+        plan = torch.from_numpy(pot.sinkhorn(*args, method="sinkhorn_log", stopThr=1e-12, numItermax=100000))
+        return float((plan * cost).sum() + 0.2 * torch.xlogy(plan, plan / (p[:, None] * q)).sum())
+
+    p, q = ((s[:, anchors] / 0.3).softmax(-1) for s in (teacher, student))
+    expected = sum(entropic(p[i], q[i]) - 0.5 * (entropic(p[i], p[i]) + entropic(q[i], q[i])) for i in range(11)) / 11
+    received = row_transport(teacher, student, anchors, temperature=0.3, epsilon=0.2, **TIGHT)
+    assert received.converged
+    assert received.value.shape == received.converged.shape == received.marginal_error.shape == ()
+    assert received.value.item() == pytest.approx(expected, rel=1e-7)
+    default = row_transport(teacher, student, anchors, temperature=0.3, epsilon=0.2)
+    assert default.value.item() == pytest.approx(expected, rel=1e-3)
+
+
+def test_row_transport_gradient_matches_finite_differences() -> None:
+    teacher, student = similarities(5), similarities(5, seed=5).requires_grad_()
+    anchors = shared_anchors(5, 3)
+    assert torch.autograd.gradcheck(
+        lambda s: row_transport(teacher, s, anchors, temperature=0.5, epsilon=0.2, **TIGHT).value, (student,)
+    )
+
+
+def test_losses_give_no_gradient_to_a_detached_teacher_and_some_to_the_student() -> None:
+    h = torch.randn(11, 5, generator=torch.Generator().manual_seed(7), requires_grad=True)
+    teacher, anchors = similarities().float(), shared_anchors()
+    student = cosine_similarities(h)
+    losses = (
+        cloud_transport(teacher[:, anchors], student[:, anchors]).value,
+        row_transport(teacher, student, anchors).value,
+        centroid_distance(teacher, student),
+    )
+    for loss in losses:
+        (slope,) = torch.autograd.grad(loss, h, retain_graph=True)
+        assert slope.isfinite().all()
+        assert slope.abs().max() > 0
+    assert teacher.grad is None
+
+
+def test_the_ground_cost_of_row_transport_sends_no_gradient_to_the_teacher() -> None:
+    # Only p may carry one; with p and q both at the anchors' own rows left out, nothing else depends on the teacher.
+    teacher = similarities().requires_grad_()
+    student, anchors = similarities(seed=5), shared_anchors()
+    (slope,) = torch.autograd.grad(row_transport(teacher, student, anchors, **TIGHT).value, teacher)
+    # A softmax's gradient sums to zero over its row; one through the cost would not.
+    torch.testing.assert_close(slope.sum(1), torch.zeros(11, dtype=torch.float64), rtol=0, atol=1e-12)
+
+
+def test_similarities_at_the_coldest_temperature_stay_finite() -> None:
+    # Weights underflow to exact zeros here.
+    teacher, anchors = similarities().float(), shared_anchors()
+    student = similarities(seed=5).float().requires_grad_()
+    result = row_transport(teacher, student, anchors, temperature=1e-3)
+    result.value.backward()
+    assert result.value.isfinite()
+    assert student.grad is not None
+    assert student.grad.isfinite().all()
