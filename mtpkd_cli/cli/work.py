@@ -35,8 +35,9 @@ def stages(
         study = read_study(run.study)
         for stage in names:
             chosen = "cpu" if stage in ("extract", "evaluate") else _device(device)
-            job = Job(terminal, chosen, run.data_root(study.data.root), workers, retry_failed, max_failures)
-            made = do_stage(run, study, stage, Choice(fold, seed, name), job, overwrite=overwrite)
+            root = run.data_root(study.data.root)
+            job = Job(terminal, chosen, root, workers, retry_failed, overwrite, max_failures)
+            made = do_stage(run, study, stage, Choice(fold, seed, name), job)
             terminal.note(f"{stage}: {made} made" if made else f"{stage}: nothing to do")
             if stage == "evaluate":
                 _report(run, terminal, made)

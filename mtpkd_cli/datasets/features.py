@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from mtpkd_cli.config import Options
 from mtpkd_cli.datasets._wide_table import column_names, numbers, read_columns
-from mtpkd_cli.errors import DataError, StudyError, did_you_mean, first_ten
+from mtpkd_cli.errors import DataError, did_you_mean, first_ten
 
 _SEPARATOR = "__"
 

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
 VERSION = 1
 
-_CHUNK = 256
+# About 0.6 GB at the default sizes, however long the video; a clip of up to 12 s keeps one crop size.
+_CHUNK = 128
 _TOLERANCE_S = 2e-3
 _PLACE_NAMES = ("head_x", "head_y", "head_size")
 _NAMES = (

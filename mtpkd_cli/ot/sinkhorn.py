@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mtpkd_cli.errors import NumericalError
-from mtpkd_cli.ot.cost import at_least_float32, half_squared_euclidean
+from mtpkd_cli.ot.cost import half_squared_euclidean
 from mtpkd_cli.ot.fixed_point import DualValue, Solution, solve
+from mtpkd_cli.ot.problem import checked_problem
 
 
 @dataclass(frozen=True)
@@ -78,12 +78,12 @@ def sinkhorn(
         b: (..., m) likewise.
         epsilon: Entropic regularisation, in units of cost.
         max_iterations: Where it stops unconverged, which the result reports.
-        tolerance: Accepted `marginal_error`; the value's own error is of second order in it.
+        tolerance: Accepted `marginal_error`; the value is then low by at most that times the range of the costs.
 
     Raises:
         NumericalError: Cost or weights are not finite, weights are negative or all zero, or there are no points.
     """
-    problem = _problem(cost, a, b, epsilon)
+    problem = checked_problem(cost, a, b, epsilon)
     with torch.autocast(cost.device.type, enabled=False):
         solution = solve(*problem, epsilon, max_iterations, tolerance)
     return SinkhornResult(
@@ -131,7 +131,7 @@ def debiased_transport(
 
     `cost_xx` and `cost_yy` are symmetric with a zero diagonal (not checked). Weights and errors as in `sinkhorn`.
     """
-    cross, *selves = (_problem(*parts, epsilon) for parts in ((cost_xy, a, b), (cost_xx, a, a), (cost_yy, b, b)))
+    cross, *selves = (checked_problem(*parts, epsilon) for parts in ((cost_xy, a, b), (cost_xx, a, a), (cost_yy, b, b)))
     limits = epsilon, max_iterations, tolerance
     with torch.autocast(cost_xy.device.type, enabled=False):
         solutions = _solve_selves(selves, *limits)
@@ -147,41 +147,6 @@ def debiased_transport(
 def _value(problem: tuple[Tensor, Tensor, Tensor], solution: Solution, epsilon: float) -> Tensor:
     cost, a, b = problem
     return DualValue.apply(cost.expand_as(solution.plan), a, b, solution, epsilon)
-
-
-def _problem(cost: Tensor, a: Tensor | None, b: Tensor | None, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Checks one problem; gives it one dtype, weights of the batch shape and sum 1, and a cost that broadcasts."""
-    if not epsilon > 0:
-        raise ValueError(f"epsilon must be > 0, got {epsilon}")
-    if cost.numel() == 0:
-        raise NumericalError("optimal transport of no points", where=f"cost matrix of shape {tuple(cost.shape)}")
-    n, m = cost.shape[-2:]
-    a = cost.new_full((n,), 1.0, dtype=torch.float32) if a is None else a
-    b = cost.new_full((m,), 1.0, dtype=torch.float32) if b is None else b
-    cost, a, b = at_least_float32(cost, a, b)
-    n_bad = int((~torch.isfinite(cost)).sum())
-    if n_bad:
-        raise NumericalError(
-            f"{n_bad} of {cost.numel()} entries of the cost matrix are NaN or infinite",
-            where=f"cost matrix of shape {tuple(cost.shape)}",
-            expected="finite costs",
-            todo="look for NaN features or a diverged model: the cost is computed from its embeddings",
-        )
-    batch = torch.broadcast_shapes(cost.shape[:-2], a.shape[:-1], b.shape[:-1])
-    cost = cost[(None,) * (len(batch) - cost.dim() + 2)]
-    return cost, _distribution(a, "a", n).expand(*batch, n), _distribution(b, "b", m).expand(*batch, m)
-
-
-def _distribution(weights: Tensor, name: str, size: int) -> Tensor:
-    """Returns the weights scaled to sum 1 over their last axis, or says what is wrong with them."""
-    if weights.shape[-1] != size:
-        raise ValueError(f"weights {name} of shape {tuple(weights.shape)} for {size} points")
-    total = weights.sum(-1, keepdim=True)
-    if not bool(((weights >= 0) & torch.isfinite(total) & (total > 0)).all()):
-        raise NumericalError(
-            f"weights {name} are not a distribution", expected="finite weights >= 0, at least one above 0 in each row"
-        )
-    return weights / total
 
 
 def _solve_selves(

@@ -29,7 +29,7 @@ class Choice:
         return by_number and (self.name in (None, unit.name) or unit.module == "samples")
 
 
-def do_stage(run: RunFolder, study: Study, stage: str, choice: Choice, job: Job, *, overwrite: bool = False) -> int:
+def do_stage(run: RunFolder, study: Study, stage: str, choice: Choice, job: Job) -> int:
     """Makes the chosen units of a stage that are not done; says of each why, or that it is up to date.
 
     Returns:
@@ -48,17 +48,17 @@ def do_stage(run: RunFolder, study: Study, stage: str, choice: Choice, job: Job,
     states = States(run, study, units)
     for unit in chosen:
         state = states.of(unit)
-        if state.kind == "done" and not overwrite:
+        if state.kind == "done" and not job.overwrite:
             job.reporter.note(f"{unit.label}: up to date")
             continue
-        _make(run, unit, state, states, job, overwrite)
+        _make(run, unit, state, states, job)
         states.forget(unit)
         made += 1
     return made
 
 
-def _make(run: RunFolder, unit: Unit, state: State, states: States, job: Job, overwrite: bool) -> None:
-    if unit.frozen and state.kind == "stale" and not overwrite:
+def _make(run: RunFolder, unit: Unit, state: State, states: States, job: Job) -> None:
+    if unit.frozen and state.kind == "stale" and not job.overwrite:
         raise ArtifactError(
             f"the samples and splits of this run are frozen, and they no longer fit: {state.reason}",
             where=run.splits,

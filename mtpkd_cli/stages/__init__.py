@@ -33,6 +33,7 @@ class Job:
         root: The corpus folder; only extraction opens it.
         workers: Worker processes of extraction, None = as the study says.
         retry_failed: Extraction tries again what failed before.
+        overwrite: Make again what is up to date.
         max_failures: A count or a share with %, None = as the study says.
     """
 
@@ -41,4 +42,5 @@ class Job:
     root: Path | None = None
     workers: int | None = None
     retry_failed: bool = False
+    overwrite: bool = False
     max_failures: str | None = None

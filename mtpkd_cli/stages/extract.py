@@ -49,6 +49,8 @@ def build(
     table = media_of(read_parquet(samples).to_pandas(), name, medium)
     if job.root is None or not job.root.is_dir():
         raise DataError("the corpus folder is not there", where=f"data.root: {job.root}", todo="mend data.root")
+    for path in part_files(out) if job.overwrite else []:
+        path.unlink()
     pieces = [table.iloc[i : i + extract.part_samples] for i in range(0, len(table), extract.part_samples)]
     files = [out / f"part-{number:05d}.parquet" for number in range(len(pieces))]
     keys = [digest_of([encoder, media_state(job.root, piece)]) for piece in pieces]

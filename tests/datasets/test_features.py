@@ -8,7 +8,7 @@ import pytest
 
 from mtpkd_cli.datasets import SAMPLE_COLUMNS
 from mtpkd_cli.datasets.features import Config, classes, feature_table, samples
-from mtpkd_cli.errors import DataError, StudyError
+from mtpkd_cli.errors import DataError
 
 N = 7
 
