@@ -76,5 +76,8 @@ def replaced_folder(folder: Path) -> Iterator[Path]:
             folder.rename(before)
         beside.rename(folder)
     finally:
+        # An interrupt may fall between the two renames.
+        if before.exists() and not folder.exists():
+            before.rename(folder)
         shutil.rmtree(beside, ignore_errors=True)
         shutil.rmtree(before, ignore_errors=True)

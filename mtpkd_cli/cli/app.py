@@ -30,23 +30,32 @@ Fold = Annotated[int | None, typer.Option(help="Only this fold.")]
 Seed = Annotated[int | None, typer.Option(help="Only this seed.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Make again what is up to date.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Threads = Annotated[int, typer.Option(min=1, help="Threads of torch on the CPU.")]
+Jobs = Annotated[
+    int | None, typer.Option(min=1, help="Folds and seeds side by side; default: as processors allow, at most 4.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
-Workers = Annotated[int | None, typer.Option(help="Worker processes; default: extract.workers of the study.")]
+Workers = Annotated[int | None, typer.Option(min=0, help="Worker processes; default: extract.workers of the study.")]
 MaxFailures = Annotated[
     str | None, typer.Option(metavar="N|P%", help="Samples that may fail; default: extract.max_failures of the study.")
 ]
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        print(__version__)
+        raise typer.Exit
+
+
 @app.callback()
 def _top(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Print the version and leave.")
+    ] = False,
 ) -> None:
-    _ = debug  # read by main(), which has to know it even if parsing fails
-    if version:
-        print(__version__)
-        raise typer.Exit
+    _ = debug, version  # --debug is read by main(), which has to know it even if parsing fails
 
 
 @app.command()
@@ -54,13 +63,16 @@ def init(
     run: Run,
     preset: Annotated[str, typer.Option(help="A ready study: mtpkd presets lists them.")],
     data: Annotated[Path, typer.Option(help="Folder of the corpus.")],
+    prevalent: Annotated[
+        list[str] | None, typer.Option(help="Modality of the student, the others privileged; repeatable.")
+    ] = None,
     set_: Set = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a study.toml that is there.")] = False,
 ) -> None:
     """Make a run folder with a commented study.toml."""
     from mtpkd_cli.cli import setup
 
-    print(setup.init_run(run, preset, data, set_ or [], overwrite))
+    print(setup.init_run(run, preset, data, prevalent or [], set_ or [], overwrite))
 
 
 @app.command()
@@ -91,13 +103,27 @@ def train_teachers(
     teacher: Annotated[str | None, typer.Option(help="Only this teacher.")] = None,
     set_: Set = None,
     device: Device = "auto",
+    threads: Threads = 1,
+    jobs: Jobs = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
     """Train the unimodal teachers and the joint one."""
     from mtpkd_cli.cli import work
 
-    work.stages(run, ["train-teachers"], set_, fold, seed, teacher, device=device, overwrite=overwrite, quiet=quiet)
+    work.stages(
+        run,
+        ["train-teachers"],
+        set_,
+        fold,
+        seed,
+        teacher,
+        device=device,
+        threads=threads,
+        jobs=jobs,
+        overwrite=overwrite,
+        quiet=quiet,
+    )
 
 
 @app.command()
@@ -107,13 +133,17 @@ def align(
     seed: Seed = None,
     set_: Set = None,
     device: Device = "auto",
+    threads: Threads = 1,
+    jobs: Jobs = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
     """Lead all teachers into one embedding space, fit the T-Net, write the teacher bank."""
     from mtpkd_cli.cli import work
 
-    work.stages(run, ["align"], set_, fold, seed, device=device, overwrite=overwrite, quiet=quiet)
+    work.stages(
+        run, ["align"], set_, fold, seed, device=device, threads=threads, jobs=jobs, overwrite=overwrite, quiet=quiet
+    )
 
 
 @app.command()
@@ -124,13 +154,27 @@ def distill(
     method: Annotated[str | None, typer.Option(help="Only this method.")] = None,
     set_: Set = None,
     device: Device = "auto",
+    threads: Threads = 1,
+    jobs: Jobs = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
     """Train one student per method."""
     from mtpkd_cli.cli import work
 
-    work.stages(run, ["distill"], set_, fold, seed, method, device=device, overwrite=overwrite, quiet=quiet)
+    work.stages(
+        run,
+        ["distill"],
+        set_,
+        fold,
+        seed,
+        method,
+        device=device,
+        threads=threads,
+        jobs=jobs,
+        overwrite=overwrite,
+        quiet=quiet,
+    )
 
 
 @app.command()
@@ -151,6 +195,8 @@ def run_all(
     max_failures: MaxFailures = None,
     set_: Set = None,
     device: Device = "auto",
+    threads: Threads = 1,
+    jobs: Jobs = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -159,8 +205,16 @@ def run_all(
     from mtpkd_cli.pipeline import STAGES
 
     work.stages(
-        run, list(STAGES), set_, device=device, workers=workers, max_failures=max_failures, quiet=quiet
-    )  # fmt: skip
+        run,
+        list(STAGES),
+        set_,
+        device=device,
+        threads=threads,
+        jobs=jobs,
+        workers=workers,
+        max_failures=max_failures,
+        quiet=quiet,
+    )
     work.print_results(run, json)
 
 
@@ -195,9 +249,11 @@ def main() -> NoReturn:
     from mtpkd_cli.errors import Interrupted, MtpkdError
 
     debug = "--debug" in sys.argv
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _interrupt)
     try:
-        app(args=sys.argv[1:], prog_name="mtpkd")
+        # Messages say "run it with --debug", and people put that at the end.
+        app(args=[argument for argument in sys.argv[1:] if argument != "--debug"], prog_name="mtpkd")
         code = 0
     except SystemExit as exit_:
         code = exit_.code if isinstance(exit_.code, int) else 1

@@ -7,19 +7,25 @@ from rich.console import Console
 from rich.table import Table
 
 from mtpkd_cli.artifacts import RunFolder, write_text
+from mtpkd_cli.cli.ready_features import ready_features_wanted, with_ready_features
 from mtpkd_cli.cli.show import print_json, print_status, status_of
-from mtpkd_cli.config import read_study, set_keys
+from mtpkd_cli.config import read_study
 from mtpkd_cli.config.presets import preset_help, preset_names, preset_text
-from mtpkd_cli.config.reading import parse_study
-from mtpkd_cli.errors import DataError, StudyError
+from mtpkd_cli.config.reading import parse_study, with_keys
+from mtpkd_cli.errors import DataError, StudyError, did_you_mean
 from mtpkd_cli.pipeline import States, units_of
 from mtpkd_cli.registry import METHODS
 
 
-def init_run(folder: Path, preset: str, data: Path, assignments: list[str], overwrite: bool) -> str:
+def init_run(
+    folder: Path, preset: str, data: Path, prevalent: list[str], assignments: list[str], overwrite: bool
+) -> str:
     """Writes study.toml and returns what to do next.
 
     A relative corpus folder is stored relative to the run folder, so that both can be moved together.
+
+    Args:
+        prevalent: Modalities that the student sees, all others being privileged; empty = as the preset says.
 
     Raises:
         StudyError: There is no such preset, or a study.toml is already there.
@@ -34,9 +40,19 @@ def init_run(folder: Path, preset: str, data: Path, assignments: list[str], over
         )
     root = str(data) if data.is_absolute() else os.path.relpath(data.resolve(), folder.resolve())
     text = preset_text(preset, _study_name(folder), root)
-    parse_study(text, where=f"preset {preset}")
+    if ready_features_wanted(text):
+        text = with_ready_features(text, data)
+    modalities = parse_study(text, where=f"preset {preset}").modalities
+    for name in prevalent:
+        if name not in modalities:
+            raise StudyError(
+                f"there is no modality '{name}'{did_you_mean(name, modalities)}",
+                where="--prevalent",
+                expected=", ".join(modalities),
+            )
+    roles = [f"modalities.{m}.role={'prevalent' if m in prevalent else 'privileged'}" for m in modalities]
+    text, _ = with_keys(text, [*(roles if prevalent else []), *assignments], where=f"preset {preset}")
     write_text(run.study, text)
-    set_keys(run.study, assignments)
     return f"wrote {run.study}; next: mtpkd run {folder}"
 
 

@@ -1,12 +1,14 @@
 """Commands that compute: read the study, do the stages, print the scores."""
 
 import json
+import os
 from pathlib import Path
 
 from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.cli.progress import Terminal
 from mtpkd_cli.cli.show import print_json, print_scores
-from mtpkd_cli.config import read_study, set_keys
+from mtpkd_cli.config import parse_options, read_study, set_keys
+from mtpkd_cli.config.study import ExtractSection
 from mtpkd_cli.errors import ArtifactError, StudyError
 from mtpkd_cli.pipeline import Choice, do_stage
 from mtpkd_cli.stages import Job
@@ -21,6 +23,8 @@ def stages(
     name: str | None = None,
     *,
     device: str = "cpu",
+    threads: int = 1,
+    jobs: int | None = None,
     workers: int | None = None,
     max_failures: str | None = None,
     retry_failed: bool = False,
@@ -33,10 +37,22 @@ def stages(
         for change in set_keys(run.study, assignments or []):
             terminal.note(f"{run.study}: {change}")
         study = read_study(run.study)
+        if max_failures is not None:
+            parse_options(ExtractSection, {"max_failures": max_failures}, where="--max-failures")
         for stage in names:
             chosen = "cpu" if stage in ("extract", "evaluate") else _device(device)
             root = run.data_root(study.data.root)
-            job = Job(terminal, chosen, root, workers, retry_failed, overwrite, max_failures)
+            job = Job(
+                terminal,
+                chosen,
+                threads,
+                jobs or _jobs(chosen, threads),
+                root,
+                workers,
+                retry_failed,
+                overwrite,
+                max_failures,
+            )
             made = do_stage(run, study, stage, Choice(fold, seed, name), job)
             terminal.note(f"{stage}: {made} made" if made else f"{stage}: nothing to do")
             if stage == "evaluate":
@@ -63,6 +79,13 @@ def _report(run: RunFolder, terminal: Terminal, made: int) -> None:
     if made or not (run.evaluation / "report.html").exists():
         write_report(run)
         terminal.note(f"wrote {run.evaluation / 'report.html'}")
+
+
+def _jobs(device: str, threads: int) -> int:
+    """As many repetitions side by side as the processors given to this process allow, four at most (memory)."""
+    # The affinity knows what a batch scheduler has granted; where there is none, all processors count.
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(4, processors // threads)) if device == "cpu" else 1
 
 
 def _device(device: str) -> str:

@@ -1,8 +1,11 @@
 """What one section of a study demands of another."""
 
 from collections.abc import Iterator
+from typing import Any
 
-from mtpkd_cli.config.study import Study
+from pydantic import ValidationError
+
+from mtpkd_cli.config.study import DistillSection, Study
 from mtpkd_cli.errors import StudyError, did_you_mean
 from mtpkd_cli.registry import DATASETS, ENCODERS, METHODS, METRICS, Registry
 
@@ -11,7 +14,18 @@ READY_FEATURES = "table"
 
 def problems_across_sections(study: Study) -> list[str]:
     """Returns every contradiction between sections and every name that no file stands for, one line each."""
-    return [*_roles(study), *_teachers(study), *_names(study), *_methods(study)]
+    return [*_once(study), *_roles(study), *_teachers(study), *_names(study), *_task(study), *_methods(study)]
+
+
+def _once(study: Study) -> Iterator[str]:
+    lists: dict[str, list[Any]] = {
+        "study.seeds": study.study.seeds,
+        "distill.methods": study.distill.methods,
+        "evaluate.metrics": study.evaluate.metrics,
+    }
+    for key, names in lists.items():
+        if len(set(names)) < len(names):
+            yield f"{key}: {names} names an entry twice"
 
 
 def _roles(study: Study) -> Iterator[str]:
@@ -45,13 +59,23 @@ def _teachers(study: Study) -> Iterator[str]:
 def _names(study: Study) -> Iterator[str]:
     metrics = [(f"evaluate.metrics: {name}", METRICS, name) for name in study.evaluate.metrics]
     methods = [("distill.methods", METHODS, name) for name in study.distill.methods]
-    encoders = [
-        (f"modalities.{name}.encoder", ENCODERS, modality.encoder)
-        for name, modality in study.modalities.items()
-        if modality.encoder != READY_FEATURES
-    ]
-    for where, registry, name in [("data.adapter", DATASETS, study.data.adapter), *encoders, *methods, *metrics]:
+    encoders = [*ENCODERS.names(), READY_FEATURES]
+    for name, modality in study.modalities.items():
+        if modality.encoder not in encoders:
+            yield (
+                f"modalities.{name}.encoder: there is no encoder '{modality.encoder}'"
+                f"{did_you_mean(modality.encoder, encoders)} (known: {', '.join(encoders)})"
+            )
+    for where, registry, name in [("data.adapter", DATASETS, study.data.adapter), *methods, *metrics]:
         yield from _unknown(registry, name, where)
+
+
+def _task(study: Study) -> Iterator[str]:
+    task, known = study.study.task, METRICS.names()
+    fitting = [name for name in known if METRICS.constant(name, "TASK") == task]
+    for name in study.evaluate.metrics:
+        if name in known and name not in fitting:
+            yield f"evaluate.metrics: '{name}' is not for study.task = '{task}' (for it: {', '.join(fitting)})"
 
 
 def _unknown(registry: Registry, name: str, where: str) -> Iterator[str]:
@@ -63,8 +87,6 @@ def _unknown(registry: Registry, name: str, where: str) -> Iterator[str]:
 
 def _methods(study: Study) -> Iterator[str]:
     distill = study.distill
-    if len(set(distill.methods)) < len(distill.methods):
-        yield f"distill.methods: {distill.methods} names a method twice"
     if study.evaluate.reference not in distill.methods:
         yield f"evaluate.reference: '{study.evaluate.reference}' is not among distill.methods {distill.methods}"
     for name, options in distill.method.items():
@@ -77,3 +99,13 @@ def _methods(study: Study) -> Iterator[str]:
                 yield f"distill.method.{name}.{key}: unknown key{did_you_mean(key, known)} (known: {', '.join(known)})"
             elif type(value) is not type(known[key]) and not (isinstance(known[key], float) and type(value) is int):
                 yield f"distill.method.{name}.{key}: received {value!r}; expected a value like {known[key]!r}"
+            elif key in DistillSection.model_fields:
+                yield from _bounds(f"distill.method.{name}.{key}", key, value)
+
+
+def _bounds(where: str, key: str, value: object) -> Iterator[str]:
+    """A method's own table takes no value that the shared key would refuse."""
+    try:
+        DistillSection.model_validate({key: value})
+    except ValidationError as err:
+        yield f"{where}: received {value!r}: {err.errors()[0]['msg']}"

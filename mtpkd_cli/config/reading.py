@@ -8,6 +8,7 @@ from typing import Any, TypeVar, get_args
 import tomlkit
 import tomlkit.exceptions
 from pydantic import BaseModel, ValidationError
+from tomlkit.items import InlineTable
 
 from mtpkd_cli.config.checks import problems_across_sections
 from mtpkd_cli.config.options import Options
@@ -28,6 +29,10 @@ def read_study(path: Path) -> Study:
     except FileNotFoundError as err:
         raise StudyError(
             "there is no study.toml", where=path, todo="mtpkd init RUN --preset sample --data sample_data"
+        ) from err
+    except (OSError, UnicodeDecodeError) as err:
+        raise StudyError(
+            f"the study cannot be read: {err}", where=path, expected="a UTF-8 text file in the run folder"
         ) from err
 
 
@@ -74,15 +79,21 @@ def set_keys(path: Path, assignments: list[str]) -> list[str]:
     if not assignments:
         return []
     read_study(path)
-    document = tomlkit.parse(path.read_text(encoding="utf-8"))
-    changes = [change for assignment in assignments if (change := _assign(document, assignment))]
+    text, changes = with_keys(path.read_text(encoding="utf-8"), assignments, where=path)
     if changes:
-        text = tomlkit.dumps(document)
-        parse_study(text, where=f"{path} after --set {' --set '.join(assignments)}")
         beside = path.with_name(f".{path.name}.{os.getpid()}")
         beside.write_text(text, encoding="utf-8")
         beside.replace(path)
     return changes
+
+
+def with_keys(text: str, assignments: list[str], where: object) -> tuple[str, list[str]]:
+    """Returns the text of a study with `key=value` pairs set, and what changed; raises as `set_keys` does."""
+    document = tomlkit.parse(text)
+    changes = [change for assignment in assignments if (change := _assign(document, assignment))]
+    changed = tomlkit.dumps(document)
+    parse_study(changed, where=f"{where} after --set {' --set '.join(assignments)}")
+    return changed, changes
 
 
 def _assign(document: tomlkit.TOMLDocument, assignment: str) -> str | None:
@@ -97,15 +108,15 @@ def _assign(document: tomlkit.TOMLDocument, assignment: str) -> str | None:
     *parents, last = key.strip().split(".")
     for parent in parents:
         if parent not in table:
-            table[parent] = tomlkit.table()
+            table[parent] = tomlkit.inline_table() if isinstance(table, InlineTable) else tomlkit.table()
         table = table[parent]
         if not isinstance(table, dict):
             raise StudyError(f"--set {key}: '{parent}' is a value, not a table")
-    before = table.get(last)
+    before = tomlkit.item(table[last]) if last in table else None
     if before == value and type(before) is type(value):
         return None
     table[last] = value
-    return f"{key} = {value.as_string()}" + (f" (was {before.as_string()})" if before is not None else "")
+    return f"{key} = {value.as_string()}" + (f" (was {before.as_string().strip()})" if before is not None else "")
 
 
 def _problem(model: type[BaseModel], location: tuple[int | str, ...], error: Any) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from mtpkd_cli.config.options import Options
 
@@ -42,12 +42,19 @@ class ModalitySection(Options):
     options: dict[str, Any] = Field({}, description="options of the encoder")
 
 
+def _count_as_text(value: object) -> object:
+    # A count is a number to everyone but this program, which takes "1%" under the same key.
+    return str(value) if type(value) is int else value
+
+
 class ExtractSection(Options):
     """How media are read; none of this changes a feature."""
 
     workers: Annotated[int, Field(ge=0)] = Field(2, description="processes; 0 = in this one, without isolation")
     timeout_s: Positive = Field(120.0, description="time limit for one sample of one modality")
-    max_failures: str = Field("1%", pattern=r"^\d+(\.\d+)?%?$", description="a count, or a share with %")
+    max_failures: Annotated[str, BeforeValidator(_count_as_text)] = Field(
+        "1%", pattern=r"^(\d+|\d+(\.\d+)?%)$", description="a count, or a share with %"
+    )
     part_samples: Count = Field(64, description="samples in a part file; bounds memory and work lost")
 
 
@@ -88,7 +95,6 @@ class TeacherSection(Options):
     """One teacher: the modalities it sees, fused by gated cross-modal attention."""
 
     modalities: list[str] = Field(min_length=1)
-    fusion: Literal["cross-attention"] = "cross-attention"
 
 
 class AlignSection(FitOptions):

@@ -66,7 +66,7 @@ def samples(root: Path, config: Config) -> pd.DataFrame:
             or a feature is not a finite number.
     """
     path = Path(root) / config.file
-    modalities = _modalities(path)
+    modalities = modalities_of(path)
     ids = [config.sample_column, config.subject_column] + ([config.recording_column] if config.recording_column else [])
     outcomes = config.targets or [config.label_column]
     table = read_columns(path, [*ids, *outcomes, *(name for names in modalities.values() for name in names)])
@@ -105,7 +105,7 @@ def feature_table(root: Path, config: Config, modality: str) -> pd.DataFrame:
         DataError: There is no such modality, or a feature is not a finite number.
     """
     path = Path(root) / config.file
-    modalities = _modalities(path)
+    modalities = modalities_of(path)
     if modality not in modalities:
         raise DataError(
             f"no column begins with '{modality}{_SEPARATOR}'{did_you_mean(modality, modalities)}",
@@ -124,7 +124,7 @@ def feature_table(root: Path, config: Config, modality: str) -> pd.DataFrame:
     return result
 
 
-def _modalities(path: Path) -> dict[str, list[str]]:
+def modalities_of(path: Path) -> dict[str, list[str]]:
     """Columns by prefix, both in the table's order."""
     found: dict[str, list[str]] = {}
     for name in column_names(path):

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
 
-from mtpkd_cli.errors import MtpkdError
+from mtpkd_cli.errors import Interrupted, MtpkdError
 
 ErrorKind = Literal["", "raised", "crashed", "timeout"]
 
@@ -156,6 +156,8 @@ def _attempt(key: str, function: Callable[..., Any], args: tuple[Any, ...]) -> O
     start = time.perf_counter()
     try:
         value = function(*args)
+    except Interrupted:
+        raise
     except (Exception, SystemExit) as err:  # a task that asks to exit must not end its caller
         return _raised(key, err, start)
     return Outcome(key, value, seconds=time.perf_counter() - start)

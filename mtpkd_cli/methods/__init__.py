@@ -39,6 +39,10 @@ class TeacherBank:
     crossfit_logits: Tensor
     present: Tensor
 
+    def __post_init__(self) -> None:
+        if self.embeddings.requires_grad or self.logits.requires_grad or self.crossfit_logits.requires_grad:
+            raise ValueError("a bank holds constants: detach what teachers say, or a gradient would reach them")
+
     def rows(self, rows: Tensor) -> "TeacherBank":
         """Gathers some samples."""
         columns = (self.embeddings, self.logits, self.crossfit_logits, self.present)

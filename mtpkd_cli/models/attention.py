@@ -25,14 +25,16 @@ class Attention(nn.Module):
 
     def forward(self, queries: Tensor, keys: Tensor, key_mask: Tensor) -> Tensor:
         """Attends from (B, T, d) queries to (B, S, d) keys where key_mask (B, S) is True; returns (B, T, d)."""
-        batch, steps, embedding = queries.shape
         key, value = self.key_value(keys).chunk(2, dim=-1)
         key, value = (functional.pad(x, (0, 0, 1, 0)) for x in (key, value))
         mask = functional.pad(key_mask, (1, 0), value=True)[:, None, None, :]
-        heads = [x.view(batch, -1, self.heads, embedding // self.heads).transpose(1, 2) for x in (key, value)]
-        query = self.query(queries).view(batch, steps, self.heads, -1).transpose(1, 2)
-        attended = functional.scaled_dot_product_attention(query, heads[0], heads[1], attn_mask=mask)
-        mixed: Tensor = self.out(attended.transpose(1, 2).reshape(batch, steps, embedding))
+        size = queries.shape[-1] // self.heads
+        # Explicit sizes: a batch of no samples (a fold whose test subject has no video) has no size to infer.
+        query, key, value = (
+            x.unflatten(-1, (self.heads, size)).transpose(1, 2) for x in (self.query(queries), key, value)
+        )
+        attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        mixed: Tensor = self.out(attended.transpose(1, 2).flatten(2))
         return mixed
 
 

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mtpkd_cli.artifacts import MANIFEST, Manifest, RunFolder, replaced_folder, write_manifest
+from mtpkd_cli.artifacts import MANIFEST, Manifest, RunFolder, read_manifest, replaced_folder, write_manifest
 from mtpkd_cli.config import Study
-from mtpkd_cli.errors import ArtifactError, StudyError
+from mtpkd_cli.errors import ArtifactError, StudyError, did_you_mean
+from mtpkd_cli.pipeline.parallel import side_by_side
 from mtpkd_cli.pipeline.states import State, States
 from mtpkd_cli.pipeline.units import Unit, units_of
 from mtpkd_cli.stages import Job
@@ -22,6 +23,10 @@ class Choice:
     fold: int | None = None
     seed: int | None = None
     name: str | None = None
+
+    def __str__(self) -> str:
+        given = {"fold": self.fold, "seed": self.seed, "name": self.name}
+        return ", ".join(f"{key} {value}" for key, value in given.items() if value is not None) or "unit"
 
     def takes(self, unit: Unit) -> bool:
         """Whether a unit is meant. Units that serve all folds or seeds always are."""
@@ -42,13 +47,18 @@ def do_stage(run: RunFolder, study: Study, stage: str, choice: Choice, job: Job)
     made = 0
     units = units_of(run, study)
     chosen = [unit for unit in units if unit.stage == stage and choice.takes(unit)]
+    repetitions = sorted({(unit.fold, unit.seed) for unit in chosen if unit.fold is not None})
+    if job.jobs > 1 and len(repetitions) > 1:
+        calls = [(run, study, stage, Choice(fold, seed, choice.name)) for fold, seed in repetitions]
+        return side_by_side(do_stage, calls, job, f"{stage}, folds x seeds")
     if not [unit for unit in chosen if unit.module != "samples"]:
         known = sorted({f"fold {u.fold}, seed {u.seed}, {u.name}" for u in units if u.stage == stage})
-        raise StudyError(f"{stage}: nothing is called {choice}", expected="; ".join(known[:10]))
+        near = did_you_mean(choice.name, {u.name for u in units if u.stage == stage}) if choice.name else ""
+        raise StudyError(f"{stage}: there is no {choice}{near}", expected="one of: " + "; ".join(known[:10]))
     states = States(run, study, units)
     for unit in chosen:
         state = states.of(unit)
-        if state.kind == "done" and not job.overwrite:
+        if state.kind == "done" and not job.overwrite and not (job.retry_failed and _has_failures(unit)):
             job.reporter.note(f"{unit.label}: up to date")
             continue
         _make(run, unit, state, states, job)
@@ -68,6 +78,8 @@ def _make(run: RunFolder, unit: Unit, state: State, states: States, job: Job) ->
     inputs = states.inputs_now(unit)
     if state.kind == "stale":
         job.reporter.note(f"{unit.label}: made again, {state.reason}")
+    if unit.fold is not None:
+        _set_threads(job.threads)
     module = importlib.import_module(f"mtpkd_cli.stages.{unit.module}")
     begun = time.monotonic()
     with _place(unit) as out:
@@ -76,6 +88,17 @@ def _make(run: RunFolder, unit: Unit, state: State, states: States, job: Job) ->
         manifest = Manifest(unit.reads, inputs, {}, counts, time.monotonic() - begun, job.device)
         write_manifest(out, [path for path in files if path.name != MANIFEST], manifest)
     job.reporter.note(f"{unit.label}: done in {time.monotonic() - begun:.1f} s")
+
+
+def _has_failures(unit: Unit) -> bool:
+    manifest = read_manifest(unit.folder)
+    return manifest is not None and bool(manifest.counts.get("failed"))
+
+
+def _set_threads(threads: int) -> None:
+    import torch
+
+    torch.set_num_threads(threads)
 
 
 @contextmanager

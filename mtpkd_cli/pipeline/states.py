@@ -53,18 +53,27 @@ class States:
         """
         digests = {}
         for name, folder in unit.inputs.items():
-            maker = self.maker[folder]
+            maker = self._first_undone(self.maker[folder])
             state = self.of(maker)
-            manifest = read_manifest(folder)
-            if state.kind != "done" or manifest is None:
+            if state.kind != "done":
                 raise ArtifactError(
                     f"{unit.label} needs {maker.label}, which is {state.kind}"
                     + (f": {state.reason}" if state.reason else ""),
-                    where=folder / MANIFEST,
+                    where=maker.folder / MANIFEST,
                     todo=f"mtpkd {maker.stage} {self.run.root}",
                 )
+            manifest = read_manifest(folder)
+            assert manifest is not None
             digests[name] = manifest.digest
         return digests | self._corpus(unit)
+
+    def _first_undone(self, unit: Unit) -> Unit:
+        """The first unit on the way to this one that is not done, else this one: what a user has to do first."""
+        for folder in unit.inputs.values():
+            first = self._first_undone(self.maker[folder])
+            if self.of(first).kind != "done":
+                return first
+        return unit
 
     def _find(self, unit: Unit) -> State:
         try:
@@ -93,6 +102,11 @@ class States:
         if unit.module == "extract" and root.is_dir():
             table = media_of(read_parquet(self.run.samples).to_pandas(), unit.name, unit.arguments["medium"])
             return {"media": digest_of(media_state(root, table))}
+        if unit.module == "import_features" and root.is_dir():
+            table = media_of(read_parquet(self.run.samples).to_pandas(), unit.name, unit.name)
+            files = [root / name for name in sorted(set(table["media"]) - {""})]
+            # A copied table has another time and is imported again, which is cheap and changes nothing downstream.
+            return {"media": digest_of([[file.stat().st_size, file.stat().st_mtime_ns] for file in files])}
         return {}
 
     def _unreachable(self, manifest: Manifest) -> dict[str, str]:

@@ -30,6 +30,9 @@ class Job:
     Args:
         reporter: Where to tell progress.
         device: "cpu" or "cuda".
+        threads: Threads of torch on the CPU. Models are small: one thread is the fastest on a busy node, and results do
+            not depend on the machine's number of cores.
+        jobs: Repetitions (fold, seed) side by side.
         root: The corpus folder; only extraction opens it.
         workers: Worker processes of extraction, None = as the study says.
         retry_failed: Extraction tries again what failed before.
@@ -39,6 +42,8 @@ class Job:
 
     reporter: Reporter
     device: str = "cpu"
+    threads: int = 1
+    jobs: int = 1
     root: Path | None = None
     workers: int | None = None
     retry_failed: bool = False

@@ -71,6 +71,12 @@ def fit(
         model.eval()
         with torch.no_grad():
             loss = validate()
+        if not math.isfinite(loss):
+            raise NumericalError(
+                f"the validation loss of epoch {epoch} is {loss}",
+                expected="a finite number",
+                todo="lower the learning rate, or look for extreme values in the features",
+            )
         improved = loss < best
         if improved:
             best, best_state, waited = loss, copy.deepcopy(model.state_dict()), 0

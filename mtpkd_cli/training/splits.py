@@ -31,15 +31,18 @@ def make_folds(subjects: list[str], split: str, folds: int, validation_share: fl
         seed: Seed of the shuffling.
 
     Raises:
-        DataError: There are too few subjects for one on each of the three sides in every fold.
+        DataError: There are too few subjects for two that train (cross-fitting holds one out), one that validates and
+            one that is tested in every fold.
     """
     subjects = sorted(set(subjects))
     count = len(subjects) if split == "loso" else folds
-    if len(subjects) < max(count, 3):
+    # The largest test part leaves three others.
+    least = 4 if split == "loso" else next(n for n in range(folds, folds + 7) if n - -(-n // folds) >= 3)
+    if len(subjects) < least:
         raise DataError(
             f"{len(subjects)} subjects cannot be split into {count} folds with train, validation and test subjects",
-            expected=f"at least {max(count, 3)} subjects",
-            todo="lower data.folds, or add subjects",
+            expected=f"at least {least} subjects",
+            todo="change data.folds, or add subjects",
         )
     generator = np.random.default_rng(seed)
     parts = np.array_split(generator.permutation(subjects), count)
@@ -90,10 +93,14 @@ def read_folds(path: Path) -> list[Fold]:
     try:
         return [Fold(**fold) for fold in json.loads(path.read_text(encoding="utf-8"))["folds"]]
     except (OSError, ValueError, KeyError, TypeError) as err:
-        raise ArtifactError(f"the splits cannot be read: {err}", where=path, todo="mtpkd extract RUN") from err
+        raise ArtifactError(
+            f"the splits cannot be read: {err}",
+            where=path,
+            todo="put the file back, or delete it and mtpkd extract RUN --overwrite",
+        ) from err
 
 
 def _fold(subjects: list[str], test: list[str], validation_share: float, generator: np.random.Generator) -> Fold:
     rest = generator.permutation([s for s in subjects if s not in set(test)]).tolist()
-    held = min(max(1, round(validation_share * len(rest))), len(rest) - 1)
+    held = min(max(1, round(validation_share * len(rest))), len(rest) - 2)
     return Fold(train=sorted(rest[held:]), validation=sorted(rest[:held]), test=sorted(test))

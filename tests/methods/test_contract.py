@@ -1,0 +1,154 @@
+"""The contract of every method, found by listing the registry: options, terms, gradients, missing teachers."""
+
+import inspect
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from mtpkd_cli.methods import Lesson, TeacherBank
+from mtpkd_cli.models import Output
+from mtpkd_cli.models.losses import Term
+from mtpkd_cli.registry import METHODS
+
+B, D, K, C = 23, 5, 3, 2
+every_method = pytest.mark.parametrize("name", METHODS.names())
+every_task = pytest.mark.parametrize("task", ["classification", "regression"])
+
+
+def make_lesson(task: str, *, partly: bool = False, seed: int = 0) -> Lesson:
+    """A random lesson; where `partly`, one teacher could not see some samples and another none at all."""
+    generator = torch.Generator().manual_seed(seed)
+    present = torch.ones(K, B, dtype=torch.bool)
+    if partly:
+        present[0], present[1, ::3] = False, False
+    columns = [torch.randn(K, B, size, generator=generator) * present[..., None] for size in (D, C, C)]
+    bank = TeacherBank(["heart", "voice", "joint"], *columns, present)
+    embedding = torch.randn(B, D, generator=generator).requires_grad_()
+    logits = torch.randn(B, C, generator=generator).requires_grad_()
+    labels = torch.randint(C, (B,), generator=generator) if task == "classification" else torch.randn(B, C)
+    return Lesson(labels, Output(embedding, logits, torch.ones(B, 1)), bank, generator)
+
+
+def total(terms: dict[str, Term]) -> Tensor:
+    return torch.stack([term.weight * term.value for term in terms.values()]).sum()
+
+
+def terms_of(name: str, lesson: Lesson, **options: Any) -> dict[str, Term]:
+    """The method's terms, drawn from a generator at its start."""
+    lesson.generator.manual_seed(1)
+    terms: dict[str, Term] = METHODS.load(name).terms(lesson, **options)
+    return terms
+
+
+def with_bank(lesson: Lesson, **columns: Any) -> Lesson:
+    return replace(lesson, bank=replace(lesson.bank, **columns))
+
+
+@every_method
+def test_it_says_what_it_is_and_which_hallucination_it_starts_from(name: str) -> None:
+    assert len(METHODS.help(name)) > 20
+    assert "L = " in (METHODS.load(name).__doc__ or "")
+    assert METHODS.load(name).TNET in ("fitted", "untrained")
+
+
+@every_method
+def test_its_options_are_keywords_with_plain_defaults(name: str) -> None:
+    lesson, *options = inspect.signature(METHODS.load(name).terms).parameters.values()
+    assert lesson.name == "lesson"
+    assert all(option.kind is option.KEYWORD_ONLY for option in options)
+    assert METHODS.keywords(name, "terms") == {option.name: option.default for option in options}
+    assert all(type(option.default) in (str, int, float, bool) for option in options)
+
+
+@every_method
+@every_task
+@pytest.mark.parametrize("partly", [False, True])
+def test_its_terms_are_finite_scalars_that_include_the_task(name: str, task: str, partly: bool) -> None:
+    terms = terms_of(name, make_lesson(task, partly=partly))
+    assert "task" in terms
+    for term in terms.values():
+        assert term.value.shape == ()
+        assert term.value.isfinite()
+        assert term.weight >= 0
+    assert sum(term.weight for term in terms.values()) > 0
+
+
+@every_method
+@every_task
+@pytest.mark.parametrize("partly", [False, True])
+def test_a_finite_gradient_reaches_the_student(name: str, task: str, partly: bool) -> None:
+    lesson = make_lesson(task, partly=partly)
+    terms = terms_of(name, lesson)
+    total(terms).backward()
+    said = [lesson.student.logits, *([lesson.student.embedding] if "transport" in terms else [])]
+    for tensor in said:
+        assert tensor.grad is not None
+        assert tensor.grad.isfinite().all()
+        assert (tensor.grad != 0).any(1).all()  # every sample teaches
+
+
+@every_method
+@every_task
+def test_what_stands_in_the_row_of_an_absent_teacher_does_not_matter(name: str, task: str) -> None:
+    lesson = make_lesson(task, partly=True)
+    absent = ~lesson.bank.present[..., None]
+    columns = {key: getattr(lesson.bank, key) for key in ("embeddings", "logits", "crossfit_logits")}
+    garbage = with_bank(lesson, **{key: torch.where(absent, -1e3, column) for key, column in columns.items()})
+    expected = terms_of(name, lesson)
+    assert {key: term.value.item() for key, term in terms_of(name, garbage).items()} == {
+        key: term.value.item() for key, term in expected.items()
+    }
+
+
+@every_method
+@every_task
+def test_samples_that_no_teacher_saw_still_learn_the_task(name: str, task: str) -> None:
+    lesson = make_lesson(task)
+    present = lesson.bank.present.clone()
+    present[:, 4] = False
+    lesson = with_bank(lesson, present=present)
+    total(terms_of(name, lesson)).backward()
+    assert lesson.student.logits.grad is not None
+    assert lesson.student.logits.grad[4].abs().sum() > 0
+
+
+@every_method
+def test_the_same_generator_gives_the_same_terms_and_no_other_randomness_is_used(name: str) -> None:
+    lesson, before = make_lesson("classification"), torch.get_rng_state()
+    first, second = (total(terms_of(name, lesson)) for _ in range(2))
+    assert torch.equal(first, second)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@every_method
+def test_shuffling_the_batch_only_shuffles_it(name: str) -> None:
+    """Anchors are drawn by position, so methods that draw them are asked for all rows but one at most."""
+    lesson = make_lesson("classification")
+    order = torch.randperm(B, generator=torch.Generator().manual_seed(3))
+    shuffled = Lesson(
+        lesson.labels[order], Output(*(x[order] for x in lesson.student)), lesson.bank.rows(order), lesson.generator
+    )
+    options = {"structure": "clouds", "anchors": "least"} if "anchors" in METHODS.keywords(name, "terms") else {}
+    for one, other in zip(
+        terms_of(name, lesson, **options).values(), terms_of(name, shuffled, **options).values(), strict=True
+    ):
+        torch.testing.assert_close(one.value, other.value, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("column", ["embeddings", "logits", "crossfit_logits"])
+def test_a_bank_refuses_what_a_gradient_could_reach(column: str) -> None:
+    lesson = make_lesson("classification")
+    with pytest.raises(ValueError, match="constants"):
+        with_bank(lesson, **{column: getattr(lesson.bank, column).clone().requires_grad_()})
+
+
+def test_rows_of_a_bank_are_those_that_were_asked_for() -> None:
+    bank = make_lesson("classification", partly=True).bank
+    rows = torch.tensor([5, 2, 2])
+    taken = bank.rows(rows)
+    assert taken.names == bank.names
+    for key in ("embeddings", "logits", "crossfit_logits", "present"):
+        assert torch.equal(getattr(taken, key), torch.stack([getattr(bank, key)[:, r] for r in (5, 2, 2)], dim=1))
