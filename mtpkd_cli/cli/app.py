@@ -1,14 +1,25 @@
 """The commands: thin wrappers that read the study, call the pipeline and print."""
 
-import os
-import signal
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from mtpkd_cli import __version__
+from mtpkd_cli.cli.options import (
+    Device,
+    Fold,
+    Jobs,
+    Json,
+    MaxFailures,
+    Overwrite,
+    Quiet,
+    Run,
+    Seed,
+    Set,
+    Threads,
+    Workers,
+)
 
 app = typer.Typer(
     name="mtpkd",
@@ -20,26 +31,6 @@ app = typer.Typer(
     epilog="Exit codes: 0 done; 1 unexpected; 2 usage or study.toml; 3 an earlier stage is missing or stale; "
     "4 invalid data; 5 too many failures; 6 numerical failure; 75 interrupted, run again to resume.",
 )
-
-Run = Annotated[Path, typer.Argument(help="The run folder.", show_default=False, metavar="RUN")]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Set a key of study.toml, e.g. distill.anchors=most; repeatable."),
-]
-Fold = Annotated[int | None, typer.Option(help="Only this fold.")]
-Seed = Annotated[int | None, typer.Option(help="Only this seed.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Make again what is up to date.")]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Threads = Annotated[int, typer.Option(min=1, help="Threads of torch on the CPU.")]
-Jobs = Annotated[
-    int | None, typer.Option(min=1, help="Folds and seeds side by side; default: as processors allow, at most 4.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
-Workers = Annotated[int | None, typer.Option(min=0, help="Worker processes; default: extract.workers of the study.")]
-MaxFailures = Annotated[
-    str | None, typer.Option(metavar="N|P%", help="Samples that may fail; default: extract.max_failures of the study.")
-]
 
 
 def _version(asked: bool) -> None:
@@ -240,49 +231,3 @@ def presets() -> None:
     from mtpkd_cli.cli import setup
 
     setup.list_presets()
-
-
-def main() -> NoReturn:
-    """Runs the command line and leaves with the exit code of DESIGN: one per kind of error, never a bare traceback."""
-    import sys
-
-    from mtpkd_cli.errors import Interrupted, MtpkdError
-
-    debug = "--debug" in sys.argv
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _interrupt)
-    try:
-        # Messages say "run it with --debug", and people put that at the end.
-        app(args=[argument for argument in sys.argv[1:] if argument != "--debug"], prog_name="mtpkd")
-        code = 0
-    except SystemExit as exit_:
-        code = exit_.code if isinstance(exit_.code, int) else 1
-    except (Interrupted, KeyboardInterrupt):
-        code = _tell("interrupted; run the same command again to go on", Interrupted.exit_code)
-    except MtpkdError as err:
-        if debug:
-            raise
-        code = _tell(f"error: {err}", err.exit_code)
-    except BrokenPipeError:
-        # The reader of a pipe (head, less) has left; nothing is wrong with the work.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    except Exception as err:
-        if debug:
-            raise
-        code = _tell(f"unexpected error: {type(err).__name__}: {err}\n  to do: run it with --debug and report it", 1)
-    sys.stdout.flush()
-    sys.exit(code)
-
-
-def _tell(text: str, code: int) -> int:
-    import sys
-
-    print(text, file=sys.stderr, flush=True)
-    return code
-
-
-def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
-    from mtpkd_cli.errors import Interrupted
-
-    raise Interrupted(f"stopped by {signal.Signals(number).name}")

@@ -8,7 +8,9 @@ from rich.table import Table
 
 from mtpkd_cli.artifacts import RunFolder, read_manifest
 from mtpkd_cli.pipeline import STAGES, States, Unit
+from mtpkd_cli.stages import TEACHER_PREFIX
 
+LOG_WIDTH, ONE_LINE_WIDTH = 180, 150
 MARKS = {"done": "[green]done[/green]", "stale": "[yellow]stale[/yellow]", "missing": "[dim]missing[/dim]"}
 
 
@@ -51,27 +53,35 @@ def print_status(entries: list[dict[str, Any]], title: str) -> None:
 
 def print_scores(summary: dict[str, Any]) -> None:
     """One row per method: every score with its interval, and the difference of the first one from the reference."""
-    names = list(summary["metrics"])
-    headline = "balanced-accuracy" if "balanced-accuracy" in names else names[0]
-    title = (
-        f"{summary['samples']} samples of {summary['subjects']} subjects, {len(summary['repetitions'])} fold x seed, "
-        f"mean [95 % interval over subjects]"
-    )
-    labels = [summary["metrics"][name]["label"] for name in names]
-    difference = f"{summary['metrics'][headline]['label']} - {summary['reference']}"
-    table = Table("method", *labels, difference, title=title, title_justify="left")
-    for method, row in summary["methods"].items():
-        cells = [_interval(row["scores"][name]) for name in names]
-        table.add_row(method, *cells, _interval(row["differences"].get(headline), signed=True))
-    # Wide enough not to break intervals when the output goes to a file or a batch log.
     console = Console()
-    (console if console.is_terminal else Console(width=200)).print(table)
+    if not console.is_terminal:
+        console = Console(width=LOG_WIDTH)  # a file or batch log has no width of its own; intervals stay whole
+    headline = "balanced-accuracy" if "balanced-accuracy" in summary["metrics"] else next(iter(summary["metrics"]))
+    names = sorted(summary["metrics"], key=lambda name: name != headline)
+    labels = [summary["metrics"][name]["label"] for name in names]
+    title = (
+        f"{summary['samples']} samples of {summary['subjects']} subjects, {len(summary['repetitions'])} fold x seed; "
+        "mean and 95 % interval over subjects"
+    )
+    difference = f"{labels[0]} minus {summary['reference']}"
+    table = Table("method", *labels, difference, title=title, title_justify="left")
+    between = " " if console.width >= ONE_LINE_WIDTH else "\n"
+    before = ""
+    for method, row in summary["methods"].items():
+        if method.startswith(TEACHER_PREFIX) and not before.startswith(TEACHER_PREFIX):
+            table.add_section()
+        cells = [_interval(row["scores"][name], between) for name in names]
+        table.add_row(method, *cells, _interval(row["differences"].get(headline), between, sign="+"))
+        before = method
+    console.print(table)
+    for method, row in summary["methods"].items():
+        if row["scored"] < summary["samples"]:
+            print(f"{method}: {summary['samples'] - row['scored']} samples without a score, since it could see nothing")
 
 
-def _interval(estimate: dict[str, float | None] | None, signed: bool = False) -> str:
+def _interval(estimate: dict[str, float | None] | None, between: str, sign: str = "") -> str:
     if estimate is None or estimate["value"] is None:
         return "-"
-    plus = "+" if signed else ""
     if estimate["low"] is None or estimate["high"] is None:
-        return f"{estimate['value']:{plus}.3f}"
-    return f"{estimate['value']:{plus}.3f} [{estimate['low']:{plus}.3f}, {estimate['high']:{plus}.3f}]"
+        return f"{estimate['value']:{sign}.3f}"
+    return f"{estimate['value']:{sign}.3f}{between}[{estimate['low']:{sign}.3f}, {estimate['high']:{sign}.3f}]"

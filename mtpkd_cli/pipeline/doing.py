@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mtpkd_cli.artifacts import MANIFEST, Manifest, RunFolder, read_manifest, replaced_folder, write_manifest
 from mtpkd_cli.config import Study
@@ -87,12 +88,22 @@ def _make(run: RunFolder, unit: Unit, state: State, states: States, job: Job) ->
         files = [out / name for name in unit.files] or [p for p in out.rglob("*") if p.is_file() and p.name[0] != "."]
         manifest = Manifest(unit.reads, inputs, {}, counts, time.monotonic() - begun, job.device)
         write_manifest(out, [path for path in files if path.name != MANIFEST], manifest)
-    job.reporter.note(f"{unit.label}: done in {time.monotonic() - begun:.1f} s")
+    job.reporter.note(f"{unit.label}: done in {time.monotonic() - begun:.1f} s{_told(counts)}")
 
 
 def _has_failures(unit: Unit) -> bool:
     manifest = read_manifest(unit.folder)
     return manifest is not None and bool(manifest.counts.get("failed"))
+
+
+def _told(counts: dict[str, Any]) -> str:
+    """What a person should know of a result at once: how many samples, how many failed, and what was noted of them."""
+    numbers = {
+        **{key: counts[key] for key in ("samples", "failed", "subjects") if key in counts},
+        **counts.get("notes", {}),
+    }
+    told = [f"{key.replace('_', ' ')} {number:g}" for key, number in numbers.items() if number]
+    return f" ({', '.join(told)})" if told else ""
 
 
 def _set_threads(threads: int) -> None:

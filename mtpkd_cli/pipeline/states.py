@@ -53,9 +53,9 @@ class States:
         """
         digests = {}
         for name, folder in unit.inputs.items():
-            maker = self._first_undone(self.maker[folder])
-            state = self.of(maker)
-            if state.kind != "done":
+            if self.of(self.maker[folder]).kind != "done":
+                maker = self._first_undone(self.maker[folder])
+                state = self.of(maker)
                 raise ArtifactError(
                     f"{unit.label} needs {maker.label}, which is {state.kind}"
                     + (f": {state.reason}" if state.reason else ""),
@@ -68,11 +68,10 @@ class States:
         return digests | self._corpus(unit)
 
     def _first_undone(self, unit: Unit) -> Unit:
-        """The first unit on the way to this one that is not done, else this one: what a user has to do first."""
+        """Of a unit that is not done: the one that it waits for, or that one waits for, ...; what has to be done first."""
         for folder in unit.inputs.values():
-            first = self._first_undone(self.maker[folder])
-            if self.of(first).kind != "done":
-                return first
+            if self.of(self.maker[folder]).kind != "done":
+                return self._first_undone(self.maker[folder])
         return unit
 
     def _find(self, unit: Unit) -> State:

@@ -12,6 +12,9 @@ from typing import Any, Protocol
 
 Counts = dict[str, Any]
 
+TEACHER_PREFIX = "teacher "
+"""How a teacher is called among the methods of an evaluation."""
+
 
 class Reporter(Protocol):
     """Where a stage tells people how far it is; the command line gives one that draws."""

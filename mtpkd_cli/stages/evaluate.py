@@ -10,10 +10,8 @@ from mtpkd_cli import metrics
 from mtpkd_cli.artifacts import read_parquet, write_json, write_parquet
 from mtpkd_cli.config.study import EvaluateSection
 from mtpkd_cli.registry import METRICS
-from mtpkd_cli.stages import Counts, Job
+from mtpkd_cli.stages import TEACHER_PREFIX, Counts, Job
 from mtpkd_cli.training.data import labels_of, outputs_of
-
-TEACHER_PREFIX = "teacher "
 
 
 def build(
@@ -72,7 +70,11 @@ def build(
         "metrics": {
             n: {"label": METRICS.load(n).LABEL, "greater_is_better": METRICS.load(n).GREATER_IS_BETTER} for n in names
         },
-        "methods": {method: _row(scores, results[evaluate.reference]) for method, scores in results.items()},
+        "methods": {
+            method: {"scored": len({sample for rows in parts[method].values() for sample in rows["sample_id"]})}
+            | _row(scores, results[evaluate.reference])
+            for method, scores in results.items()
+        },
     }
     write_json(out / "metrics.json", summary)
     return {"methods": len(students), "repetitions": len(banks)}

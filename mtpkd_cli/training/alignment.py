@@ -117,10 +117,12 @@ def fit_tnet(
     train, validation = rows
 
     def distance(batch: Tensor) -> Tensor:
-        there = present[batch]
-        if not there.any():
-            return seen.new_zeros(()) * tnet(seen[batch]).sum()
-        return DISTANCES[loss](tnet(seen[batch])[there], privileged[batch][there])
+        said, targets, there = tnet(seen[batch]), privileged[batch], present[batch]
+        # One modality at a time: a distance between clouds would not see which cloud is whose.
+        parts = [
+            DISTANCES[loss](said[rows, m], targets[rows, m]) for m, rows in enumerate(there.unbind(1)) if rows.any()
+        ]
+        return torch.stack(parts).mean() if parts else 0.0 * said.sum()
 
     with seeded(seed) as generator:
         return fit(

@@ -49,7 +49,7 @@ def fit(
     own_rate = {id(p) for parameters in slow.values() for p in parameters}
     groups: list[dict[str, Any]] = [{"params": [p for p in model.parameters() if id(p) not in own_rate]}]
     groups += [{"params": parameters, "lr": rate} for rate, parameters in slow.items()]
-    optimiser = torch.optim.AdamW(groups, lr=learning_rate, weight_decay=weight_decay)
+    optimiser = torch.optim.AdamW(groups, lr=learning_rate, weight_decay=weight_decay, fused=True)
     n_batches = max(1, len(rows) // batch_size)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, _schedule(epochs * n_batches, warmup_share))
     history: list[dict[str, Any]] = []

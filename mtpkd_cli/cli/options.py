@@ -1,0 +1,26 @@
+"""Arguments and options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Run = Annotated[Path, typer.Argument(help="The run folder.", show_default=False, metavar="RUN")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Set a key of study.toml, e.g. distill.anchors=most; repeatable."),
+]
+Fold = Annotated[int | None, typer.Option(help="Only this fold.")]
+Seed = Annotated[int | None, typer.Option(help="Only this seed.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Make again what is up to date.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Threads = Annotated[int, typer.Option(min=1, help="Threads of torch on the CPU.")]
+Jobs = Annotated[
+    int | None, typer.Option(min=1, help="Folds and seeds side by side; default: as processors allow, at most 4.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
+Workers = Annotated[int | None, typer.Option(min=0, help="Worker processes; default: extract.workers of the study.")]
+MaxFailures = Annotated[
+    str | None, typer.Option(metavar="N|P%", help="Samples that may fail; default: extract.max_failures of the study.")
+]

@@ -1,0 +1,92 @@
+"""Putting the report together: sections -> report.html, panels -> figures/*.svg."""
+
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from mtpkd_cli import __version__
+from mtpkd_cli.artifacts import RunFolder, replaced_folder, write_text
+from mtpkd_cli.errors import ArtifactError
+from mtpkd_cli.report import drawing
+from mtpkd_cli.report.agreement import agreement
+from mtpkd_cli.report.curves import student_curves, teacher_curves
+from mtpkd_cli.report.drawing import Block
+from mtpkd_cli.report.forest import forest
+from mtpkd_cli.report.matrices import similarity_matrices
+from mtpkd_cli.report.provenance import extraction, provenance, study_comment
+from mtpkd_cli.report.results import Results, read_results
+from mtpkd_cli.report.scores import scale_of, score_blocks, summary_sentences
+from mtpkd_cli.report.selection import selection
+
+FIGURES: dict[str, Callable[[Results], Block]] = {
+    "forest": forest,
+    "student_curves": student_curves,
+    "teacher_curves": teacher_curves,
+    "selection": selection,
+    "matrices": similarity_matrices,
+    "agreement": agreement,
+}
+
+
+def write_report(run: RunFolder) -> Path:
+    """Writes evaluation/report.html, one self-contained file, and its figures as SVG into evaluation/figures/.
+
+    Returns:
+        The path of the report.
+
+    Raises:
+        ArtifactError: The run has no scores yet. Any other artifact that is missing leaves its section out, with a
+            sentence that says so.
+        StudyError: study.toml is not a study.
+    """
+    results = read_results(run)
+    with drawing.style():
+        blocks = {name: _or_absent(draw, results) for name, draw in FIGURES.items()}
+    page = _template().render(_context(results) | {"figures": blocks})
+    panels = [panel for block in blocks.values() for panel in block.panels]
+    with replaced_folder(run.evaluation / "figures") as folder:
+        for panel in panels:
+            write_text(folder / f"{panel.name}.svg", panel.svg)
+    path = run.evaluation / "report.html"
+    write_text(path, page)
+    return path
+
+
+def _context(results: Results) -> dict[str, Any]:
+    origin = provenance(results)
+    summary = results.summary
+    columns = [
+        {"label": summary["metrics"][name]["label"], "unit": scale_of(results, name).unit}
+        | {"lower": not summary["metrics"][name]["greater_is_better"]}
+        for name in results.metric_names
+    ]
+    return {
+        "name": results.study.study.name,
+        "comment": study_comment(origin["study"]),
+        "summary": summary,
+        "sentences": summary_sentences(results),
+        "columns": columns,
+        "blocks": score_blocks(results),
+        "reference": results.reference,
+        "classification": results.classification,
+        "modalities": extraction(results),
+        "origin": origin,
+        "version": __version__,
+    }
+
+
+def _or_absent(draw: Callable[[Results], Block], results: Results) -> Block:
+    try:
+        return draw(results)
+    except ArtifactError as err:
+        lacking = results.run.relative(err.where) if isinstance(err.where, Path) else err.what
+        return Block(absent=f"This section is left out: {lacking} is missing or cannot be read.")
+
+
+def _template() -> Any:
+    text = resources.files(__package__).joinpath("report.html").read_text(encoding="utf-8")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(text)

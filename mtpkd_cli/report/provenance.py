@@ -1,0 +1,117 @@
+"""Where the results come from: what was read and what failed, versions, devices, timings and commands."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mtpkd_cli.artifacts import Manifest, read_manifest, read_parquet
+from mtpkd_cli.errors import ArtifactError
+from mtpkd_cli.report.results import Results
+
+MOST_FAILURES = 10
+
+
+def extraction(results: Results) -> list[dict[str, Any]]:
+    """One entry per modality: counts of its manifest, notes, and the first failures."""
+    entries = []
+    for name, modality in results.study.modalities.items():
+        folder = results.run.features(name)
+        manifest = _manifest(folder)
+        counts = manifest.counts if manifest else {}
+        notes = counts.get("notes", {})
+        entries.append(
+            {
+                "name": name,
+                "role": modality.role,
+                "encoder": modality.encoder,
+                "read": counts.get("samples"),
+                "failed": counts.get("failed"),
+                "notes": "; ".join(f"{_words(note)}: {count:,.6g}" for note, count in notes.items() if count),
+                "zero": ", ".join(_words(note) for note, count in notes.items() if not count),
+                "failures": _failures(folder / "failures.parquet") if counts.get("failed") else [],
+            }
+        )
+    return entries
+
+
+def provenance(results: Results) -> dict[str, Any]:
+    """Versions, devices, timings per stage, and the commands that make the run again."""
+    found = list(_manifests(results))
+    stages: dict[str, list[Manifest]] = {}
+    for stage, manifest in found:
+        stages.setdefault(stage, []).append(manifest)
+    libraries: dict[str, set[str]] = {"mtpkd": {manifest.program for _, manifest in found}}
+    for _, manifest in found:
+        for library, version in manifest.libraries.items():
+            libraries.setdefault(library, set()).add(version)
+    return {
+        "timings": [
+            {
+                "stage": stage,
+                "units": len(own),
+                "seconds": sum(manifest.seconds for manifest in own),
+                "device": ", ".join(sorted({manifest.device for manifest in own})),
+            }
+            for stage, own in stages.items()
+        ],
+        "versions": {library: " and ".join(sorted(versions)) for library, versions in libraries.items() if versions},
+        "evaluated": max((manifest.written for manifest in stages.get("evaluate", [])), default=""),
+        "commands": [_command(stage, own) for stage, own in stages.items()],
+        "study": _text(results.run.study),
+    }
+
+
+def study_comment(text: str) -> str:
+    """The comment that opens a study.toml: what its author says it is."""
+    lines = []
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            break
+        lines.append(line.lstrip("# ").strip())
+    return " ".join(lines)
+
+
+def _manifests(results: Results) -> Iterator[tuple[str, Manifest]]:
+    run = results.run
+    folders = [("extract", run.root), *(("extract", run.features(name)) for name in results.study.modalities)]
+    pairs = results.repetitions
+    folders += [("train-teachers", run.teacher(*pair, name)) for pair in pairs for name in results.teachers]
+    folders += [("align", folder) for pair in pairs for folder in (run.align(*pair), run.bank(*pair))]
+    folders += [("distill", run.student(*pair, method)) for pair in pairs for method in results.students]
+    folders += [("evaluate", run.evaluation)]
+    for stage, folder in folders:
+        manifest = _manifest(folder)
+        if manifest is not None:
+            yield stage, manifest
+
+
+def _manifest(folder: Path) -> Manifest | None:
+    try:
+        return read_manifest(folder)
+    except ArtifactError:
+        # The stages refuse a damaged manifest with a message; here it only leaves its row out.
+        return None
+
+
+def _failures(path: Path) -> list[dict[str, Any]]:
+    try:
+        rows = read_parquet(path).slice(0, MOST_FAILURES).to_pylist()
+    except ArtifactError:
+        return []
+    return [row | {"error": (str(row["error"]).splitlines() or [""])[0]} for row in rows]
+
+
+def _command(stage: str, manifests: list[Manifest]) -> str:
+    devices = {manifest.device for manifest in manifests}
+    chosen = (
+        f" --device {devices.pop()}" if stage in ("train-teachers", "align", "distill") and len(devices) == 1 else ""
+    )
+    return f"mtpkd {stage} RUN{chosen}"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")

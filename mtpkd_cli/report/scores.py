@@ -1,0 +1,135 @@
+"""The scores in words and in a table: intervals everywhere, and no difference without saying whether it may be chance."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from mtpkd_cli.report.results import Results
+from mtpkd_cli.stages.evaluate import TEACHER_PREFIX
+
+Estimate = dict[str, float | None]
+NO_VALUE = "–"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How a metric is printed: shares in per cent, everything else as it is.
+
+    Args:
+        factor: Printed value = factor x value.
+        unit: "%" or "".
+        difference_unit: "points", or "" where the metric is no share.
+    """
+
+    factor: float
+    digits: int
+    unit: str
+    difference_unit: str
+
+    def number(self, value: float | None, signed: bool = False) -> str:
+        """Formats one value; a value that rounds to zero has no sign."""
+        if value is None:
+            return NO_VALUE
+        text = f"{round(value * self.factor, self.digits) + 0.0:{'+' if signed else ''}.{self.digits}f}"
+        return (text[1:] if signed and float(text) == 0 else text).replace("-", "−")
+
+    def interval(self, estimate: Estimate, signed: bool = False) -> str:
+        """Formats "[low, high]", or "" where there is none."""
+        if estimate["low"] is None or estimate["high"] is None:
+            return ""
+        return f"[{self.number(estimate['low'], signed)},\u00a0{self.number(estimate['high'], signed)}]"
+
+    def with_interval(self, estimate: Estimate, signed: bool = False, unit: str = "") -> str:
+        """Formats "65.7 % [58.9, 72.4]"; its spaces do not break."""
+        parts = [self.number(estimate["value"], signed), unit, self.interval(estimate, signed)]
+        return "\u00a0".join(part for part in parts if part)
+
+
+def scale_of(results: Results, metric: str) -> Scale:
+    """Returns how a metric is printed: those of classes that are better when greater are shares in [0, 1]."""
+    if results.classification and results.summary["metrics"][metric]["greater_is_better"]:
+        return Scale(100, 1, "%", "points")
+    return Scale(1, 3, "", "")
+
+
+def summary_sentences(results: Results) -> list[str]:
+    """Says what came out: the proposed method against the reference first, then what puts it in its place."""
+    metric = results.metric_names[0]
+    scale, label = scale_of(results, metric), results.summary["metrics"][metric]["label"]
+    rows = results.summary["methods"]
+    ours = rows[results.proposed]["scores"][metric]
+    first = f"{results.proposed} reaches {scale.with_interval(ours, unit=scale.unit)} {label}"
+    first += f" over {results.summary['subjects']} subjects"
+    if results.proposed != results.reference:
+        base = rows[results.reference]["scores"][metric]
+        first += f"; {results.reference} reaches {scale.with_interval(base, unit=scale.unit)}; "
+        first += _verdict(results, metric, scale)
+    sentences = [first + "."]
+    joint = TEACHER_PREFIX + results.study.align.joint
+    if joint in rows and rows[joint]["scores"][metric]["value"] is not None:
+        reached = scale.with_interval(rows[joint]["scores"][metric], unit=scale.unit)
+        sentences.append(f"The teacher that has every modality at test time too ({joint}) reaches {reached}.")
+    if metric == "balanced-accuracy":
+        sentences.append(f"Guessing would reach {scale.number(1 / len(results.summary['outputs']))}\u00a0%.")
+    return sentences + _rival(results, metric, scale)
+
+
+def score_blocks(results: Results) -> list[dict[str, Any]]:
+    """Returns the table's blocks: title and rows of (name, what it sees, one cell per metric)."""
+    teachers = {TEACHER_PREFIX + name: name for name in results.teachers}
+    needing = [row for row, name in teachers.items() if results.needs_privileged(name)]
+    prevalent = ", ".join(results.study.prevalent)
+    fair = [name for name in results.summary["methods"] if name not in needing]
+    blocks = [
+        {"title": f"see {prevalent} alone at test time", "rows": [_row(results, name) for name in fair]},
+        {"title": "need privileged modalities at test time", "rows": [_row(results, name) for name in needing]},
+    ]
+    return [block for block in blocks if block["rows"]]
+
+
+def _row(results: Results, name: str) -> dict[str, Any]:
+    row = results.summary["methods"][name]
+    seen = results.study.teacher_modalities.get(name.removeprefix(TEACHER_PREFIX), [])
+    sees = ", ".join(seen) if name.startswith(TEACHER_PREFIX) and len(seen) > 1 else ""
+    note = "reference" if name == results.reference else sees
+    return {"name": name, "note": note, "cells": [_cell(results, row, metric) for metric in results.metric_names]}
+
+
+def _cell(results: Results, row: dict[str, Any], metric: str) -> dict[str, Any]:
+    scale, score, difference = scale_of(results, metric), row["scores"].get(metric), row["differences"].get(metric)
+    cell = {"value": NO_VALUE, "interval": "", "difference": "", "beyond_chance": False, "undefined": 0}
+    if score is not None:
+        cell |= {"value": scale.number(score["value"]), "interval": scale.interval(score)}
+        cell["undefined"] = score.get("undefined_parts", 0)
+    if difference is not None and difference["value"] is not None:
+        cell |= {"difference": scale.with_interval(difference, signed=True), "beyond_chance": excludes_zero(difference)}
+    return cell
+
+
+def excludes_zero(estimate: Estimate) -> bool:
+    """Whether the interval lies on one side of zero."""
+    low, high = estimate["low"], estimate["high"]
+    return low is not None and high is not None and (low > 0 or high < 0)
+
+
+def _verdict(results: Results, metric: str, scale: Scale) -> str:
+    difference = results.summary["methods"][results.proposed]["differences"].get(metric)
+    if difference is None or difference["value"] is None:
+        return "their difference is not defined"
+    stated = f"the difference of {scale.with_interval(difference, signed=True, unit=scale.difference_unit)}"
+    if difference["low"] is None or difference["high"] is None:
+        return f"{stated} has no interval, so it may be chance"
+    if not excludes_zero(difference):
+        return f"{stated} may be chance: its 95\u00a0% interval includes 0"
+    better = (difference["value"] > 0) == results.summary["metrics"][metric]["greater_is_better"]
+    return f"{stated} is a {'gain' if better else 'loss'}: its 95\u00a0% interval excludes 0"
+
+
+def _rival(results: Results, metric: str, scale: Scale) -> list[str]:
+    sign = 1 if results.summary["metrics"][metric]["greater_is_better"] else -1
+    values = {name: results.summary["methods"][name]["scores"][metric]["value"] for name in results.students}
+    ranked = sorted((-sign * value, name) for name, value in values.items() if value is not None)
+    if not ranked or ranked[0][1] == results.proposed or len(ranked) < 3:
+        return []
+    best = ranked[0][1]
+    value = "\u00a0".join([scale.number(values[best]), scale.unit]).strip()
+    return [f"Of the {len(ranked)} students, {best} scores best: {value}."]
