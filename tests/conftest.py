@@ -77,7 +77,7 @@ class Tiny:
     def study(self) -> Study:
         return read_study(self.run.study)
 
-    def set(self, *assignments: str) -> None:
+    def put(self, *assignments: str) -> None:
         set_keys(self.run.study, list(assignments))
 
     def do(self, *stages: str, choice: Choice | None = None, **job: Any) -> tuple[int, list[str]]:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mtpkd_cli.artifacts.atomic import read_parquet
-from mtpkd_cli.errors import ArtifactError
+from mtpkd_cli.errors import ArtifactError, DataError
 
 FAILURE_COLUMNS = ("sample_id", "media", "kind", "error", "seconds")
 
@@ -75,11 +75,15 @@ def read_parts(folder: Path, sample_ids: list[str]) -> tuple[np.ndarray, np.ndar
         float32, NaN where a cell is missing.
 
     Raises:
-        ArtifactError: There is no part with features, or a part cannot be read.
+        ArtifactError: There is no part, or a part cannot be read.
+        DataError: Not one sample has features.
     """
-    tables = [table for table in map(read_parquet, part_files(folder)) if table.num_rows]
+    files = part_files(folder)
+    if not files:
+        raise ArtifactError("a modality has no part files", where=folder, todo="mtpkd extract RUN")
+    tables = [table for table in map(read_parquet, files) if table.num_rows]
     if not tables:
-        raise ArtifactError("a modality has no features", where=folder, todo="mtpkd extract RUN --overwrite")
+        raise DataError("not one sample of a modality has features", where=folder, todo="see failures.parquet there")
     table = pa.concat_tables(tables, promote_options="none")
     rows = pd.Index(sample_ids).get_indexer(pd.Index(table.column("sample_id").to_pandas()))
     known = rows >= 0

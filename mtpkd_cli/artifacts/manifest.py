@@ -87,7 +87,10 @@ def read_manifest(folder: Path) -> Manifest | None:
     """
     path = folder / MANIFEST
     try:
-        return Manifest(**json.loads(path.read_text(encoding="utf-8")))
+        manifest = Manifest(**json.loads(path.read_text(encoding="utf-8")))
+        if not all(isinstance(part, dict) for part in (manifest.study, manifest.inputs, manifest.outputs)):
+            raise TypeError("study, inputs and outputs are tables")
+        return manifest
     except FileNotFoundError:
         return None
     except (ValueError, TypeError) as err:

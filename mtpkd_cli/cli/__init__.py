@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import traceback
 from types import FrameType
 from typing import NoReturn
 
@@ -25,7 +26,7 @@ def main() -> NoReturn:
         code = _tell("interrupted; run the same command again to go on", Interrupted.exit_code)
     except MtpkdError as err:
         if debug:
-            raise
+            traceback.print_exc()
         code = _tell(f"error: {err}", err.exit_code)
     except BrokenPipeError:
         # The reader of a pipe (head, less) has left; nothing is wrong with the work.
@@ -33,7 +34,7 @@ def main() -> NoReturn:
         code = 0
     except Exception as err:
         if debug:
-            raise
+            traceback.print_exc()
         code = _tell(f"unexpected error: {type(err).__name__}: {err}\n  to do: run it with --debug and report it", 1)
     sys.stdout.flush()
     sys.exit(code)

@@ -98,14 +98,15 @@ def with_keys(text: str, assignments: list[str], where: object) -> tuple[str, li
 
 def _assign(document: tomlkit.TOMLDocument, assignment: str) -> str | None:
     key, equals, text = assignment.partition("=")
-    if not equals or not key.strip():
+    key = key.strip()
+    if not equals or not key:
         raise StudyError(f"--set '{assignment}' is not key=value", expected="for example --set distill.anchors=most")
     try:
         value = tomlkit.value(text.strip())
     except (tomlkit.exceptions.ParseError, ValueError):
         value = tomlkit.string(text.strip())
     table: Any = document
-    *parents, last = key.strip().split(".")
+    *parents, last = key.split(".")
     for parent in parents:
         if parent not in table:
             table[parent] = tomlkit.inline_table() if isinstance(table, InlineTable) else tomlkit.table()

@@ -9,7 +9,6 @@ from dataclasses import replace
 from types import FrameType
 from typing import Any, NoReturn
 
-from mtpkd_cli.errors import Interrupted
 from mtpkd_cli.stages import Job
 
 _ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -60,13 +59,16 @@ def side_by_side(function: Callable[..., int], calls: list[tuple[Any, ...]], job
 
 def _apart(function: Callable[..., int], call: tuple[Any, ...], job: Job) -> tuple[int, list[str]]:
     # The pool's own handler leaves at once; this one lets half-written folders be taken away first.
-    signal.signal(signal.SIGTERM, _leave)
+    pools = signal.signal(signal.SIGTERM, _leave)
     reporter = Collected()
-    return function(*call, replace(job, reporter=reporter)), reporter.notes
+    try:
+        return function(*call, replace(job, reporter=reporter)), reporter.notes
+    finally:
+        signal.signal(signal.SIGTERM, pools)
 
 
 def _leave(number: int, _frame: FrameType | None) -> NoReturn:
-    raise Interrupted(f"stopped by {signal.Signals(number).name}")
+    raise SystemExit(128 + number)
 
 
 @contextmanager

@@ -33,8 +33,8 @@ def per_epoch(histories: list[History], values: list[list[float]]) -> tuple[np.n
         values: One list per repetition, as long as its history.
 
     Returns:
-        (P, E) padded with NaN where a repetition had stopped; (E',) mean over those that ran, E' <= E the epochs that at
-        least half of the repetitions reached.
+        (P, E) padded with NaN where a repetition had stopped; (E',) mean over those that ran, E' <= E the epochs that
+        at least half of the repetitions reached.
     """
     table = np.full((len(histories), max(map(len, histories))), np.nan)
     for row, line in zip(table, values, strict=True):
@@ -51,31 +51,33 @@ def _block(found: dict[str, list[History]], results: Results) -> Block:
     total = len(results.repetitions)
     fewest = min(len(histories) for histories in found.values() if histories)
     spread = "thin lines are the repetitions" if total <= THIN_LINES else "the band holds the middle 80 % of them"
+    count = str(total) if fewest == total else f"{fewest} to {total}"
     caption = (
-        f"Thick lines are means over {total if fewest == total else f'{fewest} to {total}'} repetitions (fold x seed), as "
-        f"far as half of them ran; {spread}; dots mark the epoch whose weights were kept. Validation is the task loss on "
-        "subjects that were not trained on; where it rises while training falls, the model over-fits. Dashed terms are "
-        "drawn before their weights in the total."
+        f"Thick lines are means over {count} repetitions (fold x seed), as far as half of them ran; {spread}; dots "
+        "mark the epoch whose weights were kept. Validation is the task loss on subjects that were not trained on; "
+        "where it rises while training falls, the model over-fits. Dashed terms are drawn before their weights in the "
+        "total."
     )
     return Block(caption, panels)
 
 
 def _panel(name: str, histories: list[History]) -> Panel:
     axes = new_axes(name, 2.5)
+    _line(axes, histories, [[entry["train"]["total"] for entry in h] for h in histories], SERIES[0], "train total")
+    validation = [[entry["validation"] for entry in h] for h in histories]
+    _line(axes, histories, validation, SERIES[1], "validation")
     terms = [key for key in histories[0][0]["train"] if key != "total" and not key.startswith(SHARE_PREFIX)]
     for number, term in enumerate(terms if len(terms) > 1 else []):
         _, mean = per_epoch(histories, [[entry["train"].get(term, np.nan) for entry in h] for h in histories])
         label = shortened(term.replace("_", " "), 16)
         axes.plot(mean, "--", linewidth=1, color=TERM_COLOURS[number % len(TERM_COLOURS)], label=label)
-    _line(axes, histories, [[entry["train"]["total"] for entry in h] for h in histories], SERIES[0], "train total")
-    validation = [[entry["validation"] for entry in h] for h in histories]
-    _line(axes, histories, validation, SERIES[1], "validation")
     best = [int(np.nanargmin(line)) for line in validation]
     kept = [line[epoch] for line, epoch in zip(validation, best, strict=True)]
     axes.plot(best, kept, ".", markersize=5, color=SERIES[1])
     axes.set_xlabel("epoch")
     axes.set_ylabel("loss")
-    axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+    if axes.dataLim.y0 >= 0:
+        axes.set_ylim(bottom=0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y")
     figure_of(axes).legend(loc="outside lower center", ncols=3, handlelength=1.4, columnspacing=1)

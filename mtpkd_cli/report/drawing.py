@@ -23,6 +23,7 @@ SERIES = ("#0072b2", "#c85a00", "#007d5c", "#b0508a", "#2f8fc4", "#94780a", "#6d
 VARIABLES = {INK: "--ink", MUTED: "--muted", RULE: "--rule", PAPER: "--paper"}
 VARIABLES |= {colour: f"--series-{number}" for number, colour in enumerate(SERIES)}
 WIDTH_IN = 3.6
+MINUS = "\u2212"
 PX_PER_IN = 110
 
 
@@ -53,7 +54,7 @@ class Block:
 @contextmanager
 def style() -> Iterator[None]:
     """Sets the look of all panels that are drawn and saved within."""
-    settings: dict[str, Any] = {
+    settings: Any = {
         "font.size": 8, "axes.titlesize": 8.5, "axes.titleweight": "bold", "axes.titlelocation": "left",
         "axes.labelsize": 8, "legend.fontsize": 7, "legend.frameon": False, "text.color": INK,
         "axes.titlecolor": INK, "axes.labelcolor": INK, "xtick.labelcolor": INK, "ytick.labelcolor": INK,
@@ -78,7 +79,7 @@ def new_axes(title: str, height_in: float, width_in: float = WIDTH_IN) -> Axes:
 
 def figure_of(axes: Axes) -> Figure:
     """The figure that `new_axes` made."""
-    figure = axes.get_figure(root=True)
+    figure = axes.figure
     assert isinstance(figure, Figure)
     return figure
 
@@ -93,8 +94,9 @@ def finished(axes: Axes, name: str, label: str) -> Panel:
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", name)
     sink = StringIO()
     figure = figure_of(axes)
-    # Laid out once, the axes have other ticks than the layout made room for.
-    figure.draw_without_rendering()
+    # Laid out once, as saving does, the axes have other ticks than the layout made room for.
+    if (layout := figure.get_layout_engine()) is not None:
+        layout.execute(figure)
     with mpl.rc_context({"svg.hashsalt": name}):
         figure.savefig(sink, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     svg = sink.getvalue()

@@ -34,10 +34,10 @@ def forest(results: Results) -> Block:
     left_out = [name for name in results.summary["methods"] if name not in rows and name != results.reference]
     better = "right" if about["greater_is_better"] else "left"
     caption = (
-        f"Points are the mean over folds and seeds, bars the {results.summary['interval']}. To the {better} of the line "
-        f"is better than {results.reference}; a bar that crosses the line may be chance. Blue needs nothing but "
-        f"{', '.join(results.study.prevalent)} at test time, orange needs privileged modalities too. Intervals are "
-        "not corrected for the number of comparisons."
+        f"Points are the mean over folds and seeds, bars the {results.summary['interval']}. To the {better} of the "
+        f"line is better than {results.reference}; a bar that crosses the line may be chance. Blue needs nothing but "
+        f"{', '.join(results.study.prevalent)} at test time, orange needs privileged modalities. Intervals are not "
+        "corrected for the number of comparisons."
     )
     caption += f" Without a defined difference: {', '.join(left_out)}." if left_out else ""
     return Block(caption, [finished(axes, "differences", f"Differences from {results.reference} with intervals")])

@@ -8,7 +8,7 @@ import pandas as pd
 from mtpkd_cli.artifacts import read_parquet
 from mtpkd_cli.datasets import TARGET_PREFIX
 from mtpkd_cli.errors import ArtifactError
-from mtpkd_cli.report.drawing import INK, PAPER, WIDTH_IN, Block, Panel, figure_of, finished, new_axes
+from mtpkd_cli.report.drawing import INK, MINUS, PAPER, WIDTH_IN, Block, Panel, figure_of, finished, new_axes, shortened
 from mtpkd_cli.report.results import Results
 
 MOST_ROWS = 200
@@ -80,7 +80,7 @@ def _panel(name: str, matrix: np.ndarray, teacher: np.ndarray, ticks: dict[str, 
     if matrix is not teacher:
         pair = matrix[off_diagonal], teacher[off_diagonal]
         flat = min(values.std() for values in pair) == 0
-        title += "" if flat else f", r = {np.corrcoef(*pair)[0, 1]:.2f}".replace("-", "−")
+        title += "" if flat else f", r = {np.corrcoef(*pair)[0, 1]:.2f}".replace("-", MINUS)
     axes = new_axes(title, WIDTH_IN * 0.86)
     image = axes.imshow(matrix, vmin=-1, vmax=1, cmap="RdBu_r", interpolation="none")
     for _, end in list(ticks.values())[:-1]:
@@ -90,8 +90,9 @@ def _panel(name: str, matrix: np.ndarray, teacher: np.ndarray, ticks: dict[str, 
         axes.axvline(end - 0.5, color=INK, linewidth=0.7)
     if ticks:
         middles = [(first + end - 1) / 2 for first, end in ticks.values()]
-        axes.set_xticks(middles, list(ticks), rotation=0 if len(ticks) < 4 else 60)
-        axes.set_yticks(middles, list(ticks))
+        shown = [shortened(name, 10) for name in ticks]
+        axes.set_xticks(middles, shown, rotation=0 if len(ticks) < 4 else 60)
+        axes.set_yticks(middles, shown)
         axes.tick_params(length=0)
     what = "class" if ticks else by.removeprefix(TARGET_PREFIX)
     axes.set_xlabel(f"test samples, sorted by {what}")
@@ -111,7 +112,7 @@ def _caption(results: Results, shown: int, shared: int, where: str, by: str) -> 
         else f"a red band along the diagonal means that the embedding follows {by.removeprefix(TARGET_PREFIX)}"
     )
     return (
-        f"Cosine similarity of the embeddings of {some} of {where}, one colour scale for all panels: {sought}. r is the "
-        "correlation of a student's similarities with the teacher's, off the diagonal; structure distillation asks for "
-        "a high one. One repetition, so read differences of r as an illustration."
+        f"Cosine similarity of the embeddings of {some} of {where}, one colour scale for all panels: {sought}. r is "
+        "the correlation of a student's similarities with the teacher's, off the diagonal; structure distillation asks "
+        "for a high one. One repetition, so read differences of r as an illustration."
     )

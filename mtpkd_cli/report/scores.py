@@ -1,13 +1,14 @@
-"""The scores in words and in a table: intervals everywhere, and no difference without saying whether it may be chance."""
+"""The scores in words and in a table: intervals everywhere, and no difference without whether it may be chance."""
 
 from dataclasses import dataclass
 from typing import Any
 
+from mtpkd_cli.report.drawing import MINUS
 from mtpkd_cli.report.results import Results
 from mtpkd_cli.stages.evaluate import TEACHER_PREFIX
 
 Estimate = dict[str, float | None]
-NO_VALUE = "–"
+NO_VALUE = "n/a"
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Scale:
         if value is None:
             return NO_VALUE
         text = f"{round(value * self.factor, self.digits) + 0.0:{'+' if signed else ''}.{self.digits}f}"
-        return (text[1:] if signed and float(text) == 0 else text).replace("-", "−")
+        return (text[1:] if signed and float(text) == 0 else text).replace("-", MINUS)
 
     def interval(self, estimate: Estimate, signed: bool = False) -> str:
         """Formats "[low, high]", or "" where there is none."""

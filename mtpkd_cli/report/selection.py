@@ -25,9 +25,9 @@ def selection(results: Results) -> Block:
     if not panels:
         return Block(absent="No method of this study selects among teachers.")
     caption = (
-        f"{'; '.join(said)}. Left, the share of each teacher per epoch, stacked, mean over repetitions as far as half of "
-        "them ran; right, over all epochs and repetitions. One teacher throughout would mean that several teachers "
-        "brought nothing; what falls short of 100 % are samples that no teacher could see."
+        f"{'; '.join(said)}. First panel, the share of each teacher per epoch, stacked, mean over repetitions as far "
+        "as half of them ran; second, over all epochs and repetitions. One teacher throughout would mean that several "
+        "teachers brought nothing; what falls short of 100\u00a0% are samples that no teacher could see."
     )
     return Block(caption, panels)
 

@@ -47,6 +47,8 @@ def build(
     for method, by_key in parts.items():
         scored = []
         for key, rows in by_key.items():
+            if rows.empty:  # leave-one-subject-out, and that subject lacks all that the model needs
+                continue
             at = position[rows["sample_id"]].to_numpy()
             scored.append(
                 metrics.Part(labelled[at], np.stack(rows["scores"].to_list()), table["subject"].to_numpy()[at])
@@ -105,6 +107,8 @@ def _student_rows(folder: Path) -> pd.DataFrame:
 def _teacher_rows(path: Path, task: str) -> pd.DataFrame:
     filters = [("part", "==", "test"), ("present", "==", True)]
     rows = read_parquet(path, columns=["sample_id", "logits"], filters=filters).to_pandas()
+    if rows.empty:
+        return rows.rename(columns={"logits": "scores"})
     logits = np.stack(rows["logits"].to_list()).astype(np.float64)
     if task == "classification":
         logits = np.exp(logits - logits.max(1, keepdims=True))

@@ -18,7 +18,7 @@ def build(out: Path, job: Job, *, samples: Path, name: str, data: DataSection) -
 
     Raises:
         StudyError: The dataset brings no ready features.
-        DataError: The corpus is not there.
+        DataError: The corpus is not there, or nobody has this modality.
     """
     dataset = DATASETS.load(data.adapter)
     if not hasattr(dataset, "feature_table"):
@@ -35,6 +35,8 @@ def build(out: Path, job: Job, *, samples: Path, name: str, data: DataSection) -
     table = table[table["sample_id"].isin(ids)]
     groups = table.groupby("sample_id", sort=True)
     sequences = {sample: (group["t_s"].to_numpy(), np.stack(list(group["features"]))) for sample, group in groups}
+    if not sequences:
+        raise DataError(f"not one sample has a value of '{name}'", where=job.root, todo="leave this modality out")
     for left_over in part_files(out):
         left_over.unlink()
     about = PartAbout(key="", names=tuple(table.attrs.get("names", ())))

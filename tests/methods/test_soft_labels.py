@@ -1,4 +1,4 @@
-"""kd: the joint teacher's soft labels against SciPy, on the samples that it saw, with the outputs that were asked for."""
+"""kd: the joint teacher's soft labels against SciPy, on the samples that it saw, from the outputs asked for."""
 
 import numpy as np
 import pytest

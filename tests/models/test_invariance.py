@@ -1,4 +1,4 @@
-"""What a network says of a sample depends on that sample alone: not on batch mates, order, padding or absent content."""
+"""What is said of a sample depends on that sample alone: not on batch mates, order, padding or absent content."""
 
 import pytest
 import torch

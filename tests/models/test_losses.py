@@ -102,7 +102,9 @@ def test_squared_distance_of_three_rows_by_hand() -> None:
 
 @pytest.mark.parametrize("distance", POINT_DISTANCES)
 @pytest.mark.parametrize("rows", [7, 40])
-def test_distances_are_zero_for_equal_clouds_and_positive_else(distance: Callable[[Tensor, Tensor], Tensor], rows: int) -> None:
+def test_distances_are_zero_for_equal_clouds_and_positive_else(
+    distance: Callable[[Tensor, Tensor], Tensor], rows: int
+) -> None:
     x, y = draw(rows, 5).float() + 3, draw(rows, 5, seed=1).float()
     assert abs(distance(x, x.clone()).item()) < 1e-5
     assert distance(x, y).item() > 1e-2

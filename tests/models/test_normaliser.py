@@ -85,7 +85,9 @@ def test_a_teacher_is_normalised_by_its_training_rows_alone() -> None:
     values[7:] += 50.0  # validation and test subjects differ
     mask = torch.ones(N, T, dtype=torch.bool)
     mask[2] = False  # lacks the modality
-    data = StudyData(pd.DataFrame({"subject": [str(i) for i in range(N)]}), torch.arange(N) % 2, {"face": (values, mask)})
+    data = StudyData(
+        pd.DataFrame({"subject": [str(i) for i in range(N)]}), torch.arange(N) % 2, {"face": (values, mask)}
+    )
     options = {"epochs": 1, "batch_size": 4, "learning_rate": 1e-3, "weight_decay": 0.0}
     options |= {"warmup_share": 0.1, "patience": 1}
     train, validation = torch.arange(7), torch.arange(7, 9)

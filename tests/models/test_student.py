@@ -57,7 +57,9 @@ def test_every_parameter_learns_from_the_logits() -> None:
     student = make_student()
     student(make_batch(None)).logits.square().sum().backward()
     still = [
-        name for name, p in student.named_parameters() if p.grad is None or not (p.grad.isfinite().all() and p.grad.any())
+        name
+        for name, p in student.named_parameters()
+        if p.grad is None or not (p.grad.isfinite().all() and p.grad.any())
     ]
     # With one modality the trunk's gate has nothing to choose from.
     assert still == ["trunk.fusion.gate.weight", "trunk.fusion.gate.bias"]

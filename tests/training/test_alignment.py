@@ -1,4 +1,4 @@
-"""Alignment and T-Net on toy problems: what falls, what is frozen, and what no gradient may reach."""
+"""Alignment on a toy problem: what falls, what is frozen, and what no gradient may reach."""
 
 from typing import Any
 
@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from mtpkd_cli.models import Teacher, TNet
+from mtpkd_cli.models import Teacher
 from mtpkd_cli.models.losses import cosine_distance, task_loss
-from mtpkd_cli.training.alignment import Alignment, fit_alignment, fit_tnet
+from mtpkd_cli.training.alignment import Alignment, fit_alignment
 from mtpkd_cli.training.data import StudyData
 from mtpkd_cli.training.seeding import seeded
 from mtpkd_cli.training.teachers import apply
@@ -150,56 +150,3 @@ def test_the_same_seed_gives_the_same_alignment() -> None:
         toy.fit(seed=seed, epochs=2)
     assert unchanged(toys[1].alignment, state(toys[0].alignment))
     assert not unchanged(toys[2].alignment, state(toys[0].alignment))
-
-
-def fit_toy_tnet(seen: Tensor, privileged: Tensor, present: Tensor, loss: str, epochs: int) -> TNet:
-    with seeded(2):
-        tnet = TNet(D_EMBEDDING, privileged.shape[1])
-    rows = torch.arange(len(seen) - 50), torch.arange(len(seen) - 50, len(seen))
-    options = OPTIONS | {"epochs": epochs, "patience": epochs, "batch_size": 32}
-    fit_tnet(tnet, seen, privileged, present, rows, loss=loss, options=options, seed=0)
-    return tnet
-
-
-@torch.no_grad()
-def residual(tnet: TNet, seen: Tensor, privileged: Tensor) -> Tensor:
-    """Share of the variance left unexplained, per privileged modality (P,)."""
-    error = (tnet(seen) - privileged).square().mean((0, 2))
-    return error / (privileged - privileged.mean(0)).square().mean((0, 2))
-
-
-def linear_problem() -> tuple[Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    seen = torch.randn(300, D_EMBEDDING, generator=generator)
-    maps = torch.randn(3, D_EMBEDDING, D_EMBEDDING, generator=generator) / D_EMBEDDING**0.5
-    return seen, torch.einsum("nd,pde->npe", seen, maps)
-
-
-def test_the_tnet_learns_a_linear_map() -> None:
-    seen, privileged = linear_problem()
-    tnet = fit_toy_tnet(seen, privileged, torch.ones(300, 3, dtype=torch.bool), "mse", 60)
-    assert residual(tnet, seen[-50:], privileged[-50:]).max() < 0.05
-
-
-def test_a_privileged_embedding_that_does_not_exist_is_no_target() -> None:
-    seen, privileged = linear_problem()
-    present = torch.rand(300, 3, generator=torch.Generator().manual_seed(4)) < 0.7
-    broken = torch.where(present[..., None], privileged, torch.nan)
-    assert residual(fit_toy_tnet(seen, broken, present, "mse", 60), seen[-50:], privileged[-50:]).max() < 0.1
-
-
-def test_by_discrepancy_each_modality_is_led_to_its_own_cloud() -> None:
-    generator = torch.Generator().manual_seed(0)
-    seen = torch.randn(150, D_EMBEDDING, generator=generator)
-    centres = torch.tensor([2.0, -2.0])[:, None]
-    privileged = centres + 0.3 * torch.randn(150, 2, D_EMBEDDING, generator=generator)
-    # Both start at the other's cloud, so that clouds taken together would agree from the start.
-    with seeded(2):
-        tnet = TNet(D_EMBEDDING, 2)
-    with torch.no_grad():
-        tnet.net[2].bias.copy_(-centres.expand(2, D_EMBEDDING).flatten())
-    rows = torch.arange(100), torch.arange(100, 150)
-    options = OPTIONS | {"epochs": 40, "patience": 40, "batch_size": 32, "learning_rate": 0.03}
-    fit_tnet(tnet, seen, privileged, torch.ones(150, 2, dtype=torch.bool), rows, loss="mmd", options=options, seed=0)
-    with torch.no_grad():
-        assert (tnet(seen).mean((0, 2)) - centres[:, 0]).abs().max() < 0.5

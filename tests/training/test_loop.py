@@ -171,7 +171,7 @@ def test_a_loss_that_is_not_finite_names_epoch_batch_and_terms() -> None:
 
 def test_a_validation_loss_that_is_not_a_number_is_not_passed_over() -> None:
     values = returns([2.0, math.nan])
-    with pytest.raises(NumericalError, match="validation loss .* epoch 1"):
+    with pytest.raises(NumericalError, match=r"validation loss .* epoch 1"):
         Toy().fit(validate=lambda: next(values))
 
 

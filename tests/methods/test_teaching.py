@@ -1,0 +1,103 @@
+"""Fitting a student with every method: what it reads, what it leaves alone, and that seeds decide everything."""
+
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+
+from mtpkd_cli.methods import TeacherBank
+from mtpkd_cli.models import Student
+from mtpkd_cli.registry import METHODS
+from mtpkd_cli.training.data import StudyData
+from mtpkd_cli.training.seeding import seeded
+from mtpkd_cli.training.students import fit_student
+
+N, C = 31, 2
+TRAIN, VALIDATION = torch.arange(21), torch.arange(21, 27)  # the others are for testing
+OPTIONS: dict[str, Any] = {
+    "epochs": 2,
+    "batch_size": 7,
+    "learning_rate": 0.01,
+    "weight_decay": 0.01,
+    "warmup_share": 0.1,
+    "patience": 2,
+}
+every_method = pytest.mark.parametrize("name", METHODS.names())
+
+
+def make_data(task: str) -> StudyData:
+    generator = torch.Generator().manual_seed(0)
+    sequences = {
+        name: (torch.randn(N, steps, size, generator=generator), torch.ones(N, steps, dtype=torch.bool))
+        for name, steps, size in (("face", 4, 5), ("heart", 3, 2))
+    }
+    labels = torch.arange(N) % C if task == "classification" else torch.randn(N, C, generator=generator)
+    return StudyData(pd.DataFrame({"subject": [str(i) for i in range(N)]}), labels, sequences)
+
+
+def make_bank() -> TeacherBank:
+    generator = torch.Generator().manual_seed(1)
+    present = torch.ones(3, N, dtype=torch.bool)
+    present[1, ::4] = False
+    columns = [torch.randn(3, N, size, generator=generator) * present[..., None] for size in (6, C, C)]
+    return TeacherBank(["face", "heart", "joint"], *columns, present)
+
+
+def teach(name: str, data: StudyData, bank: TeacherBank, seed: int = 0) -> dict[str, torch.Tensor]:
+    """Weights of a student after two epochs."""
+    options = {"anchors_k": 4} if "anchors_k" in METHODS.keywords(name, "terms") else {}
+    with seeded(seed) as generator:
+        student = Student({"face": 5}, 1, C, embedding=6, heads=2, dropout=0.1)
+        student.trunk.fit_normalisers(data.batch(TRAIN, ["face"]))
+        fit_student(
+            student,
+            data,
+            bank,
+            METHODS.load(name).terms,
+            TRAIN,
+            VALIDATION,
+            method_options=options,
+            options=OPTIONS,
+            generator=generator,
+        )
+    return student.state_dict()
+
+
+def assert_equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+@every_method
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_only_training_rows_of_the_bank_are_read(name: str, task: str) -> None:
+    bank = make_bank()
+    not_trained = (~torch.isin(torch.arange(N), TRAIN))[None, :, None]
+    columns = {key: getattr(bank, key) for key in ("embeddings", "logits", "crossfit_logits")}
+    spoilt = replace(bank, **{key: torch.where(not_trained, torch.nan, column) for key, column in columns.items()})
+    assert_equal(teach(name, make_data(task), bank), teach(name, make_data(task), spoilt))
+
+
+@every_method
+def test_privileged_features_and_test_samples_are_not_read(name: str) -> None:
+    data = make_data("classification")
+    face, mask = data.sequences["face"]
+    tested = ~torch.isin(torch.arange(N), torch.cat([TRAIN, VALIDATION]))
+    spoilt = torch.where(tested[:, None, None], torch.nan, face)
+    labels = torch.where(tested, 99, data.labels)
+    expected = teach(name, data, make_bank())
+    assert_equal(teach(name, replace(data, sequences={"face": (spoilt, mask)}, labels=labels), make_bank()), expected)
+
+
+@every_method
+def test_the_seed_decides_everything(name: str) -> None:
+    first, again, other = (teach(name, make_data("classification"), make_bank(), seed) for seed in (0, 0, 1))
+    assert_equal(first, again)
+    assert not torch.equal(first["head.1.weight"], other["head.1.weight"])
+
+
+def test_methods_teach_differently() -> None:
+    weights = [teach(name, make_data("classification"), make_bank())["head.1.weight"] for name in METHODS.names()]
+    for i, one in enumerate(weights):
+        assert not any(torch.equal(one, other) for other in weights[:i])

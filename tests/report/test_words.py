@@ -1,0 +1,80 @@
+"""The sentence that a hurried reader takes away must be true in every case."""
+
+import copy
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mtpkd_cli.report.curves import per_epoch
+from mtpkd_cli.report.results import Results, read_results
+from mtpkd_cli.report.scores import Scale, scale_of, summary_sentences
+
+PERCENT = Scale(100, 1, "%", "points")
+
+
+@pytest.fixture(scope="module")
+def results(finished: Any) -> Results:
+    return read_results(finished.run)
+
+
+def _with_difference(results: Results, value: float, low: float | None, high: float | None) -> Results:
+    summary = copy.deepcopy(results.summary)
+    summary["methods"]["mt-pkdot"]["differences"]["balanced-accuracy"] = {"value": value, "low": low, "high": high}
+    return replace(results, summary=summary)
+
+
+def _first(results: Results) -> str:
+    return summary_sentences(results)[0].replace("\u00a0", " ")
+
+
+def test_a_difference_whose_interval_holds_zero_may_be_chance(results: Results) -> None:
+    said = _first(_with_difference(results, 0.024, -0.016, 0.061))
+    assert "the difference of +2.4 points [\u22121.6, +6.1] may be chance: its 95 % interval includes 0." in said
+
+
+@pytest.mark.parametrize(("sign", "word"), [(1, "gain"), (-1, "loss")])
+def test_a_difference_beyond_zero_is_named_for_its_direction(results: Results, sign: int, word: str) -> None:
+    low, high = sorted((sign * 0.01, sign * 0.09))
+    assert f"is a {word}: its 95 % interval excludes 0." in _first(_with_difference(results, sign * 0.05, low, high))
+
+
+def test_where_lower_is_better_a_negative_difference_is_a_gain(results: Results) -> None:
+    changed = _with_difference(results, -0.05, -0.09, -0.01)
+    changed.summary["metrics"]["balanced-accuracy"]["greater_is_better"] = False
+    assert "is a gain" in _first(changed)
+    assert scale_of(changed, "balanced-accuracy").unit == ""
+
+
+def test_a_difference_without_interval_is_not_sold_as_one(results: Results) -> None:
+    assert "+2.4 points has no interval, so it may be chance." in _first(_with_difference(results, 0.024, None, None))
+
+
+def test_a_study_of_the_reference_alone_speaks_of_no_difference(results: Results) -> None:
+    summary = results.summary | {"methods": {"student-only": results.summary["methods"]["student-only"]}}
+    said = _first(replace(results, summary=summary))
+    assert said.startswith("student-only reaches")
+    assert "difference" not in said
+
+
+def test_a_student_that_beats_the_proposed_one_is_named(results: Results) -> None:
+    summary = copy.deepcopy(results.summary)
+    for name, row in summary["methods"].items():
+        row["scores"]["balanced-accuracy"]["value"] = 0.9 if name == "kd" else 0.6
+    assert "Of the 4 students, kd scores best: 90.0\u00a0%." in summary_sentences(replace(results, summary=summary))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0242, "+2.4"), (-0.0158, "\u22121.6"), (-0.00001, "0.0"), (0.00001, "0.0"), (None, "n/a")]
+)
+def test_signed_numbers_have_a_sign_unless_they_round_to_zero(value: float | None, text: str) -> None:
+    assert PERCENT.number(value, signed=True) == text
+
+
+def test_means_stop_where_fewer_than_half_of_the_repetitions_run() -> None:
+    lines = [[1.0, 2.0, 3.0], [3.0, 4.0], [5.0]]
+    table, mean = per_epoch([[{}] * 3, [{}] * 2, [{}]], lines)
+    assert table.shape == (3, 3)
+    assert np.isnan(table).sum() == 3
+    np.testing.assert_allclose(mean, [3, 3])

@@ -1,0 +1,80 @@
+"""Distillation reads what teachers say of training and validation samples, and nothing else."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from mtpkd_cli.artifacts import read_parquet
+from mtpkd_cli.pipeline import units_of
+from mtpkd_cli.pipeline.parallel import Collected
+from mtpkd_cli.stages import Job, distill
+from mtpkd_cli.training.bank import fixed_lists, tensor_of
+
+
+def _spoil(path: Path, parts: tuple[str, ...], value: float) -> int:
+    """Fills every number of a teacher's rows of some parts with a value; returns how many rows."""
+    table = pq.read_table(path)
+    rows = np.isin(table.column("part").to_pylist(), parts)
+    for key in ("embedding", "logits", "crossfit_logits"):
+        values = tensor_of(table.column(key))
+        values[rows] = value
+        table = table.set_column(table.column_names.index(key), key, fixed_lists(values))
+    pq.write_table(table, path)
+    return int(rows.sum())
+
+
+def _student(tiny: Any, method: str, out: Path) -> dict[str, bytes]:
+    units = units_of(tiny.run, tiny.study)
+    [unit] = [unit for unit in units if unit.label == f"distill fold-0/seed-0 {method}"]
+    out.mkdir()
+    distill.build(out, Job(Collected()), **unit.arguments)
+    return {path.name: path.read_bytes() for path in sorted(out.iterdir())}
+
+
+@pytest.mark.parametrize("method", ["kd", "pkdot", "mt-pkdot"])
+def test_rows_of_the_test_part_are_never_read(tiny: Any, tmp_path: Path, method: str) -> None:
+    before = _student(tiny, method, tmp_path / "before")
+    for value in (float("nan"), 1e30):
+        for path in tiny.run.bank(0, 0).glob("*.parquet"):
+            assert _spoil(path, ("test",), value) == 36
+        assert _student(tiny, method, tmp_path / f"after-{value}") == before
+
+
+@pytest.mark.parametrize("method", ["kd", "pkdot", "mt-pkdot"])
+def test_rows_of_the_training_part_are_what_teaches(tiny: Any, tmp_path: Path, method: str) -> None:
+    before = _student(tiny, method, tmp_path / "before")
+    for path in tiny.run.bank(0, 0).glob("*.parquet"):
+        table = pq.read_table(path)
+        for key in ("embedding", "logits", "crossfit_logits"):
+            table = table.set_column(table.column_names.index(key), key, fixed_lists(-tensor_of(table.column(key)).flip(0)))
+        pq.write_table(table, path)
+    after = _student(tiny, method, tmp_path / "after")
+    assert after["model.safetensors"] != before["model.safetensors"]
+
+
+def test_the_student_alone_hears_no_teacher(tiny: Any, tmp_path: Path) -> None:
+    before = _student(tiny, "student-only", tmp_path / "before")
+    for path in tiny.run.bank(0, 0).glob("*.parquet"):
+        _spoil(path, ("train", "validation", "test"), 7.0)
+    assert _student(tiny, "student-only", tmp_path / "after") == before
+
+
+def test_privileged_features_are_not_opened(tiny: Any, tmp_path: Path) -> None:
+    before = _student(tiny, "mt-pkdot", tmp_path / "before")
+    for path in tiny.run.features("eda").glob("*.parquet"):
+        path.write_bytes(b"nothing to read")
+    assert _student(tiny, "mt-pkdot", tmp_path / "after") == before
+
+
+def test_predictions_cover_validation_and_test_once(finished: Any) -> None:
+    rows = read_parquet(finished.run.student(0, 0, "kd") / "predictions.parquet").to_pandas()
+    bank: pa.Table = read_parquet(finished.run.bank(0, 0) / "joint.parquet")
+    parts = dict(zip(bank.column("sample_id").to_pylist(), bank.column("part").to_pylist(), strict=True))
+    assert rows["sample_id"].is_unique
+    assert dict(zip(rows["sample_id"], rows["part"], strict=True)) == {s: p for s, p in parts.items() if p != "train"}
+    assert {len(row) for row in rows["scores"]} == {2}
+    assert {len(row) for row in rows["embedding"]} == {6}

@@ -1,0 +1,125 @@
+"""Splits by subject: nobody is ever on two sides, whatever the numbers."""
+
+import json
+from dataclasses import asdict
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mtpkd_cli.errors import ArtifactError, DataError
+from mtpkd_cli.training.splits import Fold, check_folds, count_folds, inner_folds, make_folds, read_folds, to_json
+
+
+def _subjects(count: int) -> list[str]:
+    return [f"p{i:03d}" for i in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("subjects", "folds", "share", "seed"),
+    [*product((6, 7, 12, 17, 87), (2, 3, 5), (0.01, 0.25, 0.9), (0, 1)), (10, 10, 0.3, 5), (6, 2, 0.99, 0)],
+)
+def test_group_kfold_keeps_everybody_on_one_side(subjects: int, folds: int, share: float, seed: int) -> None:
+    everybody = _subjects(subjects)
+    made = make_folds(everybody, "group-kfold", folds, share, seed)
+    assert len(made) == folds
+    assert sorted(s for fold in made for s in fold.test) == everybody
+    sizes = [len(fold.test) for fold in made]
+    assert max(sizes) - min(sizes) <= 1
+    for fold in made:
+        assert sorted(fold.train + fold.validation + fold.test) == everybody
+        assert len(fold.train) >= 2
+        assert len(fold.validation) >= 1
+        rest = len(fold.train) + len(fold.validation)
+        assert len(fold.validation) == min(max(1, round(share * rest)), rest - 2)
+        for side in asdict(fold).values():
+            assert side == sorted(side)
+            assert all(type(subject) is str for subject in side)
+
+
+def test_folds_do_not_depend_on_the_order_or_number_of_the_samples() -> None:
+    everybody = _subjects(11)
+    shuffled = [str(s) for s in np.random.default_rng(0).permutation(everybody * 3)]
+    made = make_folds(everybody, "group-kfold", 3, 0.3, 4)
+    assert made == make_folds(shuffled, "group-kfold", 3, 0.3, 4) == make_folds(everybody[::-1], "group-kfold", 3, 0.3, 4)
+    assert made != make_folds(everybody, "group-kfold", 3, 0.3, 5)
+
+
+@pytest.mark.parametrize("subjects", [4, 5, 13])
+def test_loso_tests_every_subject_alone(subjects: int) -> None:
+    everybody = _subjects(subjects)
+    made = make_folds(everybody, "loso", 5, 0.25, 0)
+    assert sorted(tuple(fold.test) for fold in made) == [(s,) for s in everybody]
+    for fold in made:
+        assert sorted(fold.train + fold.validation + fold.test) == everybody
+        assert len(fold.train) >= 2
+
+
+@pytest.mark.parametrize(
+    ("subjects", "split", "folds", "least"),
+    [
+        (0, "group-kfold", 5, 5),
+        (1, "loso", 5, 4),
+        (3, "loso", 5, 4),
+        (3, "group-kfold", 3, 5),
+        (4, "group-kfold", 5, 5),
+        (5, "group-kfold", 2, 6),
+        (4, "group-kfold", 3, 5),
+    ],
+)
+def test_too_few_subjects_are_told_with_the_number_needed(subjects: int, split: str, folds: int, least: int) -> None:
+    with pytest.raises(DataError, match=f"{subjects} subjects cannot be split") as caught:
+        make_folds(_subjects(subjects), split, folds, 0.25, 0)
+    assert caught.value.exit_code == 4
+    assert f"at least {least} subjects" in str(caught.value)
+    assert make_folds(_subjects(least), split, folds, 0.25, 0)
+
+
+@pytest.mark.parametrize(("subjects", "folds", "seed"), product((2, 3, 7, 20), (2, 3, 5), (0, 99)))
+def test_inner_folds_partition_the_training_subjects(subjects: int, folds: int, seed: int) -> None:
+    everybody = _subjects(subjects)
+    parts = inner_folds(everybody, folds, seed)
+    assert len(parts) == min(folds, subjects)
+    assert sorted(s for part in parts for s in part) == everybody
+    assert all(part for part in parts)
+    assert parts == inner_folds(everybody[::-1], folds, seed)
+
+
+def _samples(labels: dict[str, list[int]]) -> pd.DataFrame:
+    rows = [(subject, label) for subject, own in labels.items() for label in own]
+    return pd.DataFrame(rows, columns=["subject", "label"])
+
+
+def test_a_class_that_no_training_subject_shows_is_told_with_its_fold() -> None:
+    samples = _samples({"a": [0, 0], "b": [0], "c": [0, 1], "d": [0, 1]})
+    folds = [Fold(["a", "c"], ["d"], ["b"]), Fold(["a", "b"], ["d"], ["c"])]
+    with pytest.raises(DataError, match="fold 1: no train sample of pain") as caught:
+        check_folds(folds, samples, ["calm", "pain"])
+    assert caught.value.exit_code == 4
+    check_folds(folds[:1], samples, ["calm", "pain"])
+    check_folds(folds, samples, [])
+
+
+def test_a_class_may_be_absent_from_validation_and_test() -> None:
+    samples = _samples({"a": [0, 1], "b": [0], "c": [1], "d": [0, 1]})
+    check_folds([Fold(["a", "d"], ["b"], ["c"])], samples, ["calm", "pain"])
+
+
+def test_splits_read_as_written(tmp_path: Path) -> None:
+    path = tmp_path / "splits.json"
+    assert count_folds(path, 5) == 5
+    folds = make_folds(_subjects(9), "group-kfold", 3, 0.25, 0)
+    path.write_text(json.dumps(to_json(folds, {"seed": 0})))
+    assert read_folds(path) == folds
+    assert count_folds(path, 5) == 3
+
+
+@pytest.mark.parametrize("content", [None, "", "{}", "[]", '{"folds": [{"train": []}]}', '{"folds": 3}'])
+def test_damaged_splits_are_told(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "splits.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(ArtifactError, match="splits cannot be read"):
+        read_folds(path)
