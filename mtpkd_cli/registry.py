@@ -57,12 +57,12 @@ class Registry:
                 return {arg.arg: ast.literal_eval(default) for arg, default in pairs if default is not None}
         raise TypeError(f"{self.kind} '{name}' defines no function {function}")
 
-    def constant(self, name: str, constant: str) -> object:
-        """Returns a constant of a member, written as a literal at its top level; does not import it."""
+    def constant(self, name: str, constant: str, default: object = None) -> object:
+        """Returns a literal constant of a member, or the default where it has none; does not import it."""
         for node in self._syntax(name).body:
             if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == [constant]:
                 return ast.literal_eval(node.value)
-        raise TypeError(f"{self.kind} '{name}' defines no constant {constant}")
+        return default
 
     def load(self, name: str) -> ModuleType:
         """Imports a member; raises StudyError where there is none of that name."""

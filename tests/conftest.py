@@ -51,6 +51,7 @@ crossfit_folds = 2
 epochs = 2
 
 [distill]
+methods = ["student-only", "kd", "pkdot", "mt-pkdot"]
 epochs = 2
 anchors_k = 5
 
@@ -85,7 +86,8 @@ class Tiny:
         reporter = Collected()
         job = {"root": self.run.data_root(self.study.data.root)} | job
         made = [
-            do_stage(self.run, self.study, stage, choice or Choice(), Job(reporter, **job)) for stage in stages or STAGES
+            do_stage(self.run, self.study, stage, choice or Choice(), Job(reporter, **job))
+            for stage in stages or STAGES
         ]
         return sum(made), reporter.notes
 

@@ -135,5 +135,8 @@ def _flat(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in content.items():
         path = f"{prefix}.{key}".strip(".")
-        flat |= _flat(value, path) if isinstance(value, dict) else {path: value}
+        if isinstance(value, list) and any(isinstance(entry, dict) for entry in value):
+            flat |= _flat({f"{key}[{i}]": entry for i, entry in enumerate(value)}, prefix)
+        else:
+            flat |= _flat(value, path) if isinstance(value, dict) else {path: value}
     return flat

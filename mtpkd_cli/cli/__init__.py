@@ -7,7 +7,7 @@ import traceback
 from types import FrameType
 from typing import NoReturn
 
-from mtpkd_cli.cli.app import app
+from mtpkd_cli.cli.stage_commands import app
 from mtpkd_cli.errors import Interrupted, MtpkdError
 
 

@@ -1,4 +1,4 @@
-"""The commands: thin wrappers that read the study, call the pipeline and print."""
+"""The program, and the commands that compute nothing."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,20 +6,7 @@ from typing import Annotated
 import typer
 
 from mtpkd_cli import __version__
-from mtpkd_cli.cli.options import (
-    Device,
-    Fold,
-    Jobs,
-    Json,
-    MaxFailures,
-    Overwrite,
-    Quiet,
-    Run,
-    Seed,
-    Set,
-    Threads,
-    Workers,
-)
+from mtpkd_cli.cli.options import Json, Run, Set
 
 app = typer.Typer(
     name="mtpkd",
@@ -64,149 +51,6 @@ def init(
     from mtpkd_cli.cli import setup
 
     print(setup.init_run(run, preset, data, prevalent or [], set_ or [], overwrite))
-
-
-@app.command()
-def extract(
-    run: Run,
-    modality: Annotated[str | None, typer.Option(help="Only this modality.")] = None,
-    workers: Workers = None,
-    max_failures: MaxFailures = None,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what failed before.")] = False,
-    set_: Set = None,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-) -> None:
-    """Read media and write features, one modality after the other."""
-    from mtpkd_cli.cli import work
-
-    work.stages(
-        run, ["extract"], set_, name=modality, workers=workers, max_failures=max_failures, retry_failed=retry_failed,
-        overwrite=overwrite, quiet=quiet,
-    )  # fmt: skip
-
-
-@app.command("train-teachers")
-def train_teachers(
-    run: Run,
-    fold: Fold = None,
-    seed: Seed = None,
-    teacher: Annotated[str | None, typer.Option(help="Only this teacher.")] = None,
-    set_: Set = None,
-    device: Device = "auto",
-    threads: Threads = 1,
-    jobs: Jobs = None,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-) -> None:
-    """Train the unimodal teachers and the joint one."""
-    from mtpkd_cli.cli import work
-
-    work.stages(
-        run,
-        ["train-teachers"],
-        set_,
-        fold,
-        seed,
-        teacher,
-        device=device,
-        threads=threads,
-        jobs=jobs,
-        overwrite=overwrite,
-        quiet=quiet,
-    )
-
-
-@app.command()
-def align(
-    run: Run,
-    fold: Fold = None,
-    seed: Seed = None,
-    set_: Set = None,
-    device: Device = "auto",
-    threads: Threads = 1,
-    jobs: Jobs = None,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-) -> None:
-    """Lead all teachers into one embedding space, fit the T-Net, write the teacher bank."""
-    from mtpkd_cli.cli import work
-
-    work.stages(
-        run, ["align"], set_, fold, seed, device=device, threads=threads, jobs=jobs, overwrite=overwrite, quiet=quiet
-    )
-
-
-@app.command()
-def distill(
-    run: Run,
-    fold: Fold = None,
-    seed: Seed = None,
-    method: Annotated[str | None, typer.Option(help="Only this method.")] = None,
-    set_: Set = None,
-    device: Device = "auto",
-    threads: Threads = 1,
-    jobs: Jobs = None,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-) -> None:
-    """Train one student per method."""
-    from mtpkd_cli.cli import work
-
-    work.stages(
-        run,
-        ["distill"],
-        set_,
-        fold,
-        seed,
-        method,
-        device=device,
-        threads=threads,
-        jobs=jobs,
-        overwrite=overwrite,
-        quiet=quiet,
-    )
-
-
-@app.command()
-def evaluate(
-    run: Run, set_: Set = None, overwrite: Overwrite = False, json: Json = False, quiet: Quiet = False
-) -> None:
-    """Score the test predictions of all methods; write metrics.json, predictions.parquet and report.html."""
-    from mtpkd_cli.cli import work
-
-    work.stages(run, ["evaluate"], set_, overwrite=overwrite, quiet=quiet)
-    work.print_results(run, json)
-
-
-@app.command("run")
-def run_all(
-    run: Run,
-    workers: Workers = None,
-    max_failures: MaxFailures = None,
-    set_: Set = None,
-    device: Device = "auto",
-    threads: Threads = 1,
-    jobs: Jobs = None,
-    json: Json = False,
-    quiet: Quiet = False,
-) -> None:
-    """Do all stages that are not done, in order, and print the scores."""
-    from mtpkd_cli.cli import work
-    from mtpkd_cli.pipeline import STAGES
-
-    work.stages(
-        run,
-        list(STAGES),
-        set_,
-        device=device,
-        threads=threads,
-        jobs=jobs,
-        workers=workers,
-        max_failures=max_failures,
-        quiet=quiet,
-    )
-    work.print_results(run, json)
 
 
 @app.command()

@@ -89,12 +89,14 @@ def _jobs(device: str, threads: int) -> int:
 
 
 def _device(device: str) -> str:
+    if device not in ("auto", "cpu", "cuda"):
+        raise StudyError(f"there is no device '{device}'", where="--device", expected="auto, cpu or cuda")
+    if device == "cpu":
+        return device
     import torch
 
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if device not in ("cpu", "cuda"):
-        raise StudyError(f"there is no device '{device}'", where="--device", expected="auto, cpu or cuda")
-    if device == "cuda" and not torch.cuda.is_available():
+    if not torch.cuda.is_available():
         raise StudyError("this machine has no CUDA device that torch can use", where="--device", expected="auto or cpu")
     return device

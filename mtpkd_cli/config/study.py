@@ -1,5 +1,6 @@
 """The sections of study.toml, one per stage: a stage is given its own section and no other."""
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -42,9 +43,12 @@ class ModalitySection(Options):
     options: dict[str, Any] = Field({}, description="options of the encoder")
 
 
-def _count_as_text(value: object) -> object:
+def _limit(value: object) -> object:
     # A count is a number to everyone but this program, which takes "1%" under the same key.
-    return str(value) if type(value) is int else value
+    text = str(value) if type(value) is int else value
+    if isinstance(text, str) and not re.fullmatch(r"\d+|\d+(\.\d+)?%", text):
+        raise ValueError("expected a count such as 3, or a share such as 1%")
+    return text
 
 
 class ExtractSection(Options):
@@ -52,9 +56,7 @@ class ExtractSection(Options):
 
     workers: Annotated[int, Field(ge=0)] = Field(2, description="processes; 0 = in this one, without isolation")
     timeout_s: Positive = Field(120.0, description="time limit for one sample of one modality")
-    max_failures: Annotated[str, BeforeValidator(_count_as_text)] = Field(
-        "1%", pattern=r"^(\d+|\d+(\.\d+)?%)$", description="a count, or a share with %"
-    )
+    max_failures: Annotated[str, BeforeValidator(_limit)] = Field("1%", description="a count, or a share with %")
     part_samples: Count = Field(64, description="samples in a part file; bounds memory and work lost")
 
 
@@ -118,7 +120,7 @@ class DistillSection(FitOptions):
     """Distillation. Keys that are left out take each method's own default (`mtpkd methods` lists them)."""
 
     methods: list[str] = Field(["student-only", "kd", "pkdot", "mt-pkdot"], min_length=1)
-    selection: Literal["batch", "sample", "soft"] | None = Field(None, description="which teacher speaks")
+    selection: Literal["batch", "sample", "soft", "mean"] | None = Field(None, description="which teacher speaks")
     outputs: Literal["crossfit", "train"] | None = Field(None, description="whose word on a training sample counts")
     anchors: Literal["shared", "least", "most", "random"] | None = None
     anchors_k: Count | None = None
@@ -127,6 +129,7 @@ class DistillSection(FitOptions):
     task_weight: Weight | None = None
     transport_weight: Weight | None = None
     centroid_weight: Weight | None = None
+    guard: bool = Field(True, description="keep the student that knows no teacher where no other is better")
     method: dict[str, dict[str, Any]] = Field({}, description="options of one method only")
 
 

@@ -10,8 +10,8 @@ from mtpkd_cli.media.signals import Signal, read_signal
 BASELINE_S = 1.0
 
 
-class SignalOptions(Options):
-    """Options common to signals in tables; the defaults are BioVid's."""
+class SignalSource(Options):
+    """Where a signal stands in its table; the defaults are BioVid's."""
 
     column: str = Field(min_length=1, description="Name of the signal's column.")
     sample_rate_hz: float | None = Field(None, gt=0, description="Rate; not needed where there is a time column.")
@@ -19,10 +19,15 @@ class SignalOptions(Options):
         "time", description='Name of the column of times; "" = none, sample_rate_hz is needed then.'
     )
     time_unit_s: float = Field(1e-6, gt=0, description="Seconds per unit of the time column.")
+
+
+class SignalOptions(SignalSource):
+    """Options common to signals that are told in steps."""
+
     step_s: float = Field(0.5, gt=0, description="Length of a step of the features in seconds.")
 
 
-def load_signal(segment: Segment, config: SignalOptions) -> Signal:
+def load_signal(segment: Segment, config: SignalSource) -> Signal:
     """Reads a segment's signal.
 
     Raises:

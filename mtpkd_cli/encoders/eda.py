@@ -17,7 +17,7 @@ from pydantic import Field
 
 from mtpkd_cli.encoders import Features, Segment
 from mtpkd_cli.encoders._signal_options import SignalOptions, baseline_length, load_signal
-from mtpkd_cli.encoders._windows import Steps, split_steps
+from mtpkd_cli.encoders._windows import Steps, split_steps, stepwise
 
 VERSION = 1
 
@@ -57,12 +57,8 @@ def encode(segment: Segment, config: Config) -> Features:
     else:
         cleaned, tonic, phasic = _decompose(values, rate_hz, config.decomposition)
     columns = _describe(cleaned, tonic, phasic, rate_hz, steps, config.scr_min_us)
-    return Features(
-        values=np.stack(list(columns.values()), axis=1).astype(np.float32),
-        times_s=steps.times_s,
-        names=tuple(columns),
-        notes={"interpolated_rows": float(signal.n_interpolated), "flat": flat, "short": short},
-    )
+    notes = {"interpolated_rows": float(signal.n_interpolated), "flat": flat, "short": short}
+    return stepwise(columns, steps, notes)
 
 
 def _decompose(values: np.ndarray, rate_hz: float, method: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -11,14 +11,14 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from mtpkd_cli.encoders import Features, Segment
+from mtpkd_cli.encoders._filters import filtered_between
 from mtpkd_cli.encoders._signal_options import SignalOptions, baseline_length, load_signal
-from mtpkd_cli.encoders._windows import Steps, split_steps
-from mtpkd_cli.errors import DataError
+from mtpkd_cli.encoders._windows import Steps, split_steps, stepwise
 
 VERSION = 1
 
-_ORDER = 4
-_NYQUIST_SHARE = 0.95
+# The filter rings for a few periods of its lower end, 50 ms at 20 Hz.
+_PADDING_S = 0.5
 # An envelope of zero has no logarithm; this is far below any sensor's noise, in volts or microvolts.
 _FLOOR = 1e-9
 
@@ -52,33 +52,12 @@ def encode(segment: Segment, config: Config) -> Features:
     values, rate_hz = signal.values, signal.rate_hz
     steps = split_steps(len(values), rate_hz, config.step_s)
     flat = float(np.ptp(values) == 0)
-    filtered = _band_pass(values, rate_hz, config.low_hz, config.high_hz, f"{segment.path}, column '{config.column}'")
+    where = f"{segment.path}, column '{config.column}'"
+    filtered = filtered_between(values, rate_hz, config.low_hz, config.high_hz, padding_s=_PADDING_S, where=where)
     columns = _describe(filtered, rate_hz, steps, config)
-    features = np.stack(list(columns.values()), axis=1).astype(np.float32)
-    return Features(
-        values=np.zeros_like(features) if flat else features,
-        times_s=steps.times_s,
-        names=tuple(columns),
-        notes={"interpolated_rows": float(signal.n_interpolated), "flat": flat},
-    )
-
-
-def _band_pass(values: np.ndarray, rate_hz: float, low_hz: float, high_hz: float, where: str) -> np.ndarray:
-    """The signal (N,) between two frequencies, without delay."""
-    from scipy.signal import butter, sosfiltfilt
-
-    high_hz = min(high_hz, _NYQUIST_SHARE * rate_hz / 2)
-    if low_hz >= high_hz:
-        raise DataError(
-            f"at {rate_hz:g} Hz a signal holds nothing above low_hz = {low_hz:g}",
-            where=where,
-            expected=f"a rate above {2 * low_hz / _NYQUIST_SHARE:.0f} Hz",
-            todo="lower low_hz in the encoder's options, or leave this modality out",
-        )
-    sections = butter(_ORDER, (low_hz, high_hz), btype="bandpass", fs=rate_hz, output="sos")
-    # The offset goes first, so that the filter's start does not ring with it; clips may be shorter than the padding.
-    padding = min(len(values) - 1, int(0.5 * rate_hz))
-    return sosfiltfilt(sections, values - values.mean(), padlen=padding)
+    if flat:
+        columns = {name: np.zeros(len(values)) for name, values in columns.items()}
+    return stepwise(columns, steps, {"interpolated_rows": float(signal.n_interpolated), "flat": flat})
 
 
 def _describe(filtered: np.ndarray, rate_hz: float, steps: Steps, config: Config) -> dict[str, np.ndarray]:

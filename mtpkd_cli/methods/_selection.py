@@ -17,7 +17,7 @@ def select(bank: TeacherBank, labels: Tensor, *, selection: str, outputs: str, t
     Args:
         labels: (B,) or (B, C).
         selection: "batch" (one teacher for all samples: the least mean loss, as released), "sample" (the least loss
-            per sample) or "soft" (softmax of -loss / tau per sample).
+            per sample), "soft" (softmax of -loss / tau per sample) or "mean" (all teachers alike).
         outputs: "crossfit" or "train".
 
     Returns:
@@ -26,6 +26,8 @@ def select(bank: TeacherBank, labels: Tensor, *, selection: str, outputs: str, t
     logits = bank.crossfit_logits if outputs == "crossfit" else bank.logits
     losses = loss_per_sample(logits, labels)
     absent = ~bank.present
+    if selection == "mean":
+        return (bank.present / bank.present.sum(0).clamp(min=1)).T
     if selection == "soft":
         return (torch.softmax((-losses / tau).masked_fill(absent, -1e9), dim=0) * bank.present).T
     if selection == "batch":

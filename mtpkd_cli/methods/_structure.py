@@ -31,7 +31,8 @@ def structure_terms(
             which does not see which row belongs to which sample.
         anchors: Kind of anchors; "rows" needs "shared".
         anchors_k: Anchors k per row, less than the samples of the batch.
-        epsilon: Entropic regularisation of the transport.
+        epsilon: Entropic regularisation: in units of 1 - cosine for "rows", where 0.1 converges in tens of iterations;
+            of half a squared distance for "clouds", where 0.01 was released.
 
     Returns:
         "transport" and, where its weight is not 0, "centroid".

@@ -2,17 +2,17 @@
 
 L = w_task task + w_OT OT(S^T, S^S) + w_cent |mean_i S^T_i - mean_i S^S_i|: S^T from the teacher with the least loss on
 the samples at hand, the joint teacher always a candidate; selection on outputs of teachers that have not learned from
-the sample; anchors that all rows share, so that which sample is which is kept.
+the sample; anchors that all rows share, so that which sample is which is kept. With soft_label_weight, also
+w_soft t^2 KL(sum_k w_k softmax(z_k / t) || softmax(z_S / t)) from the same weighting of teachers.
 
 Source: Aslam, Pedersoli, Koerich, Granger, "Multi Teacher Privileged Knowledge Distillation for Multimodal Expression
 Recognition", arXiv 2408.09035, and released code; selection = "batch", outputs = "train", structure = "clouds",
-anchors = "least" is the released form.
+anchors = "least", epsilon = 0.01 is the released form (mt-pkdot-released).
 """
 
 from mtpkd_cli.methods import Lesson
-from mtpkd_cli.methods._selection import select, shares
-from mtpkd_cli.methods._structure import structure_terms
-from mtpkd_cli.models.losses import Term, task_loss
+from mtpkd_cli.methods._multi_teacher import multi_teacher_terms
+from mtpkd_cli.models.losses import Term
 
 TNET = "fitted"
 
@@ -25,22 +25,25 @@ def terms(
     structure: str = "rows",
     anchors: str = "shared",
     anchors_k: int = 16,
-    epsilon: float = 0.01,
+    epsilon: float = 0.1,
     task_weight: float = 0.8,
     transport_weight: float = 0.2,
     centroid_weight: float = 0.2,
+    soft_label_weight: float = 0.0,
+    temperature: float = 2.0,
 ) -> dict[str, Term]:
-    """Task loss, structure of the selected teacher, and (weight 0) how often each teacher was selected."""
-    weights = select(lesson.bank, lesson.labels, selection=selection, outputs=outputs)
-    task = Term(task_loss(lesson.student.logits, lesson.labels), task_weight)
-    structural = structure_terms(
+    """The multi-teacher terms with these choices."""
+    return multi_teacher_terms(
         lesson,
-        weights,
+        selection=selection,
+        outputs=outputs,
         structure=structure,
         anchors=anchors,
         anchors_k=anchors_k,
         epsilon=epsilon,
+        task_weight=task_weight,
         transport_weight=transport_weight,
         centroid_weight=centroid_weight,
+        soft_label_weight=soft_label_weight,
+        temperature=temperature,
     )
-    return {"task": task} | structural | shares(lesson.bank, weights)

@@ -20,7 +20,7 @@ def terms(
     structure: str = "rows",
     anchors: str = "shared",
     anchors_k: int = 16,
-    epsilon: float = 0.01,
+    epsilon: float = 0.1,
     task_weight: float = 1.0,
     transport_weight: float = 0.6,
 ) -> dict[str, Term]:

@@ -68,7 +68,7 @@ class States:
         return digests | self._corpus(unit)
 
     def _first_undone(self, unit: Unit) -> Unit:
-        """Of a unit that is not done: the one that it waits for, or that one waits for, ...; what has to be done first."""
+        """What has to be done first: the unit that this one waits for, or the one that that one waits for."""
         for folder in unit.inputs.values():
             if self.of(self.maker[folder]).kind != "done":
                 return self._first_undone(self.maker[folder])

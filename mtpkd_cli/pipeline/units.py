@@ -14,7 +14,7 @@ from mtpkd_cli.artifacts.run_folder import repetition_name
 from mtpkd_cli.config import Study
 from mtpkd_cli.config.checks import READY_FEATURES
 from mtpkd_cli.config.study import FitOptions
-from mtpkd_cli.registry import METHODS
+from mtpkd_cli.pipeline.candidates import candidates_of
 from mtpkd_cli.stages.extract import resolved_encoder
 from mtpkd_cli.training.splits import count_folds
 
@@ -147,9 +147,9 @@ def _students(run: RunFolder, study: Study, fold: int, seed: int, teachers: list
     inputs = {"samples": run.root, "bank": bank, "align": align, f"teachers/{study.prevalent_teacher}": start}
     inputs |= {f"features/{m}": path for m, path in features.items()}
     for method in study.distill.methods:
-        options = method_options(study, method)
+        candidates = candidates_of(study, method)
         own = {"teachers": teachers, "privileged": len(study.privileged), "task": study.study.task}
-        reads = _plain(sections) | own | {"distill": fit.model_dump(mode="json") | {method: options}, "seed": seed}
+        reads = _plain(sections) | own | {"distill": fit.model_dump(mode="json") | {method: candidates}, "seed": seed}
         arguments = (
             sections
             | own
@@ -163,19 +163,12 @@ def _students(run: RunFolder, study: Study, fold: int, seed: int, teachers: list
                 "fold": fold,
                 "seed": seed,
                 "method": method,
-                "method_options": options,
+                "candidates": candidates,
                 "fit": fit,
             }
         )
         folder = run.student(fold, seed, method)
         yield Unit("distill", "distill", folder, method, reads, inputs, arguments, fold, seed)
-
-
-def method_options(study: Study, method: str) -> dict[str, Any]:
-    """Returns a method's options: its own defaults, then shared keys of [distill], then its own table."""
-    defaults = METHODS.keywords(method, "terms")
-    shared = {key: value for key in defaults if (value := getattr(study.distill, key, None)) is not None}
-    return defaults | shared | study.distill.method.get(method, {})
 
 
 def _evaluation(run: RunFolder, study: Study, folds: int) -> Unit:

@@ -52,12 +52,14 @@ def _block(found: dict[str, list[History]], results: Results) -> Block:
     fewest = min(len(histories) for histories in found.values() if histories)
     spread = "thin lines are the repetitions" if total <= THIN_LINES else "the band holds the middle 80 % of them"
     count = str(total) if fewest == total else f"{fewest} to {total}"
+    lines = f"Thick lines are means over {count} repetitions (fold x seed), as far as half of them ran; {spread}; "
     caption = (
-        f"Thick lines are means over {count} repetitions (fold x seed), as far as half of them ran; {spread}; dots "
-        "mark the epoch whose weights were kept. Validation is the task loss on subjects that were not trained on; "
-        "where it rises while training falls, the model over-fits. Dashed terms are drawn before their weights in the "
-        "total."
+        f"{lines if total > 1 else 'One repetition (fold x seed); '}dots mark the epoch whose weights were kept. "
+        "Validation is the task loss on subjects that were not trained on; where it rises while training falls, the "
+        "model over-fits."
     )
+    if any(_terms(histories) for histories in found.values()):
+        caption += " Dashed terms are drawn before their weights in the total."
     return Block(caption, panels)
 
 
@@ -66,9 +68,10 @@ def _panel(name: str, histories: list[History]) -> Panel:
     _line(axes, histories, [[entry["train"]["total"] for entry in h] for h in histories], SERIES[0], "train total")
     validation = [[entry["validation"] for entry in h] for h in histories]
     _line(axes, histories, validation, SERIES[1], "validation")
-    terms = [key for key in histories[0][0]["train"] if key != "total" and not key.startswith(SHARE_PREFIX)]
-    for number, term in enumerate(terms if len(terms) > 1 else []):
-        _, mean = per_epoch(histories, [[entry["train"].get(term, np.nan) for entry in h] for h in histories])
+    for number, term in enumerate(_terms(histories)):
+        # A repetition that kept another method's student does not log all terms.
+        having = [history for history in histories if term in history[0]["train"]]
+        _, mean = per_epoch(having, [[entry["train"][term] for entry in h] for h in having])
         label = shortened(term.replace("_", " "), 16)
         axes.plot(mean, "--", linewidth=1, color=TERM_COLOURS[number % len(TERM_COLOURS)], label=label)
     best = [int(np.nanargmin(line)) for line in validation]
@@ -82,6 +85,13 @@ def _panel(name: str, histories: list[History]) -> Panel:
     axes.grid(axis="y")
     figure_of(axes).legend(loc="outside lower center", ncols=3, handlelength=1.4, columnspacing=1)
     return finished(axes, f"curves-{name}", f"Learning curves of {name}")
+
+
+def _terms(histories: list[History]) -> list[str]:
+    """Names of the loss terms, where there is more than the one that is the total."""
+    logged = dict.fromkeys(key for history in histories for key in history[0]["train"])
+    terms = [key for key in logged if key != "total" and not key.startswith(SHARE_PREFIX)]
+    return terms if len(terms) > 1 else []
 
 
 def _line(axes: Axes, histories: list[History], values: list[list[float]], colour: str, label: str) -> None:

@@ -1,17 +1,17 @@
 """Putting the report together: sections -> report.html, panels -> figures/*.svg."""
 
 from collections.abc import Callable
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from mtpkd_cli import __version__
 from mtpkd_cli.artifacts import RunFolder, replaced_folder, write_text
 from mtpkd_cli.errors import ArtifactError
 from mtpkd_cli.report import drawing
 from mtpkd_cli.report.agreement import agreement
+from mtpkd_cli.report.choices import choices
 from mtpkd_cli.report.curves import student_curves, teacher_curves
 from mtpkd_cli.report.drawing import Block
 from mtpkd_cli.report.forest import forest
@@ -67,6 +67,7 @@ def _context(results: Results) -> dict[str, Any]:
         "name": results.study.study.name,
         "comment": study_comment(origin["study"]),
         "summary": summary,
+        "choices": choices(results),
         "sentences": summary_sentences(results),
         "columns": columns,
         "blocks": score_blocks(results),
@@ -86,7 +87,12 @@ def _or_absent(draw: Callable[[Results], Block], results: Results) -> Block:
         return Block(absent=f"This section is left out: {lacking} is missing or cannot be read.")
 
 
-def _template() -> Any:
-    text = resources.files(__package__).joinpath("report.html").read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(text)
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader(__package__, "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html")

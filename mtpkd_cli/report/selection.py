@@ -21,7 +21,11 @@ def selection(results: Results) -> Block:
         total = {name: float(np.mean([_share(e, name) for h in histories for e in h])) for name in teachers}
         order = sorted(teachers, key=lambda name: -total[name])
         panels += [_over_epochs(method, histories, order), _in_all(method, {name: total[name] for name in order})]
-        said.append(f"{method} listened most to {order[0]} ({100 * total[order[0]]:.0f}\u00a0% of what it heard)")
+        some = ""
+        if len(histories) < len(results.repetitions):
+            some = f", in the repetitions that kept it: {len(histories)} of {len(results.repetitions)}"
+        share = f"{100 * total[order[0]]:.0f}\u00a0% of what it heard{some}"
+        said.append(f"{method} listened most to {order[0]} ({share})")
     if not panels:
         return Block(absent="No method of this study selects among teachers.")
     caption = (

@@ -1,7 +1,7 @@
 """Distillation of one student by one method, for one fold and seed; the test part is predicted once, at the end."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import torch
@@ -35,7 +35,7 @@ def build(
     fold: int,
     seed: int,
     method: str,
-    method_options: dict[str, Any],
+    candidates: list[dict[str, Any]],
     task: str,
     model: ModelSection,
     student: StudentSection,
@@ -47,6 +47,8 @@ def build(
         features: Prevalent modality -> folder of its cache; privileged ones are not opened.
         teachers: Names in the bank, the joint one last.
         privileged: Number of privileged modalities that are hallucinated.
+        candidates: Methods and options that are tried; the student with the least validation loss is kept, the first
+            of equals.
     """
     data = read_data(samples, features, job.device)
     sides = read_folds(splits)[fold]
@@ -60,37 +62,53 @@ def build(
         "outputs": len(outputs),
     }
     arguments |= model.model_dump()
-    module = METHODS.load(method)
-    advance = job.reporter.progress(f"fold {fold} seed {seed} student {method}", 1)
-    # The seed does not name the method: all methods start from the same weights and see the same batches.
-    with seeded(derived_seed(seed, fold, "student")) as generator:
-        network = Student(**arguments).to(job.device)
-        if student.init == "teacher":
-            network.trunk.load_state_dict(load_model(prevalent_teacher, Teacher)[0].trunk.state_dict())
-        else:
-            network.trunk.fit_normalisers(data.batch(rows["train"], list(features)))
-        if module.TNET == "fitted":
-            load_weights(alignment / "tnet.safetensors", network.tnet)
-        ids = data.samples["sample_id"].tolist()
-        taught = read_bank(bank, teachers, ids, ["train", "validation"]).to(torch.device(job.device))
-        history = fit_student(
-            network,
-            data,
-            taught,
-            module.terms,
-            rows["train"],
-            rows["validation"],
-            method_options=method_options,
-            options=fit.model_dump(),
-            generator=generator,
-        )
-    advance()
+    ids = data.samples["sample_id"].tolist()
+    taught = read_bank(bank, teachers, ids, ["train", "validation"]).to(torch.device(job.device))
+    starts = Starts(prevalent_teacher if student.init == "teacher" else None, alignment / "tnet.safetensors")
+    advance = job.reporter.progress(f"fold {fold} seed {seed} student {method}", len(candidates))
+    losses: list[float] = []
+    for candidate in candidates:
+        module = METHODS.load(candidate["method"])
+        # The seed names no method: all students start from the same weights and see the same batches.
+        with seeded(derived_seed(seed, fold, "student")) as order:
+            network = _new_student(data, arguments, starts, module.TNET == "fitted", rows["train"])
+            history = fit_student(
+                network, data, taught, module.terms, rows["train"], rows["validation"],
+                method_options=candidate["options"], options=fit.model_dump(), order=order,
+                draws=torch.Generator().manual_seed(derived_seed(seed, fold, "draws")),
+            )  # fmt: skip
+        advance()
+        best = min(history, key=lambda entry: entry["validation"])
+        if not losses or best["validation"] < min(losses):
+            kept, kept_history, epoch, chosen = network, history, best["epoch"], candidate
+        losses.append(best["validation"])
+    tried = [candidate | {"validation_loss": loss} for candidate, loss in zip(candidates, losses, strict=True)]
     about = {"task": task, "outputs": outputs, "modalities": list(features), "method": method}
-    save_model(out, network, arguments, about | {"options": method_options}, history)
-    predicted = [_predictions(data, network, name, rows[name]) for name in ("validation", "test")]
+    save_model(out, kept, arguments, about | {"chosen": chosen, "tried": tried}, kept_history)
+    predicted = [_predictions(data, kept, name, rows[name]) for name in ("validation", "test")]
     write_parquet(out / "predictions.parquet", pd.concat(predicted, ignore_index=True))
-    best = min(history, key=lambda entry: entry["validation"])
-    return {"epochs": len(history), "best_epoch": best["epoch"], "validation_loss": best["validation"]}
+    counts = {"epochs": len(kept_history), "best_epoch": epoch, "validation_loss": min(losses), "tried": len(tried)}
+    return counts | {"fell_back": chosen["method"] != method}
+
+
+class Starts(NamedTuple):
+    """Where a student's first weights come from: the prevalent teacher (None = scratch) and the fitted T-Net."""
+
+    trunk: Path | None
+    tnet: Path
+
+
+def _new_student(
+    data: StudyData, arguments: dict[str, Any], starts: Starts, fitted_tnet: bool, train: torch.Tensor
+) -> Student:
+    network = Student(**arguments).to(data.labels.device)
+    if starts.trunk is not None:
+        network.trunk.load_state_dict(load_model(starts.trunk, Teacher)[0].trunk.state_dict())
+    else:
+        network.trunk.fit_normalisers(data.batch(train, network.trunk.modalities))
+    if fitted_tnet:
+        load_weights(starts.tnet, network.tnet)
+    return network
 
 
 def _predictions(data: StudyData, network: Student, part: str, rows: torch.Tensor) -> pd.DataFrame:

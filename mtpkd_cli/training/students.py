@@ -24,7 +24,8 @@ def fit_student(
     *,
     method_options: Mapping[str, Any],
     options: Mapping[str, Any],
-    generator: torch.Generator,
+    order: torch.Generator,
+    draws: torch.Generator,
 ) -> list[dict[str, Any]]:
     """Fits a student on training rows; the best epoch is the one with the least task loss on validation rows.
 
@@ -34,15 +35,16 @@ def fit_student(
         terms: The method's `terms`.
         method_options: Keyword arguments of `terms`.
         options: Keyword arguments of `loop.fit`.
-        generator: Order of batches, and what the method draws.
+        order: Order of the batches.
+        draws: What the method draws; apart from the order, so that all methods see the same batches.
     """
     seen = student.trunk.modalities
 
     def step(rows: Tensor) -> Terms:
         output = student(data.batch(rows, seen))
-        return terms(Lesson(data.labels[rows], output, bank.rows(rows), generator), **method_options)
+        return terms(Lesson(data.labels[rows], output, bank.rows(rows), draws), **method_options)
 
     def validate() -> float:
         return task_loss(apply(student, data, seen, validation).logits, data.labels[validation]).item()
 
-    return fit(student, step, validate, train, generator=generator, **options)
+    return fit(student, step, validate, train, generator=order, **options)

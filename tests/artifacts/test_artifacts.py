@@ -102,12 +102,17 @@ def test_an_interrupt_between_the_two_renames_keeps_the_old_folder(
             raise Interrupted("stopped by SIGTERM")
         return done
 
-    with monkeypatch.context() as patch, pytest.raises(Interrupted), replaced_folder(folder):  # noqa: PT012
+    with monkeypatch.context() as patch, pytest.raises(Interrupted), replaced_folder(folder):
         patch.setattr(Path, "rename", interrupted)
     assert (_names(folder), _names(tmp_path)) == (["old"], ["result"])
 
 
-STUDY = {"model": {"embedding": 64, "heads": 2}, "distill": {"kd": {"temperature": 2.0}}, "seed": 0}
+STUDY = {
+    "model": {"embedding": 64, "heads": 2},
+    "distill": {"kd": {"temperature": 2.0}},
+    "seed": 0,
+    "tried": [{"k": 3}, {"k": 5}],
+}
 INPUTS = {"samples": "aa", "features/eda": "bb"}
 
 
@@ -127,7 +132,8 @@ def _changed(**changes: object) -> dict[str, object]:
         (STUDY, INPUTS | {"features/ecg": "dd"}, "features/ecg has changed"),
         (STUDY, {"samples": "aa"}, "features/eda has changed"),
         (_changed(seed=1), INPUTS | {"samples": "x"}, "seed was 0, is 1; samples has changed"),
-        ({}, {}, "; and 3 more"),
+        (_changed(tried=[{"k": 3}, {"k": 4}]), INPUTS, "tried[1].k was 5, is 4"),
+        ({}, {}, "; and 5 more"),
     ],
 )
 def test_a_manifest_tells_what_differs(study: dict[str, object], inputs: dict[str, str], words: str | None) -> None:
@@ -163,7 +169,8 @@ def test_a_folder_without_a_manifest_has_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b"[]", b"null", b"7", b"{}", b"\xff", b'{"study": {}}', b'{"study": 3, "inputs": {}, "outputs": {}}']
+    "content",
+    [b"", b"{", b"[]", b"null", b"7", b"{}", b"\xff", b'{"study": {}}', b'{"study": 3, "inputs": {}, "outputs": {}}'],
 )
 def test_a_damaged_manifest_is_told(tmp_path: Path, content: bytes) -> None:
     (tmp_path / MANIFEST).write_bytes(content)

@@ -68,7 +68,7 @@ def _value(path: Path, key: str) -> Any:
     ],
 )
 def test_a_value_is_written_with_its_type_and_comments_stay(path: Path, assignment: str, value: Any) -> None:
-    key = assignment.split("=")[0].strip()
+    key = assignment.split("=", maxsplit=1)[0].strip()
     [change] = set_keys(path, [assignment])
     assert change.startswith(f"{key} = ")
     assert _value(path, key) == value

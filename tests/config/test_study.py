@@ -170,7 +170,9 @@ def test_a_seed_that_stands_twice_is_refused() -> None:
 
 @pytest.mark.parametrize("key", ["outputs = 'crosfit'", "anchors = 'lots'", "anchors_k = 0", "task_weight = -1.0"])
 def test_the_table_of_one_method_takes_no_value_that_the_shared_key_refuses(key: str) -> None:
-    assert f"distill.method.mt-pkdot.{key.split()[0]}" in _error(f"{MINIMAL}[distill.method.mt-pkdot]\n{key}\n")
+    assert f"distill.method.mt-pkdot.{key.split(maxsplit=1)[0]}" in _error(
+        f"{MINIMAL}[distill.method.mt-pkdot]\n{key}\n"
+    )
 
 
 def test_an_option_of_a_method_has_the_type_of_its_default() -> None:
@@ -235,7 +237,9 @@ def test_every_option_is_read_by_some_code() -> None:
     for path in (package / "config").glob("*.py"):
         # Properties of Study hand on what they read.
         names |= {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
-    unread = {f"{model.__name__}.{field}" for model in _sections() for field in model.model_fields if field not in names}
+    unread = {
+        f"{model.__name__}.{field}" for model in _sections() for field in model.model_fields if field not in names
+    }
     assert not unread
 
 
@@ -251,6 +255,8 @@ def _other(field: Any, value: Any) -> Any:
     if isinstance(value, str):
         # Both strings name one of several: the joint teacher, which may have any name, and the reference method.
         return "kd"
+    if isinstance(value, bool):
+        return not value
     if isinstance(value, list):
         return value[:-1] or [*value, 7]
     return value * 0.5 if isinstance(value, float) else value + 2

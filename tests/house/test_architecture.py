@@ -161,7 +161,9 @@ def _loaded(*arguments: str) -> set[str]:
         "atexit.register(lambda: print('LOADED', *{m.split('.')[0] for m in sys.modules}, file=sys.stderr))\n"
         "from mtpkd_cli.cli import main; main()"
     )
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 0, done.stderr
     return set(done.stderr.split("LOADED ")[1].split())
 
@@ -175,7 +177,15 @@ def test_light_commands_load_no_heavy_library(tmp_path: Path) -> None:
                 (corpus / folder / subject / f"{subject}-{level}-001{suffix}").touch()
     run = str(tmp_path / "run")
     init = ["init", run, "--preset", "sample", "--data", str(corpus)]
-    for arguments in (["--help"], ["--version"], ["methods"], ["presets"], init, ["status", run], ["status", run, "--json"]):
+    for arguments in (
+        ["--help"],
+        ["--version"],
+        ["methods"],
+        ["presets"],
+        init,
+        ["status", run],
+        ["status", run, "--json"],
+    ):
         assert not _loaded(*arguments) & set(HEAVY), arguments
 
 

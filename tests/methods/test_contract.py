@@ -13,7 +13,7 @@ from mtpkd_cli.models import Output
 from mtpkd_cli.models.losses import Term
 from mtpkd_cli.registry import METHODS
 
-B, D, K, C = 23, 5, 3, 2
+B, D, K, C = 37, 5, 3, 2
 every_method = pytest.mark.parametrize("name", METHODS.names())
 every_task = pytest.mark.parametrize("task", ["classification", "regression"])
 

@@ -13,7 +13,14 @@ from mtpkd_cli.models import Output
 from mtpkd_cli.models.losses import Term
 
 B, D, K, C, ANCHORS, SEED = 9, 5, 3, 2, 4, 5
-RELEASED = {"selection": "batch", "outputs": "train", "structure": "clouds", "anchors": "least", "anchors_k": ANCHORS}
+RELEASED = {
+    "selection": "batch",
+    "outputs": "train",
+    "structure": "clouds",
+    "anchors": "least",
+    "anchors_k": ANCHORS,
+    "epsilon": 0.01,
+}
 
 
 def make_lesson(best: int = 2, *, blind: tuple[int, ...] = ()) -> Lesson:
@@ -112,7 +119,7 @@ def test_the_default_form_against_pot() -> None:
     teacher, student = similarities(lesson, 1, list(range(B)))
     anchors = torch.randperm(B, generator=torch.Generator().manual_seed(SEED))[:ANCHORS].tolist()
     terms = mt_pkdot.terms(lesson, anchors_k=ANCHORS)
-    expected = row_wise_transport(teacher, student, anchors, 0.01)
+    expected = row_wise_transport(teacher, student, anchors, 0.1)
     assert terms["transport"].value.item() == pytest.approx(expected, abs=1e-4)
     assert terms["share_heart"].value.item() == 1
 
@@ -122,7 +129,7 @@ def test_pkdot_listens_to_the_joint_teacher_alone_and_weighs_its_transport_by_th
     teacher, student = similarities(lesson, 2, list(range(B)))
     anchors = torch.randperm(B, generator=torch.Generator().manual_seed(SEED))[:ANCHORS].tolist()
     terms = pkdot.terms(lesson, anchors_k=ANCHORS)
-    expected = row_wise_transport(teacher, student, anchors, 0.01)
+    expected = row_wise_transport(teacher, student, anchors, 0.1)
     assert list(terms) == ["task", "transport"]
     assert terms["transport"].value.item() == pytest.approx(expected, abs=1e-4)
     assert loss(terms) == pytest.approx(cross_entropy(lesson) + 0.6 * expected, abs=1e-4)
@@ -131,7 +138,7 @@ def test_pkdot_listens_to_the_joint_teacher_alone_and_weighs_its_transport_by_th
 def test_samples_that_the_joint_teacher_did_not_see_are_left_out_of_the_structure() -> None:
     lesson = make_lesson(0, blind=(1, 7))
     teacher, student = similarities(lesson, 2, [i for i in range(B) if i not in (1, 7)])
-    terms = pkdot.terms(lesson, structure="clouds", anchors="least", anchors_k=ANCHORS)
+    terms = pkdot.terms(lesson, structure="clouds", anchors="least", anchors_k=ANCHORS, epsilon=0.01)
     assert terms["transport"].value.item() == pytest.approx(released_transport(teacher, student), abs=1e-4)
     loss_of_all = cross_entropy(lesson)
     assert terms["task"].value.item() == pytest.approx(loss_of_all)

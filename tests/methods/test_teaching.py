@@ -1,5 +1,6 @@
 """Fitting a student with every method: what it reads, what it leaves alone, and that seeds decide everything."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -7,8 +8,9 @@ import pandas as pd
 import pytest
 import torch
 
-from mtpkd_cli.methods import TeacherBank
+from mtpkd_cli.methods import Lesson, TeacherBank
 from mtpkd_cli.models import Student
+from mtpkd_cli.models.losses import Term, task_loss
 from mtpkd_cli.registry import METHODS
 from mtpkd_cli.training.data import StudyData
 from mtpkd_cli.training.seeding import seeded
@@ -46,8 +48,14 @@ def make_bank() -> TeacherBank:
 
 
 def teach(name: str, data: StudyData, bank: TeacherBank, seed: int = 0) -> dict[str, torch.Tensor]:
-    """Weights of a student after two epochs."""
+    """Weights of a student after two epochs of a method."""
     options = {"anchors_k": 4} if "anchors_k" in METHODS.keywords(name, "terms") else {}
+    return teach_by(METHODS.load(name).terms, data, bank, seed, options)
+
+
+def teach_by(
+    terms: Callable[..., dict[str, Term]], data: StudyData, bank: TeacherBank, seed: int, options: dict[str, Any]
+) -> dict[str, torch.Tensor]:
     with seeded(seed) as generator:
         student = Student({"face": 5}, 1, C, embedding=6, heads=2, dropout=0.1)
         student.trunk.fit_normalisers(data.batch(TRAIN, ["face"]))
@@ -55,18 +63,36 @@ def teach(name: str, data: StudyData, bank: TeacherBank, seed: int = 0) -> dict[
             student,
             data,
             bank,
-            METHODS.load(name).terms,
+            terms,
             TRAIN,
             VALIDATION,
             method_options=options,
             options=OPTIONS,
-            generator=generator,
+            order=generator,
+            draws=torch.Generator().manual_seed(seed),
         )
     return student.state_dict()
 
 
 def assert_equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_lesson_holds_the_same_samples_in_labels_student_and_bank() -> None:
+    numbers = torch.arange(N, dtype=torch.float32)
+    data, bank = make_data("regression"), make_bank()
+    data = replace(data, labels=numbers[:, None].expand(N, C))
+    bank = replace(bank, logits=numbers[None, :, None].expand(3, N, C).clone(), crossfit_logits=bank.logits)
+    seen = []
+
+    def terms(lesson: Lesson) -> dict[str, Term]:
+        assert torch.equal(lesson.bank.logits[2], lesson.labels)
+        assert len(lesson.student.logits) == len(lesson.labels)
+        seen.extend(lesson.labels[:, 0].tolist())
+        return {"task": Term(task_loss(lesson.student.logits, lesson.labels), 1.0)}
+
+    teach_by(terms, data, bank, 0, {})
+    assert sorted(seen) == sorted([*TRAIN.tolist()] * OPTIONS["epochs"])
 
 
 @every_method

@@ -110,7 +110,9 @@ def test_several_prevalent_modalities_have_a_teacher_of_their_own(
     rng = np.random.default_rng(5)
     for j in range(4):
         table[f"voice__f{j}"] = rng.normal(size=len(table)) + 0.4 * table["label"]
-    study = {'[modalities.eda]\nrole = "privileged"': '[modalities.eda]\nrole = "privileged"\n[modalities.voice]\nrole = "prevalent"'}
+    study = {
+        '[modalities.eda]\nrole = "privileged"': '[modalities.eda]\nrole = "privileged"\n[modalities.voice]\nrole = "prevalent"'
+    }
     tiny = make_tiny(tmp_path / "two", table, study)
     tiny.do()
     assert tiny.study.prevalent_teacher == "face+voice"
@@ -177,7 +179,9 @@ def test_leave_one_subject_out_has_a_fold_per_subject(
     assert len({label for label in tiny.undone() if label.startswith("distill")}) == 4 * 4
 
 
-def test_three_subjects_are_too_few(tmp_path: Path, make_tiny: Callable[..., Any], tiny_table: Callable[..., pd.DataFrame]) -> None:
+def test_three_subjects_are_too_few(
+    tmp_path: Path, make_tiny: Callable[..., Any], tiny_table: Callable[..., pd.DataFrame]
+) -> None:
     tiny = make_tiny(tmp_path / "few", tiny_table(subjects=3), study={"folds = 2\noptions": 'split = "loso"\noptions'})
     with pytest.raises(DataError, match="3 subjects cannot be split"):
         tiny.do("extract")

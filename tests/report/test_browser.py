@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from mtpkd_cli.report import page as whole
 from mtpkd_cli.report import write_report
+from mtpkd_cli.report.drawing import Block
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no chromium or google-chrome on the PATH")
@@ -28,7 +30,10 @@ def test_a_browser_shows_all_figures_without_a_word_on_its_console(tiny: Any, tm
     assert dom.count("<svg ") == len(list((tiny.run.evaluation / "figures").iterdir()))
 
 
-def test_what_a_page_tries_to_load_would_be_refused_and_heard(tiny: Any, tmp_path: Path) -> None:
+def test_what_a_page_tries_to_load_would_be_refused_and_heard(
+    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whole, "FIGURES", {name: lambda _results: Block(absent="not drawn") for name in whole.FIGURES})
     source = write_report(tiny.run).read_text()
     page = tmp_path / "worse.html"
     page.write_text(source.replace("<main>", '<main><img src="x.png"><script>document.title = "ran"</script>', 1))

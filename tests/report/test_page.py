@@ -68,14 +68,22 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def page(finished: Any, tmp_path_factory: pytest.TempPathFactory) -> Page:
-    return Page(write_report(finished.copy(tmp_path_factory.mktemp("report") / "study").run))
+def reported(finished: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A finished study with its report; not to be written into."""
+    study = finished.copy(tmp_path_factory.mktemp("report") / "study")
+    write_report(study.run)
+    return study
+
+
+@pytest.fixture(scope="module")
+def page(reported: Any) -> Page:
+    return Page(reported.run.evaluation / "report.html")
 
 
 @pytest.fixture(scope="module")
 def regression(make_tiny: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
     changes = {
-        'name = "tiny"          # no more than that': 'name = "r"\ntask = "regression"\nseeds = [0, 1]',
+        'name = "tiny"          # no more than that': 'name = "r"\ntask = "regression"',
         'options = { file = "table.parquet" }': 'options = { file = "table.parquet", targets = ["valence"] }',
     }
     study = make_tiny(tmp_path_factory.mktemp("regression") / "study", study=changes)
@@ -142,34 +150,39 @@ def test_provenance_names_commands_versions_and_the_study(finished: Any, page: P
     for said in ("mtpkd distill RUN --device cpu", "torch", "numpy", "mtpkd run RUN"):
         assert said in page.text
     assert re.sub(r"\s+", " ", finished.run.study.read_text()).strip() in page.text
-    assert page.text.startswith("tiny \u2013 mtpkd report mtpkd report tiny a tiny study")
+    assert page.text.strip().startswith("tiny \u2013 mtpkd report mtpkd report tiny a tiny study")
 
 
-def test_the_same_run_gives_the_same_bytes(tiny: Any) -> None:
-    def contents() -> dict[str, bytes]:
-        write_report(tiny.run)
-        files = [tiny.run.evaluation / "report.html", *(tiny.run.evaluation / "figures").iterdir()]
+def test_the_same_run_gives_the_same_bytes(reported: Any, tiny: Any) -> None:
+    def contents(study: Any) -> dict[str, bytes]:
+        files = [study.run.evaluation / "report.html", *(study.run.evaluation / "figures").iterdir()]
         return {path.name: path.read_bytes() for path in files}
 
-    assert contents() == contents()
+    write_report(tiny.run)
+    assert contents(tiny) == contents(reported)
 
 
-def test_every_figure_lies_beside_the_page_as_svg_of_its_own(tiny: Any) -> None:
+def test_every_figure_lies_beside_the_page_as_svg_of_its_own(reported: Any, page: Page) -> None:
+    files = list((reported.run.evaluation / "figures").iterdir())
+    assert len(files) == page.tags["svg"]
+    assert all(ElementTree.parse(path).getroot().tag.endswith("svg") for path in files)
+    assert {"differences.svg", "similarity-mt-pkdot.svg", "confusion-kd.svg"} <= {path.name for path in files}
+
+
+def test_figures_of_an_earlier_report_do_not_stay(tiny: Any, only: Callable[..., None]) -> None:
+    only("forest")
     left_over = tiny.run.evaluation / "figures" / "of-a-method-that-is-gone.svg"
     left_over.parent.mkdir()
     left_over.write_text("")
-    drawn = Page(write_report(tiny.run)).tags["svg"]
-    files = list(left_over.parent.iterdir())
-    assert len(files) == drawn
-    assert all(ElementTree.parse(path).getroot().tag.endswith("svg") for path in files)
-    assert {"differences.svg", "similarity-mt-pkdot.svg", "confusion-kd.svg"} <= {path.name for path in files}
+    write_report(tiny.run)
+    assert [path.name for path in left_over.parent.iterdir()] == ["differences.svg"]
 
 
 def test_the_text_of_strangers_stays_text(tiny: Any, only: Callable[..., None]) -> None:
     only("matrices", "agreement")
     evil = "<script>alert(1)</script><img src=x onerror=alert(1)>"
     tiny.run.study.write_text(f"# {evil}\n{tiny.run.study.read_text()}")
-    _edit(tiny, lambda summary: summary.update(outputs=[evil, r"$\no_maths{ 顔"]))
+    _edit(tiny, lambda summary: summary.update(outputs=[evil, r"$\x{ 顔"]))
     features = tiny.run.features("eda")
     manifest = json.loads((features / "manifest.json").read_text())
     manifest["counts"] |= {"failed": 1, "notes": {evil: 2}}
@@ -185,7 +198,7 @@ def test_the_text_of_strangers_stays_text(tiny: Any, only: Callable[..., None]) 
     page = Page(write_report(tiny.run))
     assert not set(page.tags) & {"script", "img"}
     assert page.text.count(evil) >= 4
-    assert "no_maths{ 顔" in page.text
+    assert r"$\x{ 顔" in page.text
     assert "second line" not in page.text
 
 
@@ -236,10 +249,11 @@ def test_undefined_scores_are_said_to_be_undefined(tiny: Any, only: Callable[...
     assert "No method has a defined difference from student-only." in page.text
 
 
-def test_one_fold_is_enough(tiny: Any) -> None:
+def test_one_fold_is_enough(tiny: Any, only: Callable[..., None]) -> None:
+    only("student_curves", "matrices")
     _edit(tiny, lambda summary: summary.update(repetitions=["fold-1/seed-0"]))
     page = Page(write_report(tiny.run))
-    assert "means over 1 repetitions" in page.text
+    assert "One repetition (fold x seed); dots mark" in page.text
     assert "fold 1, seed 0" in page.text
 
 
@@ -254,6 +268,21 @@ def test_many_teachers_are_drawn_and_the_last_ones_together(tiny: Any, only: Cal
     assert "7 others" in Page(write_report(tiny.run)).text
 
 
+def test_what_was_kept_of_several_tried_students_is_told(tiny: Any, only: Callable[..., None]) -> None:
+    only("student_curves", "selection")
+    weights = [{"transport_weight": value, "epsilon": 0.01} for value in (0.2, 0.5)]
+    guard = {"method": "student-only", "options": {}}
+    tried = [guard, *({"method": "mt-pkdot", "options": options} for options in weights)]
+    for fold, chosen in ((0, tried[0]), (1, tried[2])):
+        path = tiny.run.student(fold, 0, "mt-pkdot") / "model.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"chosen": chosen, "tried": tried}))
+    source = tiny.run.student(0, 0, "student-only") / "history.jsonl"
+    shutil.copy(source, tiny.run.student(0, 0, "mt-pkdot"))
+    text = Page(write_report(tiny.run)).text
+    assert "of 2 repetitions: the student of student-only in 1, transport_weight = 0.5 in 1." in text
+    assert "of what it heard, in the repetitions that kept it: 1 of 2" in text
+
+
 def test_large_similarity_matrices_are_thinned_and_say_so(
     tiny: Any, only: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,7 +291,8 @@ def test_large_similarity_matrices_are_thinned_and_say_so(
     assert "embeddings of 20 of 36 test samples, evenly spaced" in Page(write_report(tiny.run)).text
 
 
-def test_a_regression_study_has_scatter_plots_and_no_confusion(regression: Any) -> None:
+def test_a_regression_study_has_scatter_plots_and_no_confusion(regression: Any, only: Callable[..., None]) -> None:
+    only("forest", "matrices", "agreement")
     page = Page(write_report(regression.run))
     summary = json.loads((regression.run.evaluation / "metrics.json").read_text())
     score = summary["methods"]["mt-pkdot"]["scores"]["ccc"]["value"]

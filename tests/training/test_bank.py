@@ -41,7 +41,11 @@ def test_the_bank_reads_as_written_in_any_order(bank: Path) -> None:
     assert read.names == ["eda", "joint"]
     for k, seed in enumerate((0, 1)):
         seen = PRESENT if k == 0 else torch.ones(N).bool()
-        for key, stored in (("embedding", read.embeddings), ("logits", read.logits), ("crossfit_logits", read.crossfit_logits)):
+        for key, stored in (
+            ("embedding", read.embeddings),
+            ("logits", read.logits),
+            ("crossfit_logits", read.crossfit_logits),
+        ):
             expected = torch.where(seen[:, None], _columns(seed)[key], 0.0)[order]
             assert torch.equal(stored[k], expected)
         assert torch.equal(read.present[k], seen[order])

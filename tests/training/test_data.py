@@ -27,7 +27,9 @@ def data(tmp_path: Path) -> StudyData:
     write_parquet(tmp_path / "samples.parquet", samples)
     made = {s: (np.arange(n, dtype=float), _values(s)) for s, n in STEPS.items()}
     write_parquet(tmp_path / "eda" / "part-00000.parquet", part_table({"s3": made["s3"]}, PartAbout("k")))
-    write_parquet(tmp_path / "eda" / "part-00001.parquet", part_table({s: made[s] for s in ("s0", "s2")}, PartAbout("k")))
+    write_parquet(
+        tmp_path / "eda" / "part-00001.parquet", part_table({s: made[s] for s in ("s0", "s2")}, PartAbout("k"))
+    )
     ecg = {s: (np.zeros(1), np.full((1, 7), i, np.float32)) for i, s in enumerate(IDS) if s != "s4"}
     write_parquet(tmp_path / "ecg" / "part-00000.parquet", part_table(ecg, PartAbout("k")))
     return read_data(tmp_path / "samples.parquet", {"eda": tmp_path / "eda", "ecg": tmp_path / "ecg"}, "cpu")

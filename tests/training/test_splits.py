@@ -43,7 +43,9 @@ def test_folds_do_not_depend_on_the_order_or_number_of_the_samples() -> None:
     everybody = _subjects(11)
     shuffled = [str(s) for s in np.random.default_rng(0).permutation(everybody * 3)]
     made = make_folds(everybody, "group-kfold", 3, 0.3, 4)
-    assert made == make_folds(shuffled, "group-kfold", 3, 0.3, 4) == make_folds(everybody[::-1], "group-kfold", 3, 0.3, 4)
+    assert (
+        made == make_folds(shuffled, "group-kfold", 3, 0.3, 4) == make_folds(everybody[::-1], "group-kfold", 3, 0.3, 4)
+    )
     assert made != make_folds(everybody, "group-kfold", 3, 0.3, 5)
 
 

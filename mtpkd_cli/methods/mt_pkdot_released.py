@@ -1,0 +1,39 @@
+"""MT-PKDOT as the authors released it: batch-wise choice on training outputs, least similar anchors, unordered rows.
+
+L = 0.8 task + 0.2 OT(clouds of rows of S^T and S^S) + 0.2 |mean_i S^T_i - mean_i S^S_i|, eps = 0.01, 30 anchors; the
+centroid term is commented out in the code: `distill.method.mt-pkdot-released.centroid_weight = 0` is that.
+
+Source: Aslam, Pedersoli, Koerich, Granger, arXiv 2408.09035, released code. Alignment, T-Net and teachers are this
+program's; this is the released *loss*, for comparison.
+"""
+
+from mtpkd_cli.methods import Lesson
+from mtpkd_cli.methods._multi_teacher import multi_teacher_terms
+from mtpkd_cli.models.losses import Term
+
+TNET = "fitted"
+
+
+def terms(
+    lesson: Lesson,
+    *,
+    anchors_k: int = 30,
+    task_weight: float = 0.8,
+    transport_weight: float = 0.2,
+    centroid_weight: float = 0.2,
+) -> dict[str, Term]:
+    """The terms of mt-pkdot with the released choices."""
+    return multi_teacher_terms(
+        lesson,
+        selection="batch",
+        outputs="train",
+        structure="clouds",
+        anchors="least",
+        anchors_k=anchors_k,
+        epsilon=0.01,
+        task_weight=task_weight,
+        transport_weight=transport_weight,
+        centroid_weight=centroid_weight,
+        soft_label_weight=0.0,
+        temperature=1.0,
+    )
