@@ -74,9 +74,9 @@ def print_results(folder: Path, as_json: bool) -> None:
 
 
 def _report(run: RunFolder, terminal: Terminal, made: int) -> None:
-    from mtpkd_cli.report import write_report
-
     if made or not (run.evaluation / "report.html").exists():
+        from mtpkd_cli.report import write_report
+
         write_report(run)
         terminal.note(f"wrote {run.evaluation / 'report.html'}")
 

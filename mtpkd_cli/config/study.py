@@ -185,3 +185,8 @@ class Study(Options):
     def unimodal_teacher(self, modality: str) -> str:
         """The teacher that sees one modality alone."""
         return next(name for name, seen in self.teacher_modalities.items() if seen == [modality])
+
+    def sees(self, teacher: str) -> str:
+        """The role of a teacher's modalities: "prevalent", "privileged" or "both"."""
+        roles = {self.modalities[modality].role for modality in self.teacher_modalities[teacher]}
+        return "both" if len(roles) > 1 else roles.pop()

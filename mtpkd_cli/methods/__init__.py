@@ -15,7 +15,7 @@ text, then formula and source), and
 Terms of weight 0 are only logged. No gradient reaches a teacher: the bank holds constants.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -34,6 +34,8 @@ class TeacherBank:
         crossfit_logits: (K, N, C) logits of teachers that have not learned from the sample: for a training sample
             those of the inner fold that held its subject out, for any other sample the same as `logits`.
         present: (K, N) bool; False where the teacher could see nothing of the sample (its row is then zero).
+        sees: Per teacher the role of the modalities that it sees: "prevalent", "privileged" or "both"; empty = not
+            told, and `seeing` is then refused.
     """
 
     names: list[str]
@@ -41,6 +43,7 @@ class TeacherBank:
     logits: Tensor
     crossfit_logits: Tensor
     present: Tensor
+    sees: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.embeddings.requires_grad or self.logits.requires_grad or self.crossfit_logits.requires_grad:
@@ -48,13 +51,28 @@ class TeacherBank:
 
     def rows(self, rows: Tensor) -> "TeacherBank":
         """Gathers some samples."""
-        columns = (self.embeddings, self.logits, self.crossfit_logits, self.present)
-        return TeacherBank(self.names, *(column[:, rows] for column in columns))
+        return self._of(*(column[:, rows] for column in self._columns))
 
     def to(self, device: torch.device) -> "TeacherBank":
         """Moves all columns to a device."""
-        columns = (self.embeddings, self.logits, self.crossfit_logits, self.present)
-        return TeacherBank(self.names, *(column.to(device) for column in columns))
+        return self._of(*(column.to(device) for column in self._columns))
+
+    def seeing(self, role: str) -> "TeacherBank":
+        """Keeps the teachers that see modalities of one role alone, "prevalent" or "privileged"; maybe none."""
+        if len(self.sees) != len(self.names):
+            raise ValueError("this bank was not told what its teachers see")
+        kept = [i for i, seen in enumerate(self.sees) if seen == role]
+        names, sees = [self.names[i] for i in kept], tuple(self.sees[i] for i in kept)
+        return replace(self._of(*(column[kept] for column in self._columns)), names=names, sees=sees)
+
+    @property
+    def _columns(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        return self.embeddings, self.logits, self.crossfit_logits, self.present
+
+    def _of(self, embeddings: Tensor, logits: Tensor, crossfit_logits: Tensor, present: Tensor) -> "TeacherBank":
+        return replace(
+            self, embeddings=embeddings, logits=logits, crossfit_logits=crossfit_logits, present=present
+        )
 
 
 @dataclass(frozen=True)

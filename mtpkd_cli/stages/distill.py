@@ -31,6 +31,7 @@ def build(
     alignment: Path,
     bank: Path,
     teachers: list[str],
+    sees: list[str],
     privileged: int,
     fold: int,
     seed: int,
@@ -46,6 +47,7 @@ def build(
     Args:
         features: Prevalent modality -> folder of its cache; privileged ones are not opened.
         teachers: Names in the bank, the joint one last.
+        sees: Per teacher the role of its modalities: prevalent, privileged or both.
         privileged: Number of privileged modalities that are hallucinated.
         candidates: Methods and options that are tried; the student with the least validation loss is kept, the first
             of equals.
@@ -63,7 +65,7 @@ def build(
     }
     arguments |= model.model_dump()
     ids = data.samples["sample_id"].tolist()
-    taught = read_bank(bank, teachers, ids, ["train", "validation"]).to(torch.device(job.device))
+    taught = read_bank(bank, teachers, ids, ["train", "validation"], sees).to(torch.device(job.device))
     starts = Starts(prevalent_teacher if student.init == "teacher" else None, alignment / "tnet.safetensors")
     advance = job.reporter.progress(f"fold {fold} seed {seed} student {method}", len(candidates))
     losses: list[float] = []

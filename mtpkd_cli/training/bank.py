@@ -4,6 +4,7 @@ Legend: K teachers, N samples, d embedding size, C classes or targets. Features 
 this is a constant: distillation reads columns and never runs a teacher.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,8 +34,10 @@ def write_teacher(
     return path
 
 
-def read_bank(folder: Path, names: list[str], sample_ids: list[str], parts: list[str]) -> TeacherBank:
-    """Reads the rows of some parts (train, validation, test) of some teachers.
+def read_bank(
+    folder: Path, names: list[str], sample_ids: list[str], parts: list[str], sees: Sequence[str] = ()
+) -> TeacherBank:
+    """Reads the rows of some parts (train, validation, test) of some teachers; `sees` as in TeacherBank.
 
     Rows of other parts never leave the reader: they are filtered out while the file is read. Samples that the bank
     does not hold in these parts come back as absent.
@@ -49,7 +52,7 @@ def read_bank(folder: Path, names: list[str], sample_ids: list[str], parts: list
             columns[key].append(torch.where(found[:, None], values, 0.0))
         present = torch.from_numpy(table.column("present").to_numpy())[torch.from_numpy(index)]
         columns["present"].append(present & found)
-    return TeacherBank(names, *(torch.stack(column) for column in columns.values()))
+    return TeacherBank(names, *(torch.stack(column) for column in columns.values()), sees=tuple(sees))
 
 
 def fixed_lists(values: Tensor) -> pa.Array:

