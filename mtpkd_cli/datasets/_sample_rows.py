@@ -1,5 +1,6 @@
 """Rows of a table as samples: options that name their columns, what is wrong with them, class indices of labels."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -54,7 +55,22 @@ def class_names(root: Path, config: RowOptions) -> tuple[str, ...]:
     """
     if config.targets or config.classes:
         return tuple(config.classes)
-    return _sorted_names(read_columns(Path(root) / config.file, [config.label_column])[config.label_column])
+    name = config.label_column
+    return _sorted_names(_as_integers(read_columns(Path(root) / config.file, [name], text=[name])[name]))
+
+
+def read_rows(path: Path, config: RowOptions, numeric: Sequence[str] = (), text: Sequence[str] = ()) -> pd.DataFrame:
+    """Reads the columns of names and outcomes and some more; names and labels are taken as written.
+
+    Raises:
+        DataError: See `read_columns`.
+    """
+    as_written = [*config.id_columns, *([] if config.targets else [config.label_column]), *text]
+    columns = [*config.id_columns, *config.outcome_columns, *numeric, *text]
+    table = read_columns(path, columns, text=as_written)
+    if not config.targets:
+        table[config.label_column] = _as_integers(table[config.label_column])
+    return table
 
 
 def row_problems(table: pd.DataFrame, config: RowOptions) -> list[str]:
@@ -106,6 +122,14 @@ def bad_rows(problems: list[str], where: Path) -> DataError:
         where=where,
         todo="mend or remove these rows (counted from 1, below the header)",
     )
+
+
+def _as_integers(labels: pd.Series) -> pd.Series:
+    # So that class 10 comes after class 2, and indices are known as such.
+    if pd.api.types.is_numeric_dtype(labels):
+        return labels
+    integers = labels.dropna().astype(str).str.fullmatch(r"-?(0|[1-9]\d*)(\.0+)?")
+    return pd.to_numeric(labels) if integers.all() else labels
 
 
 def _sorted_names(labels: pd.Series) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Wide tables on disk (Parquet or CSV): names of the columns, some of the columns, columns as numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +34,14 @@ def column_names(path: Path) -> list[str]:
         raise DataError(f"the table cannot be read: {err}", where=path, expected=_EXPECTED) from err
 
 
-def read_columns(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+def read_columns(path: Path, columns: Sequence[str], text: Collection[str] = ()) -> pd.DataFrame:
     """Reads some columns.
+
+    Args:
+        path: The table.
+        columns: Names of the columns, given back in this order.
+        text: Those to be taken from a CSV as written: 007 stays three characters, NA and None are words, and only an
+            empty cell is missing.
 
     Raises:
         DataError: A column is missing (all of them are named), or the table has no rows or cannot be read.
@@ -56,7 +62,8 @@ def read_columns(path: Path, columns: Sequence[str]) -> pd.DataFrame:
         if path.suffix.lower() in _PARQUET:
             table = pd.read_parquet(path, columns=wanted)
         else:
-            table = pd.read_csv(path, sep=_delimiter(path), usecols=wanted)[wanted]
+            converters = {name: _as_written for name in wanted if name in text}
+            table = pd.read_csv(path, sep=_delimiter(path), usecols=wanted, converters=converters)[wanted]
     except (pa.ArrowInvalid, pd.errors.ParserError, UnicodeDecodeError, OSError) as err:
         raise DataError(f"the table cannot be read: {err}", where=path, expected=_EXPECTED) from err
     if table.empty:
@@ -70,6 +77,15 @@ def numbers(table: pd.DataFrame, where: Path) -> np.ndarray:
     Raises:
         DataError: A cell is text or infinite; rows are counted from 1, below the header.
     """
+    values, problems = numbers_and_problems(table)
+    if problems:
+        todo = "mend these cells; a missing value is an empty cell"
+        raise DataError(f"{len(problems)} cells are no finite numbers\n{first_ten(problems)}", where=where, todo=todo)
+    return values
+
+
+def numbers_and_problems(table: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
+    """The columns as (N, D) float64, NaN where a cell is missing or no finite number, and a message for the latter."""
     problems = []
     values = np.full(table.shape, np.nan)
     for j, name in enumerate(table.columns):
@@ -78,11 +94,12 @@ def numbers(table: pd.DataFrame, where: Path) -> np.ndarray:
             problems.append(f"row {i + 1}, column '{name}': {table[name].iloc[i]!r} is not a number")
         for i in np.flatnonzero(np.isinf(column)):
             problems.append(f"row {i + 1}, column '{name}': infinite")
-        values[:, j] = column
-    if problems:
-        todo = "mend these cells; a missing value is an empty cell"
-        raise DataError(f"{len(problems)} cells are no finite numbers\n{first_ten(problems)}", where=where, todo=todo)
-    return values
+        values[:, j] = np.where(np.isinf(column), np.nan, column)
+    return values, problems
+
+
+def _as_written(cell: str) -> str | None:
+    return cell.strip() or None
 
 
 def _delimiter(path: Path) -> str:

@@ -5,53 +5,36 @@ a modality at all lacks that modality; single missing cells stay NaN for trainin
 """
 
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, model_validator
 
-from mtpkd_cli.config import Options
+from mtpkd_cli.datasets._sample_rows import (
+    RowOptions,
+    bad_rows,
+    class_names,
+    label_indices,
+    read_rows,
+    row_problems,
+    sample_rows,
+)
 from mtpkd_cli.datasets._wide_table import column_names, numbers, read_columns
-from mtpkd_cli.errors import DataError, did_you_mean, first_ten
+from mtpkd_cli.errors import DataError, did_you_mean
 
 _SEPARATOR = "__"
 
 
-class Config(Options):
+class Config(RowOptions):
     """Options of the reader of extracted features."""
-
-    file: str = Field(min_length=1, description="The table, relative to the data root; .parquet or .csv.")
-    sample_column: str = Field("sample_id", description="Column of the samples' names, each once.")
-    subject_column: str = Field("subject", description="Column of the persons; splits keep a person on one side.")
-    recording_column: str | None = Field(None, description="Column of the recordings; none = every sample its own.")
-    label_column: str = Field("label", description="Column of the classes' names or indices.")
-    classes: list[str] = Field([], description="Names in index order; empty = the values of the label column, sorted.")
-    targets: list[str] = Field([], description="Columns to predict in regression; empty = classification.")
-
-    @model_validator(mode="after")
-    def _one_task(self) -> Self:
-        if self.classes and self.targets:
-            raise ValueError("classes are for classification and targets for regression: give one of them")
-        if len(set(self.classes)) < len(self.classes):
-            raise ValueError(f"a class is listed twice: {', '.join(self.classes)}")
-        return self
 
 
 def classes(root: Path, config: Config) -> tuple[str, ...]:
     """Names of the classes in index order, () in regression.
 
-    Args:
-        root: Where the table is; opened only where the options do not list the classes.
-        config: Options.
-
     Raises:
-        DataError: The table or its label column cannot be read.
+        DataError: The table or its label column cannot be read; it is not opened where the options list the classes.
     """
-    if config.targets or config.classes:
-        return tuple(config.classes)
-    path = Path(root) / config.file
-    return _sorted_names(read_columns(path, [config.label_column])[config.label_column])
+    return class_names(root, config)
 
 
 def samples(root: Path, config: Config) -> pd.DataFrame:
@@ -67,22 +50,20 @@ def samples(root: Path, config: Config) -> pd.DataFrame:
     """
     path = Path(root) / config.file
     modalities = modalities_of(path)
-    ids = [config.sample_column, config.subject_column] + ([config.recording_column] if config.recording_column else [])
-    outcomes = config.targets or [config.label_column]
-    table = read_columns(path, [*ids, *outcomes, *(name for names in modalities.values() for name in names)])
-    _check_rows(table, ids, outcomes, path)
-    result = pd.DataFrame({"sample_id": table[config.sample_column].astype(str)})
-    result["subject"] = table[config.subject_column].astype(str)
-    result["recording"] = result["sample_id"]
-    if config.recording_column:
-        # Sessions are often named alike for everyone.
-        result["recording"] = result["subject"] + "/" + table[config.recording_column].astype(str)
+    table = read_rows(path, config, numeric=[name for names in modalities.values() for name in names])
+    problems = row_problems(table, config)
+    if not config.targets:
+        labels, unknown = label_indices(table[config.label_column], config.classes)
+        problems += unknown
+    if problems:
+        raise bad_rows(problems, path)
+    result = sample_rows(table, config)
     result["start_s"] = result["end_s"] = np.nan
     if config.targets:
         for name, values in zip(config.targets, numbers(table[config.targets], path).T, strict=True):
             result[f"target_{name}"] = values
     else:
-        result["label"] = _label_indices(table[config.label_column], config.classes, path)
+        result["label"] = labels
     for modality, columns in modalities.items():
         missing = np.isnan(numbers(table[columns], path)).all(axis=1)
         result[f"media_{modality}"] = np.where(missing, "", config.file)
@@ -114,7 +95,7 @@ def feature_table(root: Path, config: Config, modality: str) -> pd.DataFrame:
             todo="name the modality as the columns' prefix does",
         )
     columns = modalities[modality]
-    table = read_columns(path, [config.sample_column, *columns])
+    table = read_columns(path, [config.sample_column, *columns], text=[config.sample_column])
     values = numbers(table[columns], path).astype(np.float32)
     present = ~np.isnan(values).all(axis=1)
     ids = table[config.sample_column].astype(str).to_numpy()[present]
@@ -135,38 +116,3 @@ def modalities_of(path: Path) -> dict[str, list[str]]:
         expected = f"columns named <modality>{_SEPARATOR}<feature>, e.g. eda{_SEPARATOR}mean"
         raise DataError("the table has no feature columns", where=path, expected=expected, todo="rename the columns")
     return found
-
-
-def _check_rows(table: pd.DataFrame, ids: list[str], outcomes: list[str], path: Path) -> None:
-    problems = []
-    for name in [*ids, *outcomes]:
-        problems += [f"row {i + 1}: no '{name}'" for i in np.flatnonzero(table[name].isna())]
-    names = table[ids[0]]
-    problems += [f"row {i + 1}: '{names[i]}' stands twice" for i in np.flatnonzero(names.duplicated() & names.notna())]
-    if problems:
-        todo = "mend or remove these rows (counted from 1, below the header)"
-        raise DataError(f"{len(problems)} rows are not samples\n{first_ten(problems)}", where=path, todo=todo)
-
-
-def _label_indices(labels: pd.Series, names: list[str], path: Path) -> np.ndarray:
-    """Class indices (N,); integers that are no names count as indices themselves."""
-    known = names or list(_sorted_names(labels))
-    texts = labels.map(_name)
-    if names and pd.api.types.is_numeric_dtype(labels) and not set(texts) & set(names):
-        known = [str(i) for i in range(len(names))]
-    indices = texts.map({name: i for i, name in enumerate(known)})
-    bad = np.flatnonzero(indices.isna())
-    if bad.size:
-        rows = [f"row {i + 1}: label '{texts[i]}'{did_you_mean(texts[i], known)}" for i in bad]
-        expected = f"one of {', '.join(known)}"
-        raise DataError(f"{bad.size} labels are unknown\n{first_ten(rows)}", where=path, expected=expected)
-    return indices.to_numpy(dtype=np.int64)
-
-
-def _sorted_names(labels: pd.Series) -> tuple[str, ...]:
-    return tuple(_name(value) for value in sorted(labels.dropna().unique()))
-
-
-def _name(value: object) -> str:
-    # A column of whole numbers with a missing cell comes as float.
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -120,10 +120,10 @@ def voice_frames(samples: np.ndarray, config: VoiceOptions) -> dict[str, np.ndar
     """
     import librosa
 
-    frames = {"frame_length": config.n_fft, "hop_length": config.hop}
-    rms = librosa.feature.rms(y=samples, **frames)[0]
+    n_fft, hop = config.n_fft, config.hop
+    rms = librosa.feature.rms(y=samples, frame_length=n_fft, hop_length=hop)[0]
     loudness = 20.0 * np.log10(np.maximum(rms, _DB_FLOOR))
-    crossings = librosa.feature.zero_crossing_rate(samples, **frames)[0]
+    crossings = librosa.feature.zero_crossing_rate(samples, frame_length=n_fft, hop_length=hop)[0]
     floor = max(config.voicing_floor_db, loudness.max() - _VOICED_RANGE_DB)
     voiced = (loudness > floor) & (crossings < _VOICED_CROSSINGS)
     pitch = librosa.yin(
@@ -132,7 +132,7 @@ def voice_frames(samples: np.ndarray, config: VoiceOptions) -> dict[str, np.ndar
         fmax=config.pitch_max_hz,
         sr=config.sample_rate_hz,
         frame_length=config.pitch_frame,
-        hop_length=config.hop,
+        hop_length=hop,
     )
     return {
         "loudness_db": loudness,

@@ -93,8 +93,8 @@ def _neighbours(values: np.ndarray, *, relative: bool) -> np.ndarray:
 def _harmonics_to_noise(samples: np.ndarray, pitch_hz: np.ndarray, config: VoiceOptions) -> np.ndarray:
     """(F,) decibels of what repeats after a period over what does not; NaN where there is no pitch.
 
-    The autocorrelation of a windowed frame over that of its window, at one period (Boersma, "Accurate short-term analysis
-    of the fundamental frequency and the harmonics-to-noise ratio", IFA Proceedings 17, 1993).
+    The autocorrelation of a windowed frame over that of its window, at one period (Boersma, "Accurate short-term
+    analysis of the fundamental frequency and the harmonics-to-noise ratio", IFA Proceedings 17, 1993).
     """
     import librosa
 

@@ -1,4 +1,4 @@
-"""Blood volume pulse (PPG): heart rate over time, its change and variation, height of the pulses, how far to trust them.
+"""Blood volume pulse (PPG): heart rate over time, its change and variation, height of pulses, how far to trust them.
 
 Reads one column of a table at any rate from about 20 Hz. Pulses are found by NeuroKit2; a pulse is as high as its peak
 above the lowest point since the peak before. Intervals that no heart makes (outside 30..220 beats a minute, or further

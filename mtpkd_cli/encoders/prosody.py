@@ -10,6 +10,7 @@ References:
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -58,7 +59,7 @@ def _functionals(frames: dict[str, np.ndarray], steps: Steps, hop_s: float) -> d
         columns[f"{name}_std"] = _each_known(steps, values, np.std)
         if name in _DETAILED:
             for q in _PERCENTILES:
-                columns[f"{name}_p{q}"] = _each_known(steps, values, lambda part, q=q: np.percentile(part, q))
+                columns[f"{name}_p{q}"] = _each_known(steps, values, partial(np.percentile, q=q))
             columns[f"{name}_range"] = columns[f"{name}_p80"] - columns[f"{name}_p20"]
             rates = np.diff(values, prepend=np.nan) / hop_s
             columns[f"{name}_rise_per_s"] = _each_known(steps, np.where(rates > 0, rates, np.nan), np.mean)

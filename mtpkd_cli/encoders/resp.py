@@ -2,8 +2,8 @@
 
 Reads one column of a table (belt or thermistor; up = breathing in) at any rate from about 8 Hz. NeuroKit2 cleans the
 signal and finds where breathing in begins (trough) and ends (peak); a breath lasts from trough to trough. Breaths that
-nobody takes (outside 3..60 a minute) are left out and lower `quality`. Two whole troughs and peaks make a rate: clips
-below about eight seconds mostly have none, `breaths_missing` is 1 then and neutral values stand in. Level, slope and the
+nobody takes (outside 3..60 a minute) are left out and lower `quality`. Two troughs with their peaks make a rate: clips
+below about ten seconds mostly have none, `breaths_missing` is 1 then and neutral values stand in. Level, slope and the
 share of time spent breathing in need no whole breath and hold for any clip.
 
 References:

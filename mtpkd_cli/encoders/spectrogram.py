@@ -1,8 +1,8 @@
 """Spectrogram of a signal: power in bands of frequency, one step per window, as MT-PKDOT's released code takes it.
 
-Reads one column of a table. The defaults are the released ones for the corrugator muscle at 512 Hz: windows of 16 values,
-four of them shared with the window before, 128 points per transform, so 65 bands and a step every 12 values. The windows
-are scipy's (Tukey, 25 % tapered, mean removed) and so is the scale (power density).
+Reads one column of a table. The defaults are the released ones for the corrugator muscle at 512 Hz: windows of 16
+values, four of them shared with the window before, 128 points per transform, so 65 bands and a step every 12 values.
+The windows are scipy's (Tukey, 25 % tapered, mean removed) and so is the scale (power density).
 
 References:
     Aslam et al., "Multi Teacher Privileged Knowledge Distillation", arXiv 2408.09035, 2024, released code.

@@ -70,9 +70,7 @@ class TeacherBank:
         return self.embeddings, self.logits, self.crossfit_logits, self.present
 
     def _of(self, embeddings: Tensor, logits: Tensor, crossfit_logits: Tensor, present: Tensor) -> "TeacherBank":
-        return replace(
-            self, embeddings=embeddings, logits=logits, crossfit_logits=crossfit_logits, present=present
-        )
+        return replace(self, embeddings=embeddings, logits=logits, crossfit_logits=crossfit_logits, present=present)
 
 
 @dataclass(frozen=True)

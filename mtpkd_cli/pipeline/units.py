@@ -148,7 +148,7 @@ def _students(run: RunFolder, study: Study, fold: int, seed: int, teachers: list
     inputs |= {f"features/{m}": path for m, path in features.items()}
     for method in study.distill.methods:
         candidates = candidates_of(study, method)
-        own = {"teachers": teachers, "sees": [study.sees(name) for name in teachers]}
+        own: dict[str, Any] = {"teachers": teachers, "sees": [study.sees(name) for name in teachers]}
         own |= {"privileged": len(study.privileged), "task": study.study.task}
         reads = _plain(sections) | own | {"distill": fit.model_dump(mode="json") | {method: candidates}, "seed": seed}
         arguments = (

@@ -52,7 +52,8 @@ def read_bank(
             columns[key].append(torch.where(found[:, None], values, 0.0))
         present = torch.from_numpy(table.column("present").to_numpy())[torch.from_numpy(index)]
         columns["present"].append(present & found)
-    return TeacherBank(names, *(torch.stack(column) for column in columns.values()), sees=tuple(sees))
+    embeddings, logits, crossfit_logits, seen = (torch.stack(column) for column in columns.values())
+    return TeacherBank(names, embeddings, logits, crossfit_logits, seen, tuple(sees))
 
 
 def fixed_lists(values: Tensor) -> pa.Array:

@@ -110,9 +110,7 @@ def test_several_prevalent_modalities_have_a_teacher_of_their_own(
     rng = np.random.default_rng(5)
     for j in range(4):
         table[f"voice__f{j}"] = rng.normal(size=len(table)) + 0.4 * table["label"]
-    study = {
-        '[modalities.eda]\nrole = "privileged"': '[modalities.eda]\nrole = "privileged"\n[modalities.voice]\nrole = "prevalent"'
-    }
+    study = {"[model]": '[modalities.voice]\nrole = "prevalent"\n\n[model]'}
     tiny = make_tiny(tmp_path / "two", table, study)
     tiny.do()
     assert tiny.study.prevalent_teacher == "face+voice"
@@ -153,7 +151,7 @@ def test_a_modality_that_nobody_has_is_told(
     tmp_path: Path, make_tiny: Callable[..., Any], tiny_table: Callable[..., pd.DataFrame]
 ) -> None:
     study = {"[modalities.eda]": "[modalities.gsr]"}
-    with pytest.raises(StudyError, match="no medium .gsr.") as caught:
+    with pytest.raises(StudyError, match="no medium 'gsr'") as caught:
         make_tiny(tmp_path / "a", study=study).do()
     assert "expected: face, eda" in str(caught.value)
     table = tiny_table()

@@ -1,0 +1,56 @@
+"""Control: mt-pkdot with each sample taught what was meant for another one of its batch.
+
+L = mt-pkdot's, with the teachers' rows permuted over the samples of the batch, all teachers alike; the task keeps its
+own labels. The permutation is drawn anew for each batch, as one cycle, so that no sample keeps its own row. Teachers
+are selected before it, on the labels of the sample that a row belongs to: who speaks, the rows that are spoken, and
+their structure among themselves are those of mt-pkdot, and the pairing alone is lost. A gain that the placebo has too
+is not knowledge of the samples.
+
+Source: a permutation control; this project's.
+"""
+
+from dataclasses import replace
+
+import torch
+
+from mtpkd_cli.methods import Lesson
+from mtpkd_cli.methods._multi_teacher import multi_teacher_terms
+from mtpkd_cli.models.losses import Term, task_loss
+
+TNET = "fitted"
+
+
+def terms(
+    lesson: Lesson,
+    *,
+    selection: str = "batch",
+    outputs: str = "crossfit",
+    structure: str = "rows",
+    anchors: str = "shared",
+    anchors_k: int = 16,
+    epsilon: float = 0.1,
+    task_weight: float = 0.8,
+    transport_weight: float = 0.2,
+    centroid_weight: float = 0.2,
+    soft_label_weight: float = 0.0,
+    temperature: float = 2.0,
+) -> dict[str, Term]:
+    """The multi-teacher terms of a lesson whose teachers speak of other samples."""
+    cycle = torch.randperm(len(lesson.labels), generator=lesson.generator).to(lesson.labels.device)
+    other = torch.empty_like(cycle)
+    other[cycle] = cycle.roll(1)
+    permuted = multi_teacher_terms(
+        replace(lesson, bank=lesson.bank.rows(other), labels=lesson.labels[other]),
+        selection=selection,
+        outputs=outputs,
+        structure=structure,
+        anchors=anchors,
+        anchors_k=anchors_k,
+        epsilon=epsilon,
+        task_weight=task_weight,
+        transport_weight=transport_weight,
+        centroid_weight=centroid_weight,
+        soft_label_weight=soft_label_weight,
+        temperature=temperature,
+    )
+    return permuted | {"task": Term(task_loss(lesson.student.logits, lesson.labels), task_weight)}
