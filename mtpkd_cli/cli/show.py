@@ -77,6 +77,11 @@ def print_scores(summary: dict[str, Any]) -> None:
     for method, row in summary["methods"].items():
         if row["scored"] < summary["samples"]:
             print(f"{method}: {summary['samples'] - row['scored']} samples without a score, since it could see nothing")
+        if row["fell_back"]:
+            print(
+                f"{method}: the guard kept the student that knows no teacher in {row['fell_back']} of "
+                f"{len(summary['repetitions'])} repetitions"
+            )
 
 
 def _interval(estimate: dict[str, float | None] | None, between: str, sign: str = "") -> str:

@@ -99,6 +99,8 @@ def _methods(study: Study) -> Iterator[str]:
                 yield f"distill.method.{name}.{key}: unknown key{did_you_mean(key, known)} (known: {', '.join(known)})"
             elif type(value) is not type(known[key]) and not (isinstance(known[key], float) and type(value) is int):
                 yield f"distill.method.{name}.{key}: received {value!r}; expected a value like {known[key]!r}"
+            elif isinstance(value, int | float) and value < 0:
+                yield f"distill.method.{name}.{key}: received {value!r}; expected 0 or more"
             elif key in DistillSection.model_fields:
                 yield from _bounds(f"distill.method.{name}.{key}", key, value)
 

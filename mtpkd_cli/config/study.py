@@ -129,7 +129,9 @@ class DistillSection(FitOptions):
     task_weight: Weight | None = None
     transport_weight: Weight | None = None
     centroid_weight: Weight | None = None
-    guard: bool = Field(True, description="keep the student that knows no teacher where no other is better")
+    guard: bool = Field(
+        False, description="keep the student that knows no teacher unless validation subjects say the teachers help"
+    )
     method: dict[str, dict[str, Any]] = Field({}, description="options of one method only")
 
 

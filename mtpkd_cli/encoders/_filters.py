@@ -36,11 +36,16 @@ def filtered_between(
         )
     if high_hz is not None:
         high_hz = min(high_hz, top_hz)
-    kinds = {(True, True): "bandpass", (True, False): "highpass", (False, True): "lowpass"}
-    kind = kinds.get((low_hz is not None, high_hz is not None))
-    if kind is None:
+    band: float | tuple[float, float]
+    if low_hz is not None and high_hz is not None:
+        kind, band = "bandpass", (low_hz, high_hz)
+    elif low_hz is not None:
+        kind, band = "highpass", low_hz
+    elif high_hz is not None:
+        kind, band = "lowpass", high_hz
+    else:
         return values
-    sections = butter(_ORDER, [f for f in (low_hz, high_hz) if f is not None], btype=kind, fs=rate_hz, output="sos")
+    sections = butter(_ORDER, band, btype=kind, fs=rate_hz, output="sos")
     # The offset goes first, so that the filter's start does not ring with it; clips may be shorter than the padding.
     offset = values.mean()
     filtered = sosfiltfilt(sections, values - offset, padlen=min(len(values) - 1, int(padding_s * rate_hz)))

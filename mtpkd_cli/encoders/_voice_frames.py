@@ -36,9 +36,11 @@ def describe_frames(samples: np.ndarray, config: VoiceOptions) -> dict[str, np.n
     mel = librosa.feature.melspectrogram(S=power, sr=config.sample_rate_hz, n_mels=_LOUDNESS_BANDS)
     log_mel = librosa.power_to_db(mel, ref=1.0, top_db=None)
     balance = _spectral_balance(power, frequencies)
+    # Of tapered frames: what a plain frame cuts off of a period would seem to tremble.
+    level_db = 10.0 * np.log10(power.sum(axis=0) + _POWER_FLOOR)
     only_voiced = {
         "pitch_perturbation": _neighbours(1.0 / pitch_hz, relative=True),
-        "loudness_perturbation_db": _neighbours(voice["loudness_db"], relative=False),
+        "loudness_perturbation_db": _neighbours(level_db, relative=False),
         "harmonics_to_noise_db": _harmonics_to_noise(samples, pitch_hz, config),
         **balance,
     }

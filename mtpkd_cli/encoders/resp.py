@@ -4,7 +4,7 @@ Reads one column of a table (belt or thermistor; up = breathing in) at any rate 
 signal and finds where breathing in begins (trough) and ends (peak); a breath lasts from trough to trough. Breaths that
 nobody takes (outside 3..60 a minute) are left out and lower `quality`. Two troughs with their peaks make a rate: clips
 below about ten seconds mostly have none, `breaths_missing` is 1 then and neutral values stand in. Level, slope and the
-share of time spent breathing in need no whole breath and hold for any clip.
+share of time spent breathing in need no whole breath and hold for any clip, least near its ends.
 
 References:
     Makowski et al., "NeuroKit2", Behavior Research Methods 53, 2021. Khodadad et al., "Optimized breath detection

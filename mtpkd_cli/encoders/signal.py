@@ -82,5 +82,7 @@ def resampled(values: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:
     if ratio == 0 or len(values) == 1:
         return np.full(n_steps, values.mean())
     # Continued along the line through its ends, a clip does not fall to zero at them.
-    result = resample_poly(values, ratio.numerator, ratio.denominator, padtype="line")
+    # Without its offset, of which the filter would make a ripple of a hundred-thousandth.
+    offset = values.mean()
+    result = offset + resample_poly(values - offset, ratio.numerator, ratio.denominator, padtype="line")
     return np.pad(result[:n_steps], (0, max(0, n_steps - len(result))), mode="edge")

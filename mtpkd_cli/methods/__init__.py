@@ -8,9 +8,8 @@ text, then formula and source), and
     terms  (Lesson, *, options with defaults) -> {name: Term}; the sum of weight x value is the loss. Options are plain
            values; `distill.<option>` in study.toml sets one for all methods that have it,
            `distill.method.<name>.<option>` for one method.
-    GRID   optional; option values that are tried, a tuple of tables. The student with the least validation loss is
-           kept. Options that the study sets are not varied
-    GUARD  optional; the method whose student is kept where none of the tried ones has a smaller validation loss
+    GUARD  optional; with `distill.guard = true`, the method whose student is kept unless this one's has a smaller
+           validation loss
 
 Terms of weight 0 are only logged. No gradient reaches a teacher: the bank holds constants.
 """

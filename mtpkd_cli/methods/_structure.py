@@ -4,7 +4,6 @@ import torch
 from torch import Tensor
 
 from mtpkd_cli import ot
-from mtpkd_cli.errors import StudyError
 from mtpkd_cli.methods import Lesson
 from mtpkd_cli.models.losses import Term
 
@@ -27,9 +26,9 @@ def structure_terms(
 
     Args:
         weights: (B, K) of `select`.
-        structure: "rows", identity-keeping row-wise transport over shared anchors, or "clouds", the released form,
+        structure: "rows", row-wise transport, which knows which sample is which, or "clouds", the released form,
             which does not see which row belongs to which sample.
-        anchors: Kind of anchors; "rows" needs "shared".
+        anchors: Kind of anchors.
         anchors_k: Anchors k per row, less than the samples of the batch.
         epsilon: Entropic regularisation: in units of 1 - cosine for "rows", where 0.1 converges in tens of iterations;
             of half a squared distance for "clouds", where 0.01 was released.
@@ -37,20 +36,13 @@ def structure_terms(
     Returns:
         "transport" and, where its weight is not 0, "centroid".
     """
-    if structure == "rows" and anchors != "shared":
-        raise StudyError(
-            f"row-wise structure over '{anchors}' anchors: coordinate j would be another sample in each row",
-            where="distill.structure, distill.anchors",
-            expected="anchors = 'shared' with structure = 'rows', or structure = 'clouds'",
-            todo="--set distill.anchors=shared or --set distill.structure=clouds",
-        )
     seen = weights.sum(1) > 0
     represented = torch.einsum("bk,kbd->bd", weights, lesson.bank.embeddings)[seen]
     teacher = ot.cosine_similarities(represented)
     student = ot.cosine_similarities(lesson.student.embedding[seen])
     chosen = ot.choose_anchors(teacher, anchors_k, anchors, lesson.generator)
     if structure == "rows":
-        result = ot.row_transport(teacher, student, chosen[0], epsilon=epsilon)
+        result = ot.row_transport(teacher, student, chosen[0] if anchors == "shared" else chosen, epsilon=epsilon)
     else:
         result = ot.cloud_transport(ot.take(teacher, chosen), ot.take(student, chosen), epsilon=epsilon)
     terms = {"transport": Term(result.value, transport_weight)}

@@ -22,6 +22,7 @@ from mtpkd_cli.methods._structure import structure_terms
 from mtpkd_cli.models.losses import Term, task_loss, valid_targets
 
 TNET = "fitted"
+GUARD = "student-only"
 
 
 def terms(

@@ -18,6 +18,7 @@ from mtpkd_cli.methods._structure import structure_terms
 from mtpkd_cli.models.losses import Term, task_loss
 
 TNET = "fitted"
+GUARD = "student-only"
 
 
 def terms(

@@ -122,7 +122,8 @@ def row_transport(
     Args:
         teacher_similarities: (B, B) cosine matrix.
         student_similarities: (B, B) cosine matrix; receives the gradient, through q.
-        anchors: (k,) long, one row of `choose_anchors(..., "shared")`.
+        anchors: (k,) long, shared by all rows (one row of `choose_anchors(..., "shared")`), or (B, k), each row's own;
+            either way coordinate j of a row is the same sample to teacher and student.
         temperature: > 0, in units of cosine; small = only the nearest anchors count.
         epsilon: Entropic regularisation, in units of 1 - cosine.
 
@@ -130,9 +131,13 @@ def row_transport(
         A result of scalars: `value` is the mean over rows, `converged` all of them, `marginal_error` the worst.
     """
     teacher, student = at_least_float32(teacher_similarities, student_similarities)
-    p = (teacher[:, anchors] / temperature).softmax(-1)
-    q = (student[:, anchors] / temperature).softmax(-1)
-    cost = (1.0 - teacher.detach()[anchors][:, anchors]).clamp_min(0.0).fill_diagonal_(0.0)
+    k = anchors.shape[-1]
+    of_rows = anchors.expand(len(teacher), k)
+    p = (take(teacher, of_rows) / temperature).softmax(-1)
+    q = (take(student, of_rows) / temperature).softmax(-1)
+    # (k, k) where anchors are shared, else (B, k, k). A row's self-cost is 0 whatever rounding says.
+    cost = 1.0 - teacher.detach()[anchors[..., :, None], anchors[..., None, :]]
+    cost = cost.clamp_min(0.0) * (1.0 - torch.eye(k, dtype=cost.dtype, device=cost.device))
     rows = debiased_transport(
         cost, cost, cost, p, q, epsilon=epsilon, max_iterations=max_iterations, tolerance=tolerance
     )

@@ -1,4 +1,4 @@
-"""Which students are tried for a method: its options, its grid, and its guard."""
+"""Which students are tried for a method: its own, and where the study asks for it, its guard's."""
 
 from typing import Any
 
@@ -16,15 +16,9 @@ def method_options(study: Study, method: str) -> dict[str, Any]:
 def candidates_of(study: Study, method: str) -> list[dict[str, Any]]:
     """Returns the students that are tried for a method, as method and options; the first is kept in case of a tie.
 
-    The guard comes first: a student that knows of no teacher, which stays unless one that does is better.
+    The guard comes first: a student that knows of no teacher, which stays unless the one that does is better on the
+    validation subjects.
     """
-    options = method_options(study, method)
-    given = {key for key in options if getattr(study.distill, key, None) is not None}
-    given |= set(study.distill.method.get(method, {}))
-    grid: Any = METHODS.constant(method, "GRID", ({},))
-    varied = [options | {key: value for key, value in point.items() if key not in given} for point in grid]
-    tried = [{"method": method, "options": point} for i, point in enumerate(varied) if point not in varied[:i]]
-    guard: Any = METHODS.constant(method, "GUARD", None)
-    return (
-        [{"method": guard, "options": method_options(study, guard)}, *tried] if guard and study.distill.guard else tried
-    )
+    guard = METHODS.constant(method, "GUARD")
+    names = [guard, method] if study.distill.guard and isinstance(guard, str) else [method]
+    return [{"method": name, "options": method_options(study, name)} for name in names]

@@ -9,8 +9,10 @@ import pandas as pd
 from mtpkd_cli import metrics
 from mtpkd_cli.artifacts import read_parquet, write_json, write_parquet
 from mtpkd_cli.config.study import EvaluateSection
+from mtpkd_cli.models import Student
 from mtpkd_cli.registry import METRICS
 from mtpkd_cli.stages import TEACHER_PREFIX, Counts, Job
+from mtpkd_cli.training.checkpoints import load_model
 from mtpkd_cli.training.data import labels_of, outputs_of
 
 
@@ -73,7 +75,10 @@ def build(
             n: {"label": METRICS.load(n).LABEL, "greater_is_better": METRICS.load(n).GREATER_IS_BETTER} for n in names
         },
         "methods": {
-            method: {"scored": len({sample for rows in parts[method].values() for sample in rows["sample_id"]})}
+            method: {
+                "scored": len({sample for rows in parts[method].values() for sample in rows["sample_id"]}),
+                "fell_back": _fell_back(method, students.get(method, {})),
+            }
             | _row(scores, results[evaluate.reference])
             for method, scores in results.items()
         },
@@ -97,6 +102,11 @@ def _row(scores: dict[str, metrics.Resampled], reference: dict[str, metrics.Resa
 def _plain(estimate: metrics.Estimate) -> dict[str, Any]:
     values = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
     return {key: None if np.isnan(value) else value for key, value in values.items()}
+
+
+def _fell_back(method: str, folders: dict[str, Path]) -> int:
+    """In how many repetitions the guard kept a student of another method."""
+    return sum(load_model(folder, Student)[1]["chosen"]["method"] != method for folder in folders.values())
 
 
 def _student_rows(folder: Path) -> pd.DataFrame:

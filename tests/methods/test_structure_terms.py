@@ -65,9 +65,12 @@ def released_transport(teacher: np.ndarray, student: np.ndarray) -> float:
     return value(x, y) - 0.5 * value(x, x) - 0.5 * value(y, y)
 
 
-def row_wise_transport(teacher: np.ndarray, student: np.ndarray, anchors: list[int], epsilon: float) -> float:
-    """Mean over rows of debiased transport between softmax(S / 0.1) over shared anchors, cost 1 - S^T."""
-    weights = [np.exp(s[:, anchors] / 0.1) for s in (teacher, student)]
+def row_wise_transport(
+    teacher: np.ndarray, student: np.ndarray, anchors: list[int], epsilon: float, only: int | None = None
+) -> float:
+    """Mean over rows (or one row) of debiased transport between softmax(S / 0.1) over anchors, cost 1 - S^T."""
+    rows = slice(None) if only is None else [only]
+    weights = [np.exp(s[rows][:, anchors] / 0.1) for s in (teacher, student)]
     weights = [w / w.sum(1, keepdims=True) for w in weights]
     cost = np.maximum(1 - teacher[np.ix_(anchors, anchors)], 0)
     return float(
@@ -188,11 +191,18 @@ def test_rows_see_which_sample_is_which() -> None:
     assert mt_pkdot.terms(lesson, structure="rows", **options)["transport"].value.item() > 1e-2
 
 
-@pytest.mark.parametrize("terms", [mt_pkdot.terms, pkdot.terms])
-def test_rows_over_anchors_that_rows_do_not_share_are_refused(terms: Any) -> None:
-    with pytest.raises(StudyError, match="another sample in each row") as caught:
-        terms(make_lesson(), structure="rows", anchors="least", anchors_k=ANCHORS)
-    assert "distill.anchors" in str(caught.value)
+@pytest.mark.parametrize("kind", ["least", "most"])
+def test_rows_may_have_anchors_of_their_own(kind: str) -> None:
+    lesson = make_lesson()
+    teacher, student = similarities(lesson, 2, list(range(B)))
+    value = pkdot.terms(lesson, structure="rows", anchors=kind, anchors_k=ANCHORS)["transport"].value.item()
+    rows = []
+    for i in range(B):
+        order = np.argsort(teacher[i] if kind == "least" else -teacher[i])
+        own = [i, *[j for j in order if j != i][:ANCHORS]]
+        pair = [s[np.ix_(own, own)] for s in (teacher, student)]
+        rows.append(row_wise_transport(*pair, list(range(1, ANCHORS + 1)), 0.1, only=0))
+    assert value == pytest.approx(np.mean(rows), abs=1e-4)
 
 
 @pytest.mark.parametrize("terms", [mt_pkdot.terms, pkdot.terms])

@@ -11,6 +11,7 @@ from mtpkd_cli.ot import (
     choose_anchors,
     cloud_transport,
     cosine_similarities,
+    debiased_transport,
     row_transport,
     take,
 )
@@ -161,3 +162,22 @@ def test_similarities_at_the_coldest_temperature_stay_finite() -> None:
     assert result.value.isfinite()
     assert student.grad is not None
     assert student.grad.isfinite().all()
+
+
+def test_anchors_of_each_row_s_own_equal_shared_ones_where_they_are_the_same() -> None:
+    teacher, student, anchors = similarities(7, seed=1), similarities(7, seed=2), shared_anchors(7, 3)
+    shared = row_transport(teacher, student, anchors, **TIGHT).value
+    own = row_transport(teacher, student, anchors.expand(7, 3), **TIGHT).value
+    assert own.item() == pytest.approx(shared.item(), rel=1e-9)
+
+
+def test_anchors_of_each_row_s_own_equal_a_loop_over_rows() -> None:
+    teacher, student = similarities(7, seed=1), similarities(7, seed=2)
+    anchors = choose_anchors(teacher, 3, "most")
+    rows = []
+    for i in range(7):
+        cost = 1 - teacher[anchors[i]][:, anchors[i]]
+        p, q = ((s[i, anchors[i]] / 0.1).softmax(-1) for s in (teacher, student))
+        rows.append(debiased_transport(cost, cost, cost, p, q, epsilon=0.1, **TIGHT).value)
+    together = row_transport(teacher, student, anchors, **TIGHT).value
+    assert together.item() == pytest.approx(torch.stack(rows).mean().item(), rel=1e-6)

@@ -1,5 +1,6 @@
 """Distillation reads what teachers say of training and validation samples, and nothing else."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,6 @@ def _spoil(path: Path, parts: tuple[str, ...], value: float) -> int:
 
 
 def _student(tiny: Any, method: str, out: Path) -> dict[str, bytes]:
-    # A student that knows no teacher must not stand in for the one that is looked at.
-    tiny.put("distill.guard=false")
     units = units_of(tiny.run, tiny.study)
     [unit] = [unit for unit in units if unit.label == f"distill fold-0/seed-0 {method}"]
     out.mkdir()
@@ -82,3 +81,22 @@ def test_predictions_cover_validation_and_test_once(finished: Any) -> None:
     assert dict(zip(rows["sample_id"], rows["part"], strict=True)) == {s: p for s, p in parts.items() if p != "train"}
     assert {len(row) for row in rows["scores"]} == {2}
     assert {len(row) for row in rows["embedding"]} == {6}
+
+
+def test_the_guard_keeps_the_student_that_knows_no_teacher_where_teachers_do_harm(tiny: Any, tmp_path: Path) -> None:
+    # Without its task term mt-pkdot cannot learn the task, so the guard has to step in.
+    tiny.put("distill.guard=true", "distill.method.mt-pkdot.task_weight=0.0")
+    kept = _student(tiny, "mt-pkdot", tmp_path / "kept")
+    alone = _student(tiny, "student-only", tmp_path / "alone")
+    about = json.loads(kept["model.json"])
+    assert about["chosen"]["method"] == "student-only"
+    assert [tried["method"] for tried in about["tried"]] == ["student-only", "mt-pkdot"]
+    assert about["tried"][0]["validation_loss"] <= about["tried"][1]["validation_loss"]
+    assert kept["model.safetensors"] == alone["model.safetensors"]
+
+
+def test_without_the_guard_a_method_keeps_its_own_student(tiny: Any, tmp_path: Path) -> None:
+    tiny.put("distill.method.mt-pkdot.task_weight=0.0")
+    about = json.loads(_student(tiny, "mt-pkdot", tmp_path / "kept")["model.json"])
+    assert about["chosen"]["method"] == "mt-pkdot"
+    assert len(about["tried"]) == 1
