@@ -117,7 +117,7 @@ def test_a_clip_of_five_seconds_still_tells_its_course(tmp_path: Path) -> None:
     assert share[into].min() > 0.6
     assert share[~into].max() < 0.4
     np.testing.assert_array_equal(np.sign(slope[into]), 1)
-    assert level[4] == level.max()
+    assert level.argmax() in (3, 4)  # breathing in ends at 2 s, between these two steps
 
 
 @pytest.mark.parametrize("n", [16, 17, 33, 64, 131, 300, 500])

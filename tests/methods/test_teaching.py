@@ -44,7 +44,7 @@ def make_bank() -> TeacherBank:
     present = torch.ones(3, N, dtype=torch.bool)
     present[1, ::4] = False
     columns = [torch.randn(3, N, size, generator=generator) * present[..., None] for size in (6, C, C)]
-    return TeacherBank(["face", "heart", "joint"], *columns, present)
+    return TeacherBank(["face", "heart", "joint"], *columns, present, ("prevalent", "privileged", "both"))
 
 
 def teach(name: str, data: StudyData, bank: TeacherBank, seed: int = 0) -> dict[str, torch.Tensor]:
@@ -124,6 +124,8 @@ def test_the_seed_decides_everything(name: str) -> None:
 
 
 def test_methods_teach_differently() -> None:
-    weights = [teach(name, make_data("classification"), make_bank())["head.1.weight"] for name in METHODS.names()]
+    # tnet-only differs from student-only by its start, which is not made here.
+    names = [name for name in METHODS.names() if name != "tnet-only"]
+    weights = [teach(name, make_data("classification"), make_bank())["head.1.weight"] for name in names]
     for i, one in enumerate(weights):
         assert not any(torch.equal(one, other) for other in weights[:i])
