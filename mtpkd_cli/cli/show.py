@@ -75,8 +75,8 @@ def print_scores(summary: dict[str, Any]) -> None:
         before = method
     console.print(table)
     for method, row in summary["methods"].items():
-        if row["scored"] < summary["samples"]:
-            print(f"{method}: {summary['samples'] - row['scored']} samples without a score, since it could see nothing")
+        if unseen := summary["samples"] - row["scored"]:
+            print(f"{method}: {unseen} without a score, since it could see nothing of them")
         if row["fell_back"]:
             print(
                 f"{method}: the guard kept the student that knows no teacher in {row['fell_back']} of "

@@ -1,14 +1,14 @@
 """BioVid Heat Pain: video and biosignals of 5.5 s windows at five levels of heat pain.
 
 Reads the corpus as it is handed out: `starting_point/samples.csv` where it exists, else the listing of `video` and
-`biosignals_filtered` (or `biosignals_raw`), with one folder per subject. Gives one sample per window, its class the
-position of its level in `levels`. Part B, with facial EMG, has the same layout.
+`biosignals_filtered` (or `biosignals_raw`), with one folder per subject; or re-organised into folders of images, one
+folder per class (see `_biovid_files.py`). Gives one sample per window, its class the position of its level in `levels`.
+Part B, with facial EMG, has the same layout.
 
 References:
     Walter et al., "The BioVid Heat Pain Database", CYBCONF 2013.
 """
 
-import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,13 +16,12 @@ import pandas as pd
 from pydantic import Field, field_validator
 
 from mtpkd_cli.config import Options
+from mtpkd_cli.datasets._biovid_files import LEVELS, NAME, find_files
 from mtpkd_cli.datasets._biovid_subjects import NON_REACTIVE
 from mtpkd_cli.errors import DataError, did_you_mean, first_ten
 
-LEVELS = ("BL1", "PA1", "PA2", "PA3", "PA4")
 Level = Literal["BL1", "PA1", "PA2", "PA3", "PA4"]
 
-_NAME = re.compile(r"^(\d{6}_[wm]_\d{2})-(BL1|PA[1-4])-(\d{3})(?:_bio\.csv|\.mp4)?$")
 _LISTING = "starting_point/samples.csv"
 # Positions in the listing; its header's names differ between releases.
 _SUBJECT, _CLASS, _SAMPLE = 1, 2, 5
@@ -35,7 +34,7 @@ class Config(Options):
         ["BL1", "PA4"], description="Levels of pain to tell apart, in class order."
     )
     biosignals: Literal["biosignals_filtered", "biosignals_raw"] = Field(
-        "biosignals_filtered", description="Folder of the biosignals."
+        "biosignals_filtered", description="Folder of the biosignals; re-organised corpora have one only, physio."
     )
     exclude_nonreactive: bool = Field(False, description="Leave out the 20 subjects whose faces hardly react.")
     subjects: list[str] = Field([], description="Only these subjects; empty = all.")
@@ -57,7 +56,7 @@ def samples(root: Path, config: Config) -> pd.DataFrame:
     """Lists the windows of the wanted levels and subjects.
 
     Args:
-        root: The corpus folder, which holds `video` and the biosignals.
+        root: The corpus folder, which holds `video` and the biosignals, or folders of classes and `physio`.
         config: Options.
 
     Returns:
@@ -69,19 +68,15 @@ def samples(root: Path, config: Config) -> pd.DataFrame:
             listing is not as it should be; all such problems at once.
     """
     root = Path(root)
-    kinds = {"video": ("video", ".mp4"), "biosignals": (config.biosignals, "_bio.csv")}
-    problems = [
-        f"{root / folder}: no such folder, expected one folder of {suffix} files per subject"
-        for folder, suffix in kinds.values()
-        if not (root / folder).is_dir()
-    ]
+    files = find_files(root, config.biosignals)
+    problems = [problem for found in files.values() for problem in found.problems]
     if problems:
         raise _not_biovid(root, problems)
-    files = {kind: _files(root / folder, suffix) for kind, (folder, suffix) in kinds.items()}
     listing = root / _LISTING
-    names = _read_listing(listing) if listing.is_file() else sorted(set().union(*files.values()))
+    listed = set().union(*(found.paths for found in files.values()))
+    names = _read_listing(listing) if listing.is_file() else sorted(listed)
     table = pd.DataFrame(
-        [(name, *_NAME.match(name).group(1, 2)) for name in names],  # type: ignore[union-attr]
+        [(name, *NAME.match(name).group(1, 2)) for name in names],  # type: ignore[union-attr]
         columns=["sample_id", "subject", "level"],
     )
     problems += _absent(table, config, listing if listing.is_file() else root)
@@ -96,30 +91,13 @@ def samples(root: Path, config: Config) -> pd.DataFrame:
     table["recording"] = table["sample_id"]
     table["start_s"] = table["end_s"] = float("nan")
     table["label"] = table["level"].map(config.levels.index).astype("int64")
-    for kind, (folder, suffix) in kinds.items():
-        present = table["sample_id"].isin(files[kind])
-        table[f"media_{kind}"] = (folder + "/" + table["subject"] + "/" + table["sample_id"] + suffix).where(
-            present, ""
-        )
-        if not table.empty and not present.any():
-            expected = f"{folder}/<subject>/<sample>{suffix}"
-            problems.append(f"{root / folder}: none of the {len(table)} windows is here, expected {expected}")
+    for kind, found in files.items():
+        table[f"media_{kind}"] = [found.paths.get(name, "") for name in table["sample_id"]]
+        if not table.empty and not table[f"media_{kind}"].any():
+            problems.append(f"{kind}: none of the {len(table)} windows is here, expected {found.expected}")
     if problems:
         raise _not_biovid(root, problems)
     return table.drop(columns="level")
-
-
-def _files(folder: Path, suffix: str) -> set[str]:
-    """Names, without suffix, of the files that lie in the folder of their own subject."""
-    found = set()
-    for subject in folder.iterdir():
-        if not subject.is_dir():
-            continue
-        for path in subject.iterdir():
-            match = _NAME.match(path.name)
-            if match and path.name.endswith(suffix) and match[1] == subject.name:
-                found.add(path.name.removesuffix(suffix))
-    return found
 
 
 def _read_listing(path: Path) -> list[str]:
@@ -138,7 +116,7 @@ def _read_listing(path: Path) -> list[str]:
     problems, seen = [], set()
     for row, cells in enumerate(table.itertuples(index=False, name=None), start=1):
         subject, level, name = cells[_SUBJECT], cells[_CLASS], cells[_SAMPLE]
-        match = _NAME.match(name)
+        match = NAME.match(name)
         if match is None:
             if row > 1:
                 problems.append(f"row {row}: sample name '{name}' is not like 071309_w_21-BL1-081")
@@ -169,6 +147,7 @@ def _not_biovid(root: Path, problems: list[str]) -> DataError:
     return DataError(
         f"this is not a whole BioVid corpus\n{first_ten(problems)}",
         where=root,
-        expected="video/<subject>/<sample>.mp4 and biosignals_filtered/<subject>/<sample>_bio.csv below the root",
+        expected="video/<subject>/<sample>.mp4 and biosignals_filtered/<subject>/<sample>_bio.csv below the root, or "
+        "<class>/<sample>/img_00001.jpg and physio/<class>/<sample>_bio.csv",
         todo="point data.root to the folder that holds 'video', or correct data.levels and data.subjects",
     )

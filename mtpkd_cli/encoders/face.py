@@ -66,6 +66,8 @@ class Config(Options):
     )
     baseline_s: float = Field(1.0, gt=0, description="Length of the baseline at the clip's start in seconds.")
 
+    image_rate_hz: float = Field(25.0, gt=0, description="Images per second where the medium is a folder of images.")
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.step_s * self.rate_hz < 1:
@@ -148,6 +150,7 @@ def _read(segment: Segment, config: Config) -> tuple[_Frames, dict[str, float]]:
         rate_hz=config.rate_hz,
         max_side=config.frame_side_px,
         chunk=_CHUNK,
+        image_rate_hz=config.image_rate_hz,
     ):
         # The last frame of the part before comes first again, since movement is measured between two frames.
         before = len(times_s[-1:])

@@ -23,13 +23,14 @@ class Request:
     """Which frames to read.
 
     Args:
-        path: An existing file.
+        path: An existing file or folder of images.
         start_s: First second wanted, from the first frame.
         end_s: End of the part wanted, exclusive; infinity = to the last frame.
         rate_hz: Frames wanted per second; None = all.
         max_side: Longest side of the frames in pixels, smaller frames are not enlarged; None = as stored.
         chunk: Frames decoded at a time.
         skip: Frames at the beginning of the request that the caller has already.
+        image_rate_hz: Images per second in a folder of images; a video file names its own rate.
     """
 
     path: Path
@@ -39,6 +40,7 @@ class Request:
     max_side: int | None
     chunk: int
     skip: int = 0
+    image_rate_hz: float = 25.0
 
 
 @dataclass(frozen=True)

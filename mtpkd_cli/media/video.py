@@ -1,4 +1,4 @@
-"""Frames of a part of a video, read by decord, or by PyAV where decord cannot."""
+"""Frames of a part of a video, read by decord, or by PyAV where decord cannot; a folder of images serves as well."""
 
 import math
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ import numpy as np
 
 from mtpkd_cli.errors import DataError
 from mtpkd_cli.media._decord import read_decord
+from mtpkd_cli.media._images import read_images
 from mtpkd_cli.media._pyav import read_pyav
 from mtpkd_cli.media._video_request import Request, Unreadable
 
@@ -25,7 +26,7 @@ class VideoFrames:
         times_s: (T,) float64, seconds from the start of the wanted part.
         native_rate_hz: Mean frame rate that the file names.
         length_s: Length of the whole video.
-        reader: Who decoded them, "decord" or "pyav".
+        reader: Who decoded them, "decord", "pyav" or "images".
     """
 
     frames: np.ndarray
@@ -44,6 +45,7 @@ def iter_frames(
     max_side: int | None = None,
     chunk: int = 64,
     reader: Literal["auto", "decord", "pyav"] = "auto",
+    image_rate_hz: float = 25.0,
 ) -> Iterator[VideoFrames]:
     """Yields the frames of a part of a video, a few at a time, so that its length does not matter for memory.
 
@@ -51,26 +53,30 @@ def iter_frames(
     frames. Where decord stops at a frame it cannot decode, PyAV goes on from there.
 
     Args:
-        path: The video file.
-        start_s: Start in seconds from the first frame; None = 0.
+        path: The video file, or a folder of numbered images.
+        start_s: Start in seconds from the first frame, or from image number 1; None = 0.
         end_s: End in the same time, exclusive; None = to the last frame.
         rate_hz: Frames per second; None = every frame.
         max_side: Longest side in pixels, sampled down while decoding; None = as stored.
         chunk: Most frames at a time, >= 1.
         reader: "auto" tries decord, then PyAV.
+        image_rate_hz: Images per second where the path is a folder.
 
     Yields:
         At least one `VideoFrames` with at least one frame.
 
     Raises:
-        DataError: The file is missing, empty or not readable by either library, or the part holds no frame.
+        DataError: The file is missing, empty or not readable by either library, an image is damaged or of another size
+            than the others, or the part holds no frame.
     """
     _check_file(path)
-    request = Request(path, start_s or 0.0, math.inf if end_s is None else end_s, rate_hz, max_side, chunk)
+    stop_s, folder = math.inf if end_s is None else end_s, path.is_dir()
+    request = Request(path, start_s or 0.0, stop_s, rate_hz, max_side, chunk, image_rate_hz=image_rate_hz)
     reasons, n_read = [], 0
-    for name in _READERS if reader == "auto" else [reader]:
+    readers = {"images": read_images} if folder else _READERS
+    for name in readers if folder or reader == "auto" else [reader]:
         try:
-            for part in _READERS[name](replace(request, skip=n_read)):
+            for part in readers[name](replace(request, skip=n_read)):
                 if not len(part.frames):
                     raise _no_frame(request, part.length_s)
                 n_read += len(part.frames)
@@ -82,8 +88,8 @@ def iter_frames(
     raise DataError(
         f"the video cannot be read ({'; '.join(reasons)})",
         where=path,
-        expected="a complete video file that decord or PyAV can decode",
-        todo="play the file; copy it again or re-encode it, or leave its samples out",
+        expected="numbered images of one size" if folder else "a complete video file that decord or PyAV can decode",
+        todo="look at it; copy it again or re-encode it, or leave its samples out",
     )
 
 
@@ -95,14 +101,26 @@ def read_frames(
     rate_hz: float | None = None,
     max_side: int | None = None,
     reader: Literal["auto", "decord", "pyav"] = "auto",
+    image_rate_hz: float = 25.0,
 ) -> VideoFrames:
     """Returns all frames of a part of a video at once; arguments and errors as `iter_frames`."""
-    parts = list(iter_frames(path, start_s=start_s, end_s=end_s, rate_hz=rate_hz, max_side=max_side, reader=reader))
+    chunks = iter_frames(
+        path,
+        start_s=start_s,
+        end_s=end_s,
+        rate_hz=rate_hz,
+        max_side=max_side,
+        reader=reader,
+        image_rate_hz=image_rate_hz,
+    )
+    parts = list(chunks)
     frames, times_s = (np.concatenate([getattr(part, name) for part in parts]) for name in ("frames", "times_s"))
     return replace(parts[-1], frames=frames, times_s=times_s)
 
 
 def _check_file(path: Path) -> None:
+    if path.is_dir():
+        return
     if not path.is_file():
         raise DataError("there is no such video file", where=path, todo="check the data folder and the samples table")
     if path.stat().st_size == 0:

@@ -138,11 +138,17 @@ def _write_part(
 
 
 def media_state(root: Path, piece: pd.DataFrame) -> list[list[Any]]:
-    """What a part's features depend on: samples, times, and the files' sizes (-1 = not there)."""
+    """What a part's features depend on: samples, times and sizes (bytes, a folder's entries, -1 = not there)."""
     paths = [root / media if media else None for media in piece["media"]]
-    sizes = [path.stat().st_size if path and path.is_file() else -1 for path in paths]
+    sizes = [-1 if path is None else _size(path) for path in paths]
     rows = zip(piece["sample_id"], piece["media"], sizes, piece["start_s"], piece["end_s"], strict=True)
     return [[sample, media, size, _time(start), _time(end)] for sample, media, size, start, end in rows]
+
+
+def _size(path: Path) -> int:
+    if path.is_dir():
+        return sum(1 for _ in path.iterdir())
+    return path.stat().st_size if path.is_file() else -1
 
 
 def _seal(out: Path, files: list[Path], total: int, name: str, limit: str) -> Counts:

@@ -174,3 +174,62 @@ def test_the_corpus_files_give_eleven_steps_for_every_encoder_of_signals(tmp_pat
     _biosignals(tmp_path / "s_bio.csv", n_rows)
     for encoder in (eda, ecg, emg):
         assert encoder.encode(Segment(tmp_path / "s_bio.csv"), encoder.Config()).values.shape[0] == 11
+
+
+def _images(root: Path, names: list[str], n_images: int = 3) -> Path:
+    """The corpus as MT-PKDOT's authors re-organised it."""
+    for name in names:
+        number = str(LEVELS.index(name.split("-")[1]))
+        (root / number / name).mkdir(parents=True)
+        for i in range(1, n_images + 1):
+            (root / number / name / f"img_{i:05d}.jpg").touch()
+        _biosignals(root / "physio" / number / f"{name}_bio.csv", n_rows=9)
+    return root
+
+
+def test_the_layout_of_images_gives_the_same_samples(tmp_path: Path) -> None:
+    names = [name for name in NAMES if "BL1" in name or "PA4" in name]
+    table = samples(_images(tmp_path / "images", names), Config())
+    handed_out = samples(_tree(tmp_path / "corpus"), Config())
+    media = [f"{MEDIA_PREFIX}video", f"{MEDIA_PREFIX}biosignals"]
+    pd.testing.assert_frame_equal(table.drop(columns=media), handed_out.drop(columns=media))
+    row = table.set_index("sample_id").loc["080314_w_25-PA4-019"]
+    assert row["media_video"] == "4/080314_w_25-PA4-019"
+    assert row["media_biosignals"] == "physio/4/080314_w_25-PA4-019_bio.csv"
+    assert all((tmp_path / "images" / cell).exists() for column in media for cell in table[column])
+
+
+def test_in_the_layout_of_images_absent_files_leave_their_cells_empty(tmp_path: Path) -> None:
+    _images(tmp_path, NAMES)
+    (tmp_path / "physio/0/071309_w_21-BL1-081_bio.csv").unlink()
+    (tmp_path / "4/notes").mkdir()
+    (tmp_path / "0/071309_w_21-BL1-999").touch()
+    table = samples(tmp_path, Config(levels=list(LEVELS))).set_index("sample_id")
+    assert len(table) == len(NAMES)
+    assert table.loc["071309_w_21-BL1-081", "media_biosignals"] == ""
+    assert table.loc["071309_w_21-BL1-081", "media_video"] != ""
+
+
+def test_in_the_layout_of_images_wrong_folders_are_told_at_once(tmp_path: Path) -> None:
+    _images(tmp_path, NAMES)
+    (tmp_path / "0/071309_w_21-BL1-081").rename(tmp_path / "4/071309_w_21-BL1-081")
+    (tmp_path / "physio").rename(tmp_path / "physiology")
+    with pytest.raises(DataError) as caught:
+        samples(tmp_path, Config())
+    assert "071309_w_21-BL1-081: BL1 in the folder of class 4, which is PA4" in str(caught.value)
+    assert "physio: no such folder" in str(caught.value)
+
+
+def test_a_window_of_images_is_encoded_like_a_video(tmp_path: Path) -> None:
+    import cv2
+
+    from mtpkd_cli.encoders import Segment, face
+
+    folder = tmp_path / "0" / "071309_w_21-BL1-081"
+    folder.mkdir(parents=True)
+    for i in range(1, 76):
+        cv2.imwrite(str(folder / f"img_{i:05d}.jpg"), np.full((96, 96, 3), 40 + i, np.uint8))
+    features = face.encode(Segment(folder), face.Config())
+    assert len(features.values) == 6
+    assert features.notes["steps_without_frames"] == 0
+    assert len(face.encode(Segment(folder), face.Config(image_rate_hz=15.0)).values) == 10

@@ -1,0 +1,80 @@
+"""Where the files of BioVid's windows lie: in the corpus as handed out, or re-organised into images.
+
+As handed out: `video/<subject>/<sample>.mp4` and `biosignals_filtered/<subject>/<sample>_bio.csv`. Re-organised, as
+MT-PKDOT's authors did: `<class>/<sample>/img_00001.jpg ...`, class 0 for BL1 to 4 for PA4 (75 images are the seconds 2
+to 5 at 25 per second), and `physio/<class>/<sample>_bio.csv`.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+LEVELS = ("BL1", "PA1", "PA2", "PA3", "PA4")
+NAME = re.compile(r"^(\d{6}_[wm]_\d{2})-(BL1|PA[1-4])-(\d{3})(?:_bio\.csv|\.mp4)?$")
+
+_CLASSES = tuple(str(i) for i in range(len(LEVELS)))
+
+
+@dataclass(frozen=True)
+class WindowFiles:
+    """The files of one kind, and what is wrong with their place.
+
+    Args:
+        expected: The pattern that a file follows, relative to the root.
+        paths: Sample -> path relative to the root, with forward slashes.
+        problems: A missing folder, or files in a folder that is not theirs.
+    """
+
+    expected: str
+    paths: dict[str, str]
+    problems: list[str]
+
+
+def find_files(root: Path, biosignals: str) -> dict[str, WindowFiles]:
+    """Lists the files by kind of medium, "video" and "biosignals".
+
+    Args:
+        root: The corpus folder.
+        biosignals: Folder of the biosignals in the corpus as handed out.
+    """
+    if not (root / "video").is_dir() and any((root / number).is_dir() for number in _CLASSES):
+        return {
+            "video": _by_class(root, "<class>/<sample>", ""),
+            "biosignals": _by_class(root, "physio/<class>/<sample>_bio.csv", "_bio.csv"),
+        }
+    return {
+        "video": _by_subject(root, "video", ".mp4"),
+        "biosignals": _by_subject(root, biosignals, "_bio.csv"),
+    }
+
+
+def _by_subject(root: Path, folder: str, suffix: str) -> WindowFiles:
+    expected = f"{folder}/<subject>/<sample>{suffix}"
+    if not (root / folder).is_dir():
+        missing = f"{root / folder}: no such folder, expected one folder of {suffix} files per subject"
+        return WindowFiles(expected, {}, [missing])
+    found = {}
+    for subject in (path for path in (root / folder).iterdir() if path.is_dir()):
+        for path in subject.iterdir():
+            match = NAME.match(path.name)
+            if match and path.name.endswith(suffix) and match[1] == subject.name:
+                found[path.name.removesuffix(suffix)] = f"{folder}/{subject.name}/{path.name}"
+    return WindowFiles(expected, found, [])
+
+
+def _by_class(root: Path, expected: str, suffix: str) -> WindowFiles:
+    above, found, problems = expected.partition("<class>")[0], {}, []
+    if not (root / above).is_dir():
+        problems.append(f"{root / above}: no such folder, expected one folder of {suffix} files per class")
+    for number, level in enumerate(LEVELS):
+        folder = root / above / str(number)
+        for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+            sample = path.name.removesuffix(suffix)
+            match = NAME.match(sample)
+            if match is None or not path.name.endswith(suffix) or (not suffix and not path.is_dir()):
+                continue
+            if match[2] == level:
+                found[sample] = f"{above}{number}/{path.name}"
+            else:
+                problems.append(f"{path}: {match[2]} in the folder of class {number}, which is {level}")
+    return WindowFiles(expected, found, problems)
