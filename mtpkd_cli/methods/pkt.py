@@ -1,7 +1,8 @@
 """Probabilities of being neighbours within the batch as the joint teacher's (Passalis and Tefas 2018).
 
 L = w task + w_pkt mean_i KL(p^J_i || p^S_i),  p_ij = (1 + cos(h_i, h_j)) / sum_{k != i} (1 + cos(h_i, h_k)), j != i.
->= 0; 0 iff all p agree. The kernel is flat, so its values are small: a few hundredths at most.
+>= 0; 0 iff all p agree. The kernel is flat, so values are about a hundredth where a task loss is about 1; the weight
+makes up for that.
 
 Source: Passalis, Tefas, "Learning Deep Representations with Probabilistic Knowledge Transfer", ECCV 2018, arXiv
 1803.10837, with the cosine kernel.

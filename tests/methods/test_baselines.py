@@ -1,5 +1,6 @@
 """Each baseline's term against a plain restatement of its formula in numpy, sample by sample, and its zero."""
 
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -17,16 +18,23 @@ B, D, K, C, BLIND = 9, 5, 3, 4, (2, 7)
 SEES = ("prevalent", "privileged", "both")
 
 
-def make_lesson(*, embedding: torch.Tensor | None = None, logits: torch.Tensor | None = None) -> Lesson:
-    """The joint teacher could not see two of the nine samples, the others all of them."""
+def make_lesson(
+    *,
+    embedding: torch.Tensor | None = None,
+    logits: torch.Tensor | None = None,
+    labels: torch.Tensor | None = None,
+    seen: list[int] | None = None,
+) -> Lesson:
+    """The joint teacher could not see two of the nine samples (or all but `seen`), the others all of them."""
     generator = torch.Generator().manual_seed(4)
     present = torch.ones(K, B, dtype=torch.bool)
-    present[-1, list(BLIND)] = False
+    present[-1] = torch.tensor([i not in BLIND if seen is None else i in seen for i in range(B)])
     columns = [torch.randn(K, B, size, generator=generator) * present[..., None] for size in (D, C, C)]
     bank = TeacherBank(["face", "heart", "joint"], *columns, present, SEES)
     own = torch.randn(B, D, generator=generator), torch.randn(B, C, generator=generator)
     embedding, logits = own[0] if embedding is None else embedding, own[1] if logits is None else logits
-    return Lesson(torch.arange(B) % C, Output(embedding, logits, torch.ones(B, 1)), bank, generator)
+    labels = torch.arange(B) % C if labels is None else labels
+    return Lesson(labels, Output(embedding, logits, torch.ones(B, 1)), bank, generator)
 
 
 def value(method: str, term: str, lesson: Lesson, **options: Any) -> float:
@@ -77,9 +85,7 @@ EXPECTED = {
     ("rkd", "angle"): lambda t, s: np.mean([huber(x) for x in angles(s) - angles(t)]),
     ("pkt", "neighbours"): lambda t, s: np.mean(entropy(neighbours(t), neighbours(s), axis=1)),
     ("crd", "contrast"): lambda t, s: (
-        -0.5
-        * np.mean([np.diag(log_softmax(x, 1)) for x in (unit(s) @ unit(t).T / 0.07, unit(t) @ unit(s).T / 0.07)])
-        * 2
+        -np.mean([np.diag(log_softmax(x @ y.T / 0.07, 1)) for x, y in ((unit(s), unit(t)), (unit(t), unit(s)))])
     ),
 }
 
@@ -96,6 +102,62 @@ def test_a_term_between_embeddings_is_zero_for_a_copy_of_the_teacher(method: str
     assert value(method, term, make_lesson(embedding=copy)) == pytest.approx(0, abs=1e-6)
 
 
+@pytest.mark.parametrize(("method", "term"), EXPECTED)
+def test_a_term_between_embeddings_sees_which_sample_is_which(method: str, term: str) -> None:
+    lesson = make_lesson()
+    copy = lesson.bank.embeddings[-1].clone()
+    own, rows = value(method, term, make_lesson(embedding=copy)), [i for i in range(B) if i not in BLIND]
+    copy[rows] = copy[rows[1:] + rows[:1]]
+    assert value(method, term, make_lesson(embedding=copy)) > own + 1e-3
+
+
+@pytest.mark.parametrize(("method", "term"), [("rkd", "distance"), ("rkd", "angle"), ("sm", "similarity")])
+def test_a_structure_is_that_of_its_mirror_image(method: str, term: str) -> None:
+    turned, _ = torch.linalg.qr(torch.randn(D, D, generator=torch.Generator().manual_seed(6)))
+    copy = make_lesson().bank.embeddings[-1] @ turned + (method == "rkd") * torch.arange(D)
+    assert value(method, term, make_lesson(embedding=copy)) == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize(("method", "term"), EXPECTED)
+def test_the_gradient_of_a_term_is_its_slope(method: str, term: str) -> None:
+    lesson = make_lesson()
+    bank = replace(lesson.bank, embeddings=lesson.bank.embeddings.double())
+
+    def of(embedding: torch.Tensor) -> torch.Tensor:
+        student = lesson.student._replace(embedding=embedding)
+        found = METHODS.load(method).terms(replace(lesson, bank=bank, student=student))[term].value
+        assert isinstance(found, torch.Tensor)
+        return found
+
+    assert torch.autograd.gradcheck(of, lesson.student.embedding.double().requires_grad_())
+
+
+@pytest.mark.parametrize(("method", "term"), EXPECTED)
+def test_a_student_that_says_the_same_of_all_samples_has_a_finite_gradient(method: str, term: str) -> None:
+    same = torch.ones(B, D).requires_grad_()
+    terms = METHODS.load(method).terms(make_lesson(embedding=same))
+    terms[term].value.backward()
+    assert terms[term].value.isfinite()
+    assert same.grad is not None
+    assert same.grad.abs().max() < 1e3
+
+
+@pytest.mark.parametrize(("method", "term"), EXPECTED)
+@pytest.mark.parametrize("seen", [[], [3], [3, 5], [1, 3, 5]])
+def test_a_term_needs_as_many_samples_as_it_relates(method: str, term: str, seen: list[int]) -> None:
+    needed = {"cosine": 1, "hint": 1, "angle": 3, "neighbours": 3}.get(term, 2)
+    received = value(method, term, make_lesson(seen=seen))
+    assert (received != 0) == (len(seen) >= needed) or (term, len(seen)) == ("distance", 2)  # one distance has mean 1
+
+
+def test_terms_have_the_published_weights_and_the_task_its_own() -> None:
+    published = {"sp": {"similarity": 3000}, "rkd": {"distance": 25, "angle": 50}, "crd": {"contrast": 0.8}}
+    published |= {"dkd": {"target": 1, "others": 8}}
+    for method, weights in published.items():
+        terms = METHODS.load(method).terms(make_lesson())
+        assert {name: term.weight for name, term in terms.items()} == {"task": 1.0, **weights}
+
+
 def test_mt_kd_teaches_the_mean_probabilities_of_those_who_saw_the_sample() -> None:
     lesson = make_lesson()
     z = lesson.bank.crossfit_logits.numpy()
@@ -109,6 +171,46 @@ def test_generalised_distillation_hears_the_privileged_teacher_alone_and_softens
     said = softmax(lesson.bank.crossfit_logits[1].numpy() / 2, 1)
     expected = np.mean(entropy(said, softmax(lesson.student.logits.numpy(), 1), axis=1))
     assert value("generalised-distillation", "imitation", lesson) == pytest.approx(expected, rel=1e-4)
+
+
+def test_generalised_distillation_takes_the_mean_of_those_privileged_teachers_that_saw_the_sample() -> None:
+    lesson = make_lesson()
+    lesson = replace(lesson, bank=replace(lesson.bank, sees=("prevalent", "privileged", "privileged")))
+    soft = torch.softmax(lesson.bank.crossfit_logits / 2, -1)
+    said = torch.where(lesson.bank.present[2][:, None], (soft[1] + soft[2]) / 2, soft[1])
+    expected = np.mean(entropy(said.numpy(), softmax(lesson.student.logits.numpy(), 1), axis=1))
+    assert value("generalised-distillation", "imitation", lesson) == pytest.approx(expected, rel=1e-4)
+    like = replace(lesson, student=lesson.student._replace(logits=said.log()))
+    assert value("generalised-distillation", "imitation", like) == pytest.approx(0, abs=1e-6)
+
+
+def test_generalised_distillation_without_a_privileged_teacher_has_nobody_to_imitate() -> None:
+    lesson = make_lesson()
+    lesson = replace(lesson, bank=replace(lesson.bank, sees=("prevalent", "prevalent", "prevalent")))
+    assert value("generalised-distillation", "imitation", lesson) == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "term", "teachers"),
+    [("dkd", "target", [2]), ("mt-kd", "soft_labels", [0, 1, 2]), ("generalised-distillation", "imitation", [1])],
+)
+def test_in_regression_predictions_are_compared(method: str, term: str, teachers: list[int]) -> None:
+    lesson = make_lesson(labels=torch.linspace(-1, 1, B)[:, None].expand(B, C))
+    said = lesson.bank.crossfit_logits.numpy()
+    differences = []
+    for i in range(B):
+        if there := [k for k in teachers if lesson.bank.present[k, i]]:
+            differences.append((said[there, i].mean(0) - lesson.student.logits[i].numpy()) ** 2)
+    assert value(method, term, lesson) == pytest.approx(np.mean(differences), rel=1e-4)
+
+
+def test_dkd_of_two_classes_is_kd() -> None:
+    lesson = make_lesson(labels=torch.arange(B) % 2)
+    bank = replace(lesson.bank, crossfit_logits=lesson.bank.crossfit_logits[..., :2])
+    lesson = replace(lesson, bank=bank, student=lesson.student._replace(logits=lesson.student.logits[:, :2]))
+    kd = value("kd", "soft_labels", lesson, temperature=4.0)
+    assert value("dkd", "target", lesson) == pytest.approx(kd, rel=1e-4)
+    assert value("dkd", "others", lesson) == 0
 
 
 def test_dkd_parts_the_true_class_from_the_others() -> None:

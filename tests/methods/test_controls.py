@@ -1,6 +1,12 @@
 """The controls: each keeps all of mt-pkdot but the one thing that it is to take away."""
 
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
+from itertools import permutations
+from math import isnan
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,9 +22,14 @@ from mtpkd_cli.methods import (
 )
 from mtpkd_cli.methods import self as self_control
 from mtpkd_cli.models import Output
+from mtpkd_cli.models.losses import Term
+from mtpkd_cli.pipeline import units_of
+from mtpkd_cli.pipeline.parallel import Collected
 from mtpkd_cli.registry import METHODS
+from mtpkd_cli.stages import Job, distill
 
 B, D, K, C = 19, 5, 3, 3
+Terms = Callable[..., dict[str, Term]]
 CONTROLS = ("placebo", "self", "label-structure", "random-teacher")
 
 
@@ -31,6 +42,26 @@ def make_lesson(seed: int = 0) -> Lesson:
     embedding = torch.randn(B, D, generator=generator).requires_grad_()
     logits = torch.randn(B, C, generator=generator).requires_grad_()
     return Lesson(torch.arange(B) % C, Output(embedding, logits, torch.ones(B, 1)), bank, generator)
+
+
+def first_rows(lesson: Lesson, count: int) -> Lesson:
+    rows = torch.arange(count)
+    return replace(
+        lesson,
+        labels=lesson.labels[rows],
+        student=Output(*(column[rows] for column in lesson.student)),
+        bank=lesson.bank.rows(rows),
+    )
+
+
+def same_terms(control: Terms, lesson: Lesson, other: Terms, taught: Lesson, **options: Any) -> bool:
+    """Whether transport and centroid of a control are those of another method, from the same draws."""
+    values = []
+    for method, one in ((control, lesson), (other, taught)):
+        one.generator.manual_seed(1)
+        terms = method(one, **options)
+        values.append(torch.stack([terms[key].value for key in ("transport", "centroid")]))
+    return torch.allclose(*values, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", CONTROLS)
@@ -65,6 +96,30 @@ def test_the_placebo_selects_as_mt_pkdot_does() -> None:
         terms = [method.terms(make_lesson(), selection=selection) for method in (placebo, mt_pkdot)]
         shares = [{name: term.value.item() for name, term in one.items() if "share" in name} for one in terms]
         assert shares[0] == pytest.approx(shares[1])
+
+
+def test_the_placebo_is_mt_pkdot_with_rows_of_one_cycle_of_the_batch() -> None:
+    lesson = first_rows(make_lesson(), 5)
+    options = {"structure": "clouds", "anchors": "least", "anchors_k": 2, "soft_label_weight": 0.5}
+    terms = placebo.terms(lesson, **options)
+    fitting = []
+    for rest in permutations(range(1, 5)):
+        # Sample i is taught what was meant for sample other[i]; mt-pkdot with the student's rows moved instead.
+        cycle, other = (0, *rest), [0] * 5
+        for i, sample in enumerate(cycle):
+            other[sample] = cycle[i - 1]
+        back = torch.tensor(other).argsort()
+        student = Output(*(column[back] for column in lesson.student))
+        moved = mt_pkdot.terms(replace(lesson, student=student), **options)
+        if all(torch.isclose(moved[key].value, terms[key].value, atol=1e-6) for key in terms if key != "task"):
+            fitting.append(other)
+    assert len(fitting) == 1
+
+
+def test_the_placebo_permutes_anew_each_time() -> None:
+    lesson = make_lesson()
+    options = {"structure": "clouds", "anchors": "least"}
+    assert len({placebo.terms(lesson, **options)["transport"].value.item() for _ in range(5)}) == 5
 
 
 def test_self_listens_to_the_prevalent_teacher_alone() -> None:
@@ -103,6 +158,92 @@ def test_label_structure_is_zero_for_a_student_that_puts_each_class_in_one_place
     terms = label_structure.terms(lesson)
     assert terms["transport"].value.item() == pytest.approx(0.0, abs=1e-5)
     assert terms["centroid"].value.item() == pytest.approx(0.0, abs=1e-6)
+
+
+def test_label_structure_is_mt_pkdot_taught_by_one_hot_labels() -> None:
+    lesson = make_lesson()
+    one_hot = torch.eye(C)[lesson.labels].expand(K, B, C)
+    taught = replace(lesson, bank=replace(lesson.bank, embeddings=one_hot))
+    for options in ({}, {"structure": "clouds", "anchors": "most", "epsilon": 0.01}):
+        assert same_terms(label_structure.terms, lesson, mt_pkdot.terms, taught, **options)
+
+
+def test_label_structure_leaves_masked_targets_out_and_samples_that_have_none() -> None:
+    lesson = make_lesson()
+    targets = torch.rand(B, 2, generator=torch.Generator().manual_seed(2))
+    targets[3, 0], targets[4, 1], targets[7] = torch.nan, -5.0, torch.nan
+    angles = [[0.0] * 2 for _ in range(B)]
+    for c in range(2):
+        known = [t for t in targets[:, c].tolist() if not isnan(t) and t != -5]
+        for i, t in enumerate(targets[:, c].tolist()):
+            angles[i][c] = torch.pi / 2 * (t - min(known)) / (max(known) - min(known))
+    masked = ~targets.isfinite() | (targets == -5)
+    embedding = torch.stack([f(torch.tensor(angles)) for f in (torch.cos, torch.sin)], 2)
+    embedding = torch.where(masked[..., None], 0.0, embedding).flatten(1)
+    present = torch.arange(B).expand(K, B) != 7
+    taught = replace(lesson, bank=replace(lesson.bank, embeddings=embedding.expand(K, B, 4), present=present))
+    own = replace(lesson, labels=targets, student=lesson.student._replace(logits=lesson.student.logits[:, :2]))
+    assert same_terms(label_structure.terms, own, mt_pkdot.terms, taught)
+
+
+def test_targets_that_do_not_differ_are_one_class() -> None:
+    lesson = replace(make_lesson(), labels=torch.full((B, C), 0.3))
+    student = lesson.student._replace(embedding=torch.ones(B, D).requires_grad_())
+    terms = label_structure.terms(replace(lesson, student=student))
+    assert terms["transport"].value.item() == pytest.approx(0.0, abs=1e-6)
+    assert terms["centroid"].value.item() == pytest.approx(0.0, abs=1e-5)
+
+
+def test_a_random_teacher_is_another_one_each_time_and_tells_no_sample_from_another() -> None:
+    lesson = make_lesson()
+    student = lesson.student._replace(embedding=torch.eye(B, requires_grad=True))
+    lesson = replace(lesson, student=student)
+    # Against a student to whom no two samples are alike, mean rows differ by the noise of random cosines alone.
+    values = [random_teacher.terms(lesson)["centroid"].value.item() for _ in range(50)]
+    assert len(set(values)) == 50
+    # Root of B columns' squared means of B rows, in which B - 1 cosines have the variance 1 / d, d = B.
+    expected = (B * (B - 1) / B**2 / B) ** 0.5
+    assert sum(values) / 50 == pytest.approx(expected, rel=0.15)
+
+
+def test_a_random_teacher_saw_what_some_teacher_saw() -> None:
+    lesson = make_lesson()
+    present = lesson.bank.present.clone()
+    present[:, 4] = False
+    random_teacher.terms(replace(lesson, bank=replace(lesson.bank, present=present)))["transport"].value.backward()
+    assert lesson.student.embedding.grad is not None
+    assert torch.equal((lesson.student.embedding.grad != 0).any(1), torch.arange(B) != 4)
+
+
+def test_a_study_tells_what_each_teacher_sees(make_tiny: Any, tiny_table: Any, tmp_path: Path) -> None:
+    table = tiny_table()
+    table["ecg__f0"] = table["eda__f0"]
+    role = '[modalities.eda]\nrole = "privileged"\n'
+    tiny = make_tiny(tmp_path / "study", table, {role: f'{role}\n[modalities.ecg]\nrole = "prevalent"\n'})
+    told = {name: tiny.study.sees(name) for name in tiny.study.teacher_modalities}
+    alone = {"face": "prevalent", "eda": "privileged", "ecg": "prevalent", "face+ecg": "prevalent"}
+    assert told == {**alone, "joint": "both"}
+    [unit, *_] = [unit for unit in units_of(tiny.run, tiny.study) if unit.stage == "distill"]
+    assert dict(zip(unit.arguments["teachers"], unit.arguments["sees"], strict=True)) == told
+    assert unit.reads["sees"] == unit.arguments["sees"]
+
+
+def test_self_learns_the_same_whatever_the_other_teachers_of_a_run_say(tiny: Any, tmp_path: Path) -> None:
+    tiny.put('distill.methods=["self", "pkdot"]', "evaluate.reference=self")
+    learned = []
+    for place in ("before", "after"):
+        for unit in units_of(tiny.run, tiny.study):
+            if unit.stage == "distill" and (unit.fold, unit.seed) == (0, 0):
+                out = tmp_path / place / unit.name
+                out.mkdir(parents=True)
+                distill.build(out, Job(Collected()), **unit.arguments)
+        learned.append({path.parent.name: path.read_bytes() for path in tmp_path.glob(f"{place}/*/model.safetensors")})
+        bank = tiny.run.bank(0, 0)
+        shutil.copy(bank / "face.parquet", bank / "joint.parquet")
+        shutil.copy(bank / "face.parquet", bank / "eda.parquet")
+    before, after = learned
+    assert before["self"] == after["self"]
+    assert before["pkdot"] != after["pkdot"]
 
 
 def test_label_structure_of_targets_is_a_quarter_circle() -> None:
