@@ -29,10 +29,8 @@ from mtpkd_cli.metrics._uncertainty import (
     resampled_scores,
     subject_weights,
 )
-from mtpkd_cli.registry import Registry
 
 __all__ = [
-    "REGISTRY",
     "Estimate",
     "Part",
     "Resampled",
@@ -43,5 +41,3 @@ __all__ = [
     "resampled_scores",
     "subject_weights",
 ]
-
-REGISTRY = Registry("mtpkd_cli.metrics", "metric")

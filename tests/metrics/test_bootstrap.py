@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from mtpkd_cli.metrics import (
-    REGISTRY,
     Part,
     _uncertainty,
     bootstrap_weights,
@@ -13,8 +12,9 @@ from mtpkd_cli.metrics import (
     resampled_scores,
     subject_weights,
 )
+from mtpkd_cli.registry import METRICS
 
-ACCURACY, AUROC = REGISTRY.load("accuracy").metric, REGISTRY.load("auroc").metric
+ACCURACY, AUROC = METRICS.load("accuracy").metric, METRICS.load("auroc").metric
 
 
 def part(right: np.ndarray, subjects: np.ndarray) -> Part:

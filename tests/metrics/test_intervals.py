@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mtpkd_cli.metrics import REGISTRY, Part, bootstrap_weights, difference, interval, resampled_scores
+from mtpkd_cli.metrics import Part, bootstrap_weights, difference, interval, resampled_scores
+from mtpkd_cli.registry import METRICS
 
-ACCURACY = REGISTRY.load("accuracy").metric
+ACCURACY = METRICS.load("accuracy").metric
 
 
 def folds(right: np.ndarray, n_folds: int) -> list[Part]:

@@ -5,9 +5,9 @@ import inspect
 import numpy as np
 import pytest
 
-from mtpkd_cli.metrics import REGISTRY
+from mtpkd_cli.registry import METRICS
 
-NAMES = REGISTRY.names()
+NAMES = METRICS.names()
 
 
 def example(task: str) -> tuple[np.ndarray, np.ndarray]:
@@ -22,18 +22,18 @@ def test_the_metrics_of_the_study_are_there() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_metric_says_what_it_is(name: str) -> None:
-    module = REGISTRY.load(name)
+    module = METRICS.load(name)
     assert module.TASK in ("classification", "regression")
     assert isinstance(module.GREATER_IS_BETTER, bool)
     assert module.LABEL
     assert module.UNIT in ("", "target units")
-    assert REGISTRY.help(name)
+    assert METRICS.help(name)
     assert list(inspect.signature(module.metric).parameters) == ["labels", "scores", "weights"]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_metric_gives_one_value_per_weighting_whatever_their_scale(name: str) -> None:
-    module = REGISTRY.load(name)
+    module = METRICS.load(name)
     labels, scores = example(module.TASK)
     weights = np.random.default_rng(1).integers(0, 4, (5, 23)).astype(np.float32)
     weights[3] = 1
@@ -49,7 +49,7 @@ def test_a_metric_gives_one_value_per_weighting_whatever_their_scale(name: str) 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_order_of_samples_does_not_matter(name: str) -> None:
-    module = REGISTRY.load(name)
+    module = METRICS.load(name)
     labels, scores = example(module.TASK)
     order = np.random.default_rng(2).permutation(23)
     assert module.metric(labels[order], scores[order])[0] == pytest.approx(module.metric(labels, scores)[0])
@@ -57,7 +57,7 @@ def test_the_order_of_samples_does_not_matter(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_predicting_the_labels_is_better_in_the_direction_the_metric_names(name: str) -> None:
-    module = REGISTRY.load(name)
+    module = METRICS.load(name)
     labels, scores = example(module.TASK)
     truth = np.eye(3)[labels] if module.TASK == "classification" else labels
     gain = module.metric(labels, truth)[0] - module.metric(labels, scores)[0]

@@ -6,9 +6,9 @@ from scipy import stats
 from sklearn.metrics import root_mean_squared_error
 
 from mtpkd_cli.errors import DataError, NumericalError
-from mtpkd_cli.metrics import REGISTRY
+from mtpkd_cli.registry import METRICS
 
-CCC, PCC, RMSE = (REGISTRY.load(name) for name in ("ccc", "pcc", "rmse"))
+CCC, PCC, RMSE = (METRICS.load(name) for name in ("ccc", "pcc", "rmse"))
 NAMES = ("ccc", "pcc", "rmse")
 
 
@@ -58,7 +58,7 @@ def test_minus_five_in_any_target_ignores_the_frame(name: str) -> None:
     labels, scores, weights = case(4)
     kept = np.arange(41) % 7 > 0
     labels[~kept, 1] = -5.0
-    metric = REGISTRY.load(name).metric
+    metric = METRICS.load(name).metric
     np.testing.assert_allclose(metric(labels, scores, weights), metric(labels[kept], scores[kept], weights[:, kept]))
 
 
@@ -66,7 +66,7 @@ def test_minus_five_in_any_target_ignores_the_frame(name: str) -> None:
 def test_nan_masks_its_own_entry_only(name: str) -> None:
     labels, scores, weights = case(5)
     kept = np.arange(41) % 7 > 0
-    per_target = REGISTRY.load(name).per_target
+    per_target = METRICS.load(name).per_target
     whole = per_target(labels, scores, weights)
     labels[~kept, 1] = np.nan
     found = per_target(labels, scores, weights)
@@ -121,15 +121,15 @@ def test_perfect_predictions_reach_the_best_value() -> None:
 def test_a_target_without_a_valid_entry_is_undefined(name: str) -> None:
     labels, scores, weights = case(10)
     labels[:, 0] = np.nan
-    found = REGISTRY.load(name).per_target(labels, scores, weights)
+    found = METRICS.load(name).per_target(labels, scores, weights)
     assert np.isnan(found[:, 0]).all()
     assert not np.isnan(found[:, 1]).any()
-    assert np.isnan(REGISTRY.load(name).metric(labels, scores)).all()
+    assert np.isnan(METRICS.load(name).metric(labels, scores)).all()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_predictions_that_are_not_finite_and_shapes_that_do_not_fit_are_refused(name: str) -> None:
-    metric = REGISTRY.load(name).metric
+    metric = METRICS.load(name).metric
     with pytest.raises(NumericalError, match="first in row 1"):
         metric(column(0, 1, 2), column(0, np.inf, 2))
     with pytest.raises(ValueError, match="expected both"):
