@@ -15,9 +15,11 @@ class RunFolder:
 
     Args:
         root: The folder itself. It may be moved or shared: nothing below it holds an absolute path.
+        branch: Folder below the root for students and evaluation of a variant of the study; all else is the run's own.
     """
 
     root: Path
+    branch: str = ""
 
     @property
     def study(self) -> Path:
@@ -56,12 +58,16 @@ class RunFolder:
 
     def student(self, fold: int, seed: int, method: str) -> Path:
         """Folder of one trained student."""
-        return self.repetition(fold, seed) / "students" / method
+        return self.root / self.branch / repetition_name(fold, seed) / "students" / method
+
+    def ablation(self, name: str) -> Path:
+        """Folder of one ablation: its cells' students, its evaluation and its table."""
+        return self.root / "ablation" / name
 
     @property
     def evaluation(self) -> Path:
         """Folder of metrics, predictions, figures and the report."""
-        return self.root / "evaluation"
+        return self.root / self.branch / "evaluation"
 
     def data_root(self, root: str) -> Path:
         """The corpus folder that the study names; a relative path is taken from the run folder."""

@@ -7,8 +7,11 @@ import traceback
 from types import FrameType
 from typing import NoReturn
 
+from mtpkd_cli.cli import ablate_command
 from mtpkd_cli.cli.stage_commands import app
 from mtpkd_cli.errors import Interrupted, MtpkdError
+
+__all__ = ["ablate_command", "app", "main"]
 
 
 def main() -> NoReturn:

@@ -53,9 +53,7 @@ def print_status(entries: list[dict[str, Any]], title: str) -> None:
 
 def print_scores(summary: dict[str, Any]) -> None:
     """One row per method: every score with its interval, and the difference of the first one from the reference."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=LOG_WIDTH)  # a file or batch log has no width of its own; intervals stay whole
+    console = wide_console()
     headline = "balanced-accuracy" if "balanced-accuracy" in summary["metrics"] else next(iter(summary["metrics"]))
     names = sorted(summary["metrics"], key=lambda name: name != headline)
     labels = [summary["metrics"][name]["label"] for name in names]
@@ -70,8 +68,8 @@ def print_scores(summary: dict[str, Any]) -> None:
     for method, row in summary["methods"].items():
         if method.startswith(TEACHER_PREFIX) and not before.startswith(TEACHER_PREFIX):
             table.add_section()
-        cells = [_interval(row["scores"][name], between) for name in names]
-        table.add_row(method, *cells, _interval(row["differences"].get(headline), between, sign="+"))
+        cells = [interval_text(row["scores"][name], between) for name in names]
+        table.add_row(method, *cells, interval_text(row["differences"].get(headline), between, sign="+"))
         before = method
     console.print(table)
     for method, row in summary["methods"].items():
@@ -84,7 +82,14 @@ def print_scores(summary: dict[str, Any]) -> None:
             )
 
 
-def _interval(estimate: dict[str, float | None] | None, between: str, sign: str = "") -> str:
+def wide_console() -> Console:
+    """A console as wide as the terminal; a file or batch log has no width of its own, so intervals stay whole."""
+    console = Console()
+    return console if console.is_terminal else Console(width=LOG_WIDTH)
+
+
+def interval_text(estimate: dict[str, float | None] | None, between: str, sign: str = "") -> str:
+    """A value with its interval, "-" where there is none; `between` stands between the two."""
     if estimate is None or estimate["value"] is None:
         return "-"
     if estimate["low"] is None or estimate["high"] is None:

@@ -40,13 +40,13 @@ def stages(
         if max_failures is not None:
             parse_options(ExtractSection, {"max_failures": max_failures}, where="--max-failures")
         for stage in names:
-            chosen = "cpu" if stage in ("extract", "evaluate") else _device(device)
+            chosen = "cpu" if stage in ("extract", "evaluate") else chosen_device(device)
             root = run.data_root(study.data.root)
             job = Job(
                 terminal,
                 chosen,
                 threads,
-                jobs or _jobs(chosen, threads),
+                jobs or jobs_at_most(chosen, threads),
                 root,
                 workers,
                 retry_failed,
@@ -81,14 +81,15 @@ def _report(run: RunFolder, terminal: Terminal, made: int) -> None:
         terminal.note(f"wrote {run.evaluation / 'report.html'}")
 
 
-def _jobs(device: str, threads: int) -> int:
+def jobs_at_most(device: str, threads: int) -> int:
     """As many repetitions side by side as the processors given to this process allow, four at most (memory)."""
     # The affinity knows what a batch scheduler has granted; where there is none, all processors count.
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(4, processors // threads)) if device == "cpu" else 1
 
 
-def _device(device: str) -> str:
+def chosen_device(device: str) -> str:
+    """Returns "cpu" or "cuda"; raises StudyError where there is no such device."""
     if device not in ("auto", "cpu", "cuda"):
         raise StudyError(f"there is no device '{device}'", where="--device", expected="auto, cpu or cuda")
     if device == "cpu":

@@ -87,12 +87,15 @@ def set_keys(path: Path, assignments: list[str]) -> list[str]:
     return changes
 
 
-def with_keys(text: str, assignments: list[str], where: object) -> tuple[str, list[str]]:
-    """Returns the text of a study with `key=value` pairs set, and what changed; raises as `set_keys` does."""
+def with_keys(text: str, assignments: list[str], where: object, option: str = "--set") -> tuple[str, list[str]]:
+    """Returns the text of a study with `key=value` pairs set, and what changed; raises as `set_keys` does.
+
+    `option` is what the pairs were given by, for messages.
+    """
     document = tomlkit.parse(text)
     changes = [change for assignment in assignments if (change := _assign(document, assignment))]
     changed = tomlkit.dumps(document)
-    parse_study(changed, where=f"{where} after --set {' --set '.join(assignments)}")
+    parse_study(changed, where=f"{where} after {option} {f' {option} '.join(assignments)}")
     return changed, changes
 
 

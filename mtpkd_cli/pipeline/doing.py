@@ -62,13 +62,14 @@ def do_stage(run: RunFolder, study: Study, stage: str, choice: Choice, job: Job)
         if state.kind == "done" and not job.overwrite and not (job.retry_failed and _has_failures(unit)):
             job.reporter.note(f"{unit.label}: up to date")
             continue
-        _make(run, unit, state, states, job)
+        make_unit(run, unit, state, states, job)
         states.forget(unit)
         made += 1
     return made
 
 
-def _make(run: RunFolder, unit: Unit, state: State, states: States, job: Job) -> None:
+def make_unit(run: RunFolder, unit: Unit, state: State, states: States, job: Job) -> None:
+    """Makes one unit, whatever its state, and commits it; raises ArtifactError where an input is missing or stale."""
     if unit.frozen and state.kind == "stale" and not job.overwrite:
         raise ArtifactError(
             f"the samples and splits of this run are frozen, and they no longer fit: {state.reason}",

@@ -1,0 +1,45 @@
+"""`mtpkd ablate`: a grid of options of one method over the same teachers, bank and folds."""
+
+from typing import Annotated
+
+import typer
+
+from mtpkd_cli.cli.app import app
+from mtpkd_cli.cli.options import Device, Fold, Jobs, Json, Overwrite, Quiet, Run, Seed, Threads
+
+Over = Annotated[
+    list[str],
+    typer.Option(
+        metavar="KEY=V1,V2,...",
+        help="A key of section distill or student and its values, e.g. distill.anchors=least,most; repeatable: every "
+        "combination is trained.",
+    ),
+]
+
+
+@app.command(rich_help_panel="Stages")
+def ablate(
+    run: Run,
+    over: Over,
+    method: Annotated[str, typer.Option(help="The method whose options are varied.")] = "mt-pkdot",
+    name: Annotated[str | None, typer.Option(help="Folder in RUN/ablation; default: method and keys.")] = None,
+    fold: Fold = None,
+    seed: Seed = None,
+    device: Device = "auto",
+    threads: Threads = 1,
+    jobs: Jobs = None,
+    overwrite: Overwrite = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a grid of options of one method over the same bank and folds; print scores with intervals.
+
+    The study's own students and study.toml stay as they are. With --fold or --seed students are trained and nothing is
+    scored: the table comes once the command is run without them.
+    """
+    from mtpkd_cli.cli import ablation
+
+    ablation.ablate(
+        run, over, method, name, fold, seed, device=device, threads=threads, jobs=jobs, overwrite=overwrite,
+        as_json=json, quiet=quiet,
+    )  # fmt: skip
