@@ -2,14 +2,15 @@
 
 Legend: N samples, C classes or targets, R resamples, S subjects, P parts (one per fold and seed). A metric file has
 
-    TASK               "classification" or "regression"
+    TASK               "classification", "regression", or "ordinal": classification whose classes have an order
     GREATER_IS_BETTER  bool
     LABEL              how tables print it, e.g. "balanced accuracy"
-    UNIT               "" or "target units"
+    UNIT               "", "target units" or "levels"
     metric             (labels, scores, weights=None) -> (R,) float64; NaN where it is undefined
     per_target         regression only: the same arguments -> (R, C); `metric` is its mean over targets
 
     classification     labels (N,) int in [0, C); scores (N, C) finite, the largest decides, ties to the lowest class
+    ordinal            as classification; classes in their order, and scores are probabilities
     regression         labels (N, C); scores (N, C) finite; -5 in any target ignores that row, NaN ignores that entry
     weights            (R, N) >= 0, one weighting per row, e.g. how often a bootstrap drew each sample;
                        None = every sample once, R = 1

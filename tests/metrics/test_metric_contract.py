@@ -13,7 +13,7 @@ NAMES = METRICS.names()
 def example(task: str) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
     scores = rng.dirichlet(np.ones(3), 23)
-    return (rng.integers(0, 3, 23), scores) if task == "classification" else (rng.normal(size=(23, 3)), scores)
+    return (rng.integers(0, 3, 23), scores) if task != "regression" else (rng.normal(size=(23, 3)), scores)
 
 
 def test_the_metrics_of_the_study_are_there() -> None:
@@ -23,10 +23,10 @@ def test_the_metrics_of_the_study_are_there() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_metric_says_what_it_is(name: str) -> None:
     module = METRICS.load(name)
-    assert module.TASK in ("classification", "regression")
+    assert module.TASK in ("classification", "regression", "ordinal")
     assert isinstance(module.GREATER_IS_BETTER, bool)
     assert module.LABEL
-    assert module.UNIT in ("", "target units")
+    assert module.UNIT in ("", "target units", "levels")
     assert METRICS.help(name)
     assert list(inspect.signature(module.metric).parameters) == ["labels", "scores", "weights"]
 
@@ -59,6 +59,6 @@ def test_the_order_of_samples_does_not_matter(name: str) -> None:
 def test_predicting_the_labels_is_better_in_the_direction_the_metric_names(name: str) -> None:
     module = METRICS.load(name)
     labels, scores = example(module.TASK)
-    truth = np.eye(3)[labels] if module.TASK == "classification" else labels
+    truth = np.eye(3)[labels] if module.TASK != "regression" else labels
     gain = module.metric(labels, truth)[0] - module.metric(labels, scores)[0]
     assert gain > 0 if module.GREATER_IS_BETTER else gain < 0
