@@ -21,6 +21,7 @@ def multi_teacher_terms(
     centroid_weight: float,
     soft_label_weight: float,
     temperature: float,
+    tolerance: float = 1e-3,
 ) -> dict[str, Term]:
     """Task loss, structure and soft labels of the selected teachers, and (weight 0) how often each was selected.
 
@@ -39,6 +40,7 @@ def multi_teacher_terms(
             epsilon=epsilon,
             transport_weight=transport_weight,
             centroid_weight=centroid_weight,
+            tolerance=tolerance,
         )
     if soft_label_weight:
         soft = mixed_soft_labels(

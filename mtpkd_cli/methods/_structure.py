@@ -18,6 +18,7 @@ def structure_terms(
     epsilon: float,
     transport_weight: float,
     centroid_weight: float,
+    tolerance: float = 1e-3,
 ) -> dict[str, Term]:
     """Transport and centroid terms between cos(H_t*) and cos(h_S), both over the B x B pairs of the batch.
 
@@ -32,6 +33,7 @@ def structure_terms(
         anchors_k: Anchors k per row, less than the samples of the batch.
         epsilon: Entropic regularisation: in units of 1 - cosine for "rows", where 0.1 converges in tens of iterations;
             of half a squared distance for "clouds", where 0.01 was released.
+        tolerance: Accepted error of the plan's marginals.
 
     Returns:
         "transport" and, where its weight is not 0, "centroid".
@@ -42,9 +44,13 @@ def structure_terms(
     student = ot.cosine_similarities(lesson.student.embedding[seen])
     chosen = ot.choose_anchors(teacher, anchors_k, anchors, lesson.generator)
     if structure == "rows":
-        result = ot.row_transport(teacher, student, chosen[0] if anchors == "shared" else chosen, epsilon=epsilon)
+        result = ot.row_transport(
+            teacher, student, chosen[0] if anchors == "shared" else chosen, epsilon=epsilon, tolerance=tolerance
+        )
     else:
-        result = ot.cloud_transport(ot.take(teacher, chosen), ot.take(student, chosen), epsilon=epsilon)
+        result = ot.cloud_transport(
+            ot.take(teacher, chosen), ot.take(student, chosen), epsilon=epsilon, tolerance=tolerance
+        )
     terms = {"transport": Term(result.value, transport_weight)}
     if centroid_weight:
         terms["centroid"] = Term(ot.centroid_distance(teacher, student), centroid_weight)

@@ -1,0 +1,93 @@
+"""mt-pkdot-released against a restatement in plain loops, values and gradients to 1e-5.
+
+The restatement shares nothing with the program: cosines, ranks and costs are written out entry by entry, the transport
+is log-domain Sinkhorn written as a loop, and its gradient is what autograd finds through all its iterations.
+"""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from mtpkd_cli.methods import Lesson, TeacherBank, mt_pkdot_released
+from mtpkd_cli.models import Output
+
+B, D, K, C, ANCHORS, EPSILON = 8, 5, 3, 3, 4, 0.01
+
+
+def make_lesson(best: int, dtype: torch.dtype = torch.float64) -> Lesson:
+    """Fixed tensors on which teacher `best` has the least mean loss by its outputs on the batch."""
+    generator = torch.Generator().manual_seed(11)
+    labels = torch.randint(C, (B,), generator=generator)
+    embeddings = torch.randn(K, B, D, generator=generator, dtype=torch.float64)
+    logits, crossfit = (torch.randn(K, B, C, generator=generator, dtype=torch.float64) for _ in range(2))
+    logits[best, range(B), labels] += 6.0
+    crossfit[(best + 1) % K, range(B), labels] += 6.0
+    present = torch.ones(K, B, dtype=torch.bool)
+    columns = [column.to(dtype) for column in (embeddings, logits, crossfit)]
+    bank = TeacherBank(["face", "heart", "joint"], *columns, present)
+    student = [torch.randn(B, size, generator=generator, dtype=torch.float64).to(dtype) for size in (D, C)]
+    said = Output(*(tensor.requires_grad_() for tensor in student), torch.ones(B, 1))
+    return Lesson(labels, said, bank, torch.Generator().manual_seed(0))
+
+
+def norm(values: list[Tensor]) -> Tensor:
+    return sum((value**2 for value in values), torch.zeros((), dtype=torch.float64)).sqrt()
+
+
+def cosine_rows(h: Tensor) -> list[list[Tensor]]:
+    rows = [[h[i, j] for j in range(h.shape[1])] for i in range(h.shape[0])]
+    return [[sum(a * b for a, b in zip(x, y, strict=True)) / (norm(x) * norm(y)) for y in rows] for x in rows]
+
+
+def transport(x: list[list[Tensor]], y: list[list[Tensor]]) -> Tensor:
+    """min <P, C> + eps KL(P | uniform), cost half squared distance: the dual after very many plain updates."""
+    cost = torch.stack([torch.stack([sum((a - b) ** 2 for a, b in zip(p, q, strict=True)) / 2 for q in y]) for p in x])
+    n, m = cost.shape
+    f, g = torch.zeros(n, dtype=torch.float64), torch.zeros(m, dtype=torch.float64)
+    for _ in range(3000):
+        f = -EPSILON * (torch.logsumexp((g[None] - cost) / EPSILON, dim=1) - math.log(m))
+        g = -EPSILON * (torch.logsumexp((f[:, None] - cost) / EPSILON, dim=0) - math.log(n))
+    return f.mean() + g.mean()
+
+
+def restated(lesson: Lesson, best: int) -> dict[str, Tensor]:
+    teacher, student = (
+        cosine_rows(lesson.bank.embeddings[best].double()),
+        cosine_rows(lesson.student.embedding.double()),
+    )
+    x, y = [], []
+    for i in range(B):
+        others = sorted((j for j in range(B) if j != i), key=lambda j: teacher[i][j].item())[:ANCHORS]
+        x.append([teacher[i][j] for j in others])
+        y.append([student[i][j] for j in others])
+    means = [[sum(s[i][j] for i in range(B)) / B for j in range(B)] for s in (teacher, student)]
+    logits = lesson.student.logits.double()
+    picked = [logits[i].exp().sum().log() - logits[i, lesson.labels[i]] for i in range(B)]
+    return {
+        "task": sum(picked, torch.zeros((), dtype=torch.float64)) / B,
+        "transport": transport(x, y) - transport(x, x) / 2 - transport(y, y) / 2,
+        "centroid": norm([a - b for a, b in zip(*means, strict=True)]),
+    }
+
+
+@pytest.mark.parametrize("best", range(K))
+@pytest.mark.parametrize("centroid_weight", [0.2, 0.0])
+def test_its_loss_and_gradients_are_those_of_the_restatement(best: int, centroid_weight: float) -> None:
+    lesson = make_lesson(best)
+    wanted = (lesson.student.embedding, lesson.student.logits)
+    terms = mt_pkdot_released.terms(lesson, anchors_k=ANCHORS, centroid_weight=centroid_weight)
+    expected = restated(lesson, best)
+    weights = {"task": 0.8, "transport": 0.2, "centroid": centroid_weight}
+    for name, weight in weights.items():
+        if weight:
+            assert terms[name].weight == weight
+            assert terms[name].value.item() == pytest.approx(expected[name].item(), abs=1e-5)
+    assert [terms[f"share_{name}"].value.item() for name in lesson.bank.names] == [float(t == best) for t in range(K)]
+    assert ("centroid" in terms) == (centroid_weight > 0)
+    total = torch.stack([term.weight * term.value for term in terms.values()]).sum()
+    other = torch.stack([weight * expected[name] for name, weight in weights.items()]).sum()
+    for slope, known in zip(torch.autograd.grad(total, wanted), torch.autograd.grad(other, wanted), strict=True):
+        torch.testing.assert_close(slope, known, rtol=0, atol=1e-5)
+        assert known.abs().max() > 1e-3
