@@ -27,8 +27,9 @@ def structure_terms(
 
     Args:
         weights: (B, K) of `select`.
-        structure: "rows", row-wise transport, which knows which sample is which, or "clouds", the released form,
-            which does not see which row belongs to which sample.
+        structure: "rows", row-wise transport, which knows which sample is which; "clouds", the released form, which
+            does not see which row belongs to which sample; or "fgw", fused Gromov-Wasserstein, which knows it as well
+            and takes no anchors and no epsilon.
         anchors: Kind of anchors.
         anchors_k: Anchors k per row, less than the samples of the batch.
         epsilon: Entropic regularisation: in units of 1 - cosine for "rows", where 0.1 converges in tens of iterations;
@@ -42,16 +43,17 @@ def structure_terms(
     represented = torch.einsum("bk,kbd->bd", weights, lesson.bank.embeddings)[seen]
     teacher = ot.cosine_similarities(represented)
     student = ot.cosine_similarities(lesson.student.embedding[seen])
-    chosen = ot.choose_anchors(teacher, anchors_k, anchors, lesson.generator)
-    if structure == "rows":
-        result = ot.row_transport(
-            teacher, student, chosen[0] if anchors == "shared" else chosen, epsilon=epsilon, tolerance=tolerance
-        )
+    if structure == "fgw":
+        transport = ot.fused_transport(teacher, student).value
     else:
-        result = ot.cloud_transport(
-            ot.take(teacher, chosen), ot.take(student, chosen), epsilon=epsilon, tolerance=tolerance
-        )
-    terms = {"transport": Term(result.value, transport_weight)}
+        chosen = ot.choose_anchors(teacher, anchors_k, anchors, lesson.generator)
+        limits = {"epsilon": epsilon, "tolerance": tolerance}
+        if structure == "rows":
+            own = chosen[0] if anchors == "shared" else chosen
+            transport = ot.row_transport(teacher, student, own, **limits).value
+        else:
+            transport = ot.cloud_transport(ot.take(teacher, chosen), ot.take(student, chosen), **limits).value
+    terms = {"transport": Term(transport, transport_weight)}
     if centroid_weight:
         terms["centroid"] = Term(ot.centroid_distance(teacher, student), centroid_weight)
     return terms

@@ -5,6 +5,7 @@ Half precision input is computed in float32, also under autocast; float64 stays 
 """
 
 from mtpkd_cli.ot.cost import cosine_cost, half_squared_euclidean
+from mtpkd_cli.ot.fused import FusedResult, fused_transport
 from mtpkd_cli.ot.sinkhorn import (
     DivergenceResult,
     SinkhornResult,
@@ -25,6 +26,7 @@ from mtpkd_cli.ot.structure import (
 __all__ = [
     "ANCHOR_KINDS",
     "DivergenceResult",
+    "FusedResult",
     "SinkhornResult",
     "centroid_distance",
     "choose_anchors",
@@ -32,6 +34,7 @@ __all__ = [
     "cosine_cost",
     "cosine_similarities",
     "debiased_transport",
+    "fused_transport",
     "half_squared_euclidean",
     "row_transport",
     "sinkhorn",

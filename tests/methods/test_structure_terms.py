@@ -191,6 +191,23 @@ def test_rows_see_which_sample_is_which() -> None:
     assert mt_pkdot.terms(lesson, structure="rows", **options)["transport"].value.item() > 1e-2
 
 
+def test_fused_gromov_wasserstein_is_that_of_pot_among_the_samples_that_were_seen() -> None:
+    lesson = make_lesson(0, blind=(1, 7))
+    teacher, student = similarities(lesson, 2, [i for i in range(B) if i not in (1, 7)])
+    terms = pkdot.terms(lesson, structure="fgw")
+    of_teacher, of_student = 1 - teacher, 1 - student
+    expected = pot.gromov.fused_gromov_wasserstein2(
+        of_teacher, of_teacher, of_student, alpha=0.5, G0=np.eye(len(teacher)) / len(teacher)
+    )
+    assert terms["transport"].value.item() == pytest.approx(float(expected), rel=1e-4)
+    assert terms["transport"].weight == 0.6
+    terms["transport"].value.backward()
+    assert lesson.student.embedding.grad is not None
+    assert (lesson.student.embedding.grad.abs().sum(1) > 0).tolist() == [i not in (1, 7) for i in range(B)]
+    # It takes no anchors, so it does not refuse their number either.
+    assert mt_pkdot.terms(make_lesson(), structure="fgw", anchors_k=B)["transport"].value.item() > 0
+
+
 @pytest.mark.parametrize("kind", ["least", "most"])
 def test_rows_may_have_anchors_of_their_own(kind: str) -> None:
     lesson = make_lesson()
