@@ -1,12 +1,13 @@
 """Part files of extracted features: one row per time step, with what a reader needs in the schema's metadata.
 
 Columns: sample_id, t_s (seconds from the sample's start), features (fixed-size list of D float32). Metadata: the names
-of the features, a key over everything that the part depends on, the samples that failed, and counts for the user.
+of the features, a key over everything that the part depends on, the samples that failed, who read the others, and
+counts for the user.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mtpkd_cli.artifacts.atomic import read_parquet
+from mtpkd_cli.artifacts.atomic import read_parquet, write_parquet
 from mtpkd_cli.errors import ArtifactError, DataError
 
-FAILURE_COLUMNS = ("sample_id", "media", "kind", "error", "seconds")
+FAILURE_COLUMNS = ("sample_id", "media", "stage", "kind", "error", "seconds")
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,19 @@ class PartAbout:
         names: D names of the features; () where no sample of the part could be read.
         failures: One row of FAILURE_COLUMNS per sample that could not be read.
         notes: Counts worth telling the user.
+        readers: sample_id -> the library that read its medium, "" where an encoder does not say.
     """
 
     key: str
     names: tuple[str, ...] = ()
     failures: tuple[tuple[Any, ...], ...] = ()
     notes: Mapping[str, float] | None = None
+    readers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def without_seconds(self) -> "PartAbout":
+        """The same without how long failures took, which is another number every time."""
+        return replace(self, failures=tuple(row[:-1] for row in self.failures))
 
 
 def part_table(sequences: Mapping[str, tuple[np.ndarray, np.ndarray]], about: PartAbout) -> pa.Table:
@@ -45,7 +53,13 @@ def part_table(sequences: Mapping[str, tuple[np.ndarray, np.ndarray]], about: Pa
     ids = np.repeat(np.array(list(sequences), dtype=object), [len(t) for t, _ in sequences.values()])
     features = pa.FixedSizeListArray.from_arrays(pa.array(values.astype(np.float32).ravel()), values.shape[1])
     table = pa.table({"sample_id": pa.array(ids, pa.string()), "t_s": times.astype(np.float64), "features": features})
-    content = {"key": about.key, "names": about.names, "failures": about.failures, "notes": dict(about.notes or {})}
+    content = {
+        "key": about.key,
+        "names": about.names,
+        "failures": about.failures,
+        "notes": dict(about.notes or {}),
+        "readers": dict(about.readers),
+    }
     return table.replace_schema_metadata({b"mtpkd": json.dumps(content)})
 
 
@@ -56,7 +70,30 @@ def part_about(path: Path) -> PartAbout | None:
     except (OSError, pa.ArrowInvalid, KeyError, ValueError):
         return None
     failures = tuple(tuple(row) for row in content["failures"])
-    return PartAbout(content["key"], tuple(content["names"]), failures, content["notes"])
+    if "readers" not in content or any(len(row) != len(FAILURE_COLUMNS) for row in failures):
+        return None  # written by an earlier version
+    return PartAbout(content["key"], tuple(content["names"]), failures, content["notes"], content["readers"])
+
+
+def held_parts(files: list[Path], keys: list[str]) -> list[PartAbout | None]:
+    """What each part file says of itself; None where it is not whole, or was made of something other than its key."""
+    abouts = zip(map(part_about, files), keys, strict=True)
+    return [about if about is not None and about.key == key else None for about, key in abouts]
+
+
+def write_part(path: Path, sequences: Mapping[str, tuple[np.ndarray, np.ndarray]], about: PartAbout) -> None:
+    """Writes a part file, unless the one that is there differs in the seconds of its failures alone.
+
+    What reads the features is stale where a file has changed; that a broken video takes longer to fail is no change.
+    """
+    table, before = part_table(sequences, about), part_about(path)
+    if before is not None and before.without_seconds == about.without_seconds:
+        try:
+            if pq.read_table(path).equals(table):
+                return
+        except (OSError, pa.ArrowInvalid):
+            pass
+    write_parquet(path, table)
 
 
 def part_files(folder: Path) -> list[Path]:

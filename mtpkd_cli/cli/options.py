@@ -24,3 +24,11 @@ Workers = Annotated[int | None, typer.Option(min=0, help="Worker processes; defa
 MaxFailures = Annotated[
     str | None, typer.Option(metavar="N|P%", help="Samples that may fail; default: extract.max_failures of the study.")
 ]
+Shard = Annotated[
+    str | None,
+    typer.Option(
+        metavar="I/N|slurm",
+        help="Write only this share of the part files, I from 1 to N, beside other processes; slurm: as the variables "
+        "of the job array say. The shard that finishes last seals.",
+    ),
+]

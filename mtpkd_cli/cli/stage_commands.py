@@ -16,6 +16,7 @@ from mtpkd_cli.cli.options import (
     Run,
     Seed,
     Set,
+    Shard,
     Threads,
     Workers,
 )
@@ -28,6 +29,8 @@ def extract(
     workers: Workers = None,
     max_failures: MaxFailures = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what failed before.")] = False,
+    shard: Shard = None,
+    merge: Annotated[bool, typer.Option("--merge", help="Read no media; seal what shards have written.")] = False,
     set_: Set = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -37,7 +40,7 @@ def extract(
 
     work.stages(
         run, ["extract"], set_, name=modality, workers=workers, max_failures=max_failures, retry_failed=retry_failed,
-        overwrite=overwrite, quiet=quiet,
+        overwrite=overwrite, quiet=quiet, shard=shard, merge=merge,
     )  # fmt: skip
 
 

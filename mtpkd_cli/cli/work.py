@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from mtpkd_cli.artifacts import RunFolder
+from mtpkd_cli.artifacts.shards import Shard, parse_shard
 from mtpkd_cli.cli.progress import Terminal
 from mtpkd_cli.cli.show import print_json, print_scores
 from mtpkd_cli.config import parse_options, read_study, set_keys
@@ -30,9 +31,12 @@ def stages(
     retry_failed: bool = False,
     overwrite: bool = False,
     quiet: bool = False,
+    shard: str | None = None,
+    merge: bool = False,
 ) -> None:
     """Does what is left of the named stages."""
     run = RunFolder(folder)
+    share = _shard(shard, merge, overwrite or retry_failed)
     with Terminal(quiet) as terminal:
         for change in set_keys(run.study, assignments or []):
             terminal.note(f"{run.study}: {change}")
@@ -52,11 +56,26 @@ def stages(
                 retry_failed,
                 overwrite,
                 max_failures,
+                share,
+                merge,
             )
             made = do_stage(run, study, stage, Choice(fold, seed, name), job)
             terminal.note(f"{stage}: {made} made" if made else f"{stage}: nothing to do")
             if stage == "evaluate":
                 _report(run, terminal, made)
+
+
+def _shard(text: str | None, merge: bool, again: bool) -> Shard | None:
+    """Reads --shard. What is made again is made by one process: shards know of each other by finished parts alone."""
+    if merge and text is not None:
+        raise StudyError("a shard seals by itself once all parts are there", where="--shard, --merge", expected="one")
+    if again and (merge or text is not None):
+        raise StudyError(
+            "--overwrite and --retry-failed do not go with --shard and --merge",
+            where="--shard, --merge",
+            todo="try again without --shard; to make all again in shards, delete RUN/features/MODALITY first",
+        )
+    return None if text is None else parse_shard(text, os.environ)
 
 
 def print_results(folder: Path, as_json: bool) -> None:

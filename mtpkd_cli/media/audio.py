@@ -12,6 +12,7 @@ import numpy as np
 
 from mtpkd_cli.errors import DataError
 from mtpkd_cli.media._audio_tracks import Sound, damaged, nothing_there, read_track
+from mtpkd_cli.media.reader_used import say_reader
 
 _SNDFILE_SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".au", ".caf", ".w64", ".rf64"}
 _PEAK_LIMIT = 2.0
@@ -58,6 +59,7 @@ def read_audio(path: Path, sample_rate_hz: int, start_s: float | None = None, en
     if end_s is not None and end_s <= begin_s:
         raise DataError(f"the segment is from {begin_s} s to {end_s} s", where=path, expected="start_s < end_s")
     sound = _read_sndfile(path, begin_s, end_s) if path.suffix.lower() in _SNDFILE_SUFFIXES else None
+    say_reader("pyav" if sound is None else "soundfile")
     if sound is None:
         sound = read_track(path, begin_s, end_s)
     samples = sound.samples

@@ -12,6 +12,7 @@ import numpy as np
 
 from mtpkd_cli.errors import DataError
 from mtpkd_cli.media._signal_tables import Stamp, numbers, stamp
+from mtpkd_cli.media.reader_used import say_reader
 
 GAP_LIMIT_S = 0.25
 GAP_LIMIT_SHARE = 0.05
@@ -61,6 +62,7 @@ def read_signal(
     """
     key = stamp(path)
     values = numbers(key, column)
+    say_reader("pyarrow")
     if time_column is None:
         if sample_rate_hz is None:
             todo = "set sample_rate_hz or time_column in the encoder's options"

@@ -13,6 +13,7 @@ from mtpkd_cli.media._decord import read_decord
 from mtpkd_cli.media._images import read_images
 from mtpkd_cli.media._pyav import read_pyav
 from mtpkd_cli.media._video_request import Request, Unreadable
+from mtpkd_cli.media.reader_used import say_reader
 
 _READERS = {"decord": read_decord, "pyav": read_pyav}
 
@@ -80,6 +81,7 @@ def iter_frames(
                 if not len(part.frames):
                     raise _no_frame(request, part.length_s)
                 n_read += len(part.frames)
+                say_reader(name)
                 times_s = part.times_s - request.start_s
                 yield VideoFrames(part.frames, times_s, part.native_rate_hz, part.length_s, name)
             return

@@ -62,6 +62,9 @@ def do_stage(run: RunFolder, study: Study, stage: str, choice: Choice, job: Job)
         if state.kind == "done" and not job.overwrite and not (job.retry_failed and _has_failures(unit)):
             job.reporter.note(f"{unit.label}: up to date")
             continue
+        if unit.module == "import_features" and job.shard is not None and job.shard.number > 1:
+            job.reporter.note(f"{unit.label}: ready features, left to shard 1")
+            continue
         make_unit(run, unit, state, states, job)
         states.forget(unit)
         made += 1
@@ -86,6 +89,8 @@ def make_unit(run: RunFolder, unit: Unit, state: State, states: States, job: Job
     begun = time.monotonic()
     with _place(unit) as out:
         counts = module.build(out, job, **unit.arguments)
+        if counts is None:  # parts are left to other shards: no manifest, not done
+            return
         files = [out / name for name in unit.files] or [p for p in out.rglob("*") if p.is_file() and p.name[0] != "."]
         manifest = Manifest(unit.reads, inputs, {}, counts, time.monotonic() - begun, job.device)
         write_manifest(out, [path for path in files if path.name != MANIFEST], manifest)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from mtpkd_cli.artifacts.shards import Shard
+
 Counts = dict[str, Any]
 
 TEACHER_PREFIX = "teacher "
@@ -41,6 +43,8 @@ class Job:
         retry_failed: Extraction tries again what failed before.
         overwrite: Make again what is up to date.
         max_failures: A count or a share with %, None = as the study says.
+        shard: Extraction writes this share of the part files; None = all that are left.
+        merge: Extraction reads no media: it seals what shards have written.
     """
 
     reporter: Reporter
@@ -52,3 +56,5 @@ class Job:
     retry_failed: bool = False
     overwrite: bool = False
     max_failures: str | None = None
+    shard: Shard | None = None
+    merge: bool = False

@@ -13,14 +13,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mtpkd_cli.artifacts import digest_of, read_parquet, write_parquet
-from mtpkd_cli.artifacts.feature_parts import FAILURE_COLUMNS, PartAbout, part_about, part_files, part_table
+from mtpkd_cli.artifacts import digest_of, read_parquet, remove_leftovers
+from mtpkd_cli.artifacts.feature_ledgers import allowed_failures, counts_of, sum_of_notes, usual_names, write_ledgers
+from mtpkd_cli.artifacts.feature_parts import PartAbout, held_parts, part_files, write_part
 from mtpkd_cli.config import parse_options
 from mtpkd_cli.config.study import ExtractSection, ModalitySection
 from mtpkd_cli.datasets import MEDIA_PREFIX
 from mtpkd_cli.encoders import Features, Segment
-from mtpkd_cli.errors import DataError, StudyError, TooManyFailures, first_ten
+from mtpkd_cli.errors import ArtifactError, DataError, StudyError, TooManyFailures, first_ten
 from mtpkd_cli.media.pool import Outcome, Task, run_isolated
+from mtpkd_cli.media.reader_used import readers_used
+from mtpkd_cli.media.state import media_state, seconds_or_none
 from mtpkd_cli.registry import ENCODERS
 from mtpkd_cli.stages import Counts, Job
 
@@ -34,8 +37,8 @@ def build(
     medium: str,
     encoder: dict[str, Any],
     extract: ExtractSection,
-) -> Counts:
-    """Extracts one modality into part files and failures.parquet.
+) -> Counts | None:
+    """Extracts one modality, or a shard of it, into part files; writes the ledgers once all parts are there.
 
     Args:
         samples: The samples table.
@@ -43,7 +46,12 @@ def build(
         medium: Kind of medium in the samples table.
         encoder: Name, version and options, as `resolved_encoder` gives them.
 
+    Returns:
+        What to say of the modality; None where parts are left to other shards. Each shard looks once it has written its
+        own parts, so the last one finds all, and where two find all they write the same.
+
     Raises:
+        ArtifactError: `job.merge`, and a part is missing.
         TooManyFailures: More samples failed than allowed; what was read stays and is not read again.
     """
     table = media_of(read_parquet(samples).to_pandas(), name, medium)
@@ -54,17 +62,19 @@ def build(
     pieces = [table.iloc[i : i + extract.part_samples] for i in range(0, len(table), extract.part_samples)]
     files = [out / f"part-{number:05d}.parquet" for number in range(len(pieces))]
     keys = [digest_of([encoder, media_state(job.root, piece)]) for piece in pieces]
-    todo = [i for i, (path, key) in enumerate(zip(files, keys, strict=True)) if not _holds(path, key, job.retry_failed)]
+    held = held_parts(files, keys)
+    left = [i for i, about in enumerate(held) if about is None or (job.retry_failed and about.failures)]
+    todo = [i for i in left if not job.merge and (job.shard is None or job.shard.takes(i))]
     advance = job.reporter.progress(f"extract {name}", sum(len(pieces[i]) for i in todo))
     tasks = chain.from_iterable(_tasks(job.root, pieces[i], encoder) for i in todo)
     workers = extract.workers if job.workers is None else job.workers
+    limits = {"timeout_s": extract.timeout_s, "memory_gb": extract.memory_gb}
     # One pool for all parts: a worker loads its libraries once, not once per part.
-    with closing(run_isolated(encode_sample, tasks, workers=workers, timeout_s=extract.timeout_s)) as outcomes:
+    with closing(run_isolated(encode_sample, tasks, workers=workers, **limits)) as outcomes:
         for i in todo:
             _write_part(files[i], pieces[i], keys[i], job.root, outcomes, advance)
-    for left_over in set(part_files(out)) - set(files):
-        left_over.unlink()
-    return _seal(out, files, len(table), name, job.max_failures or extract.max_failures)
+    limit = job.max_failures or extract.max_failures
+    return _seal(out, files, held_parts(files, keys), len(table), name, limit, job)
 
 
 def resolved_encoder(name: str, modality: ModalitySection) -> dict[str, Any]:
@@ -87,28 +97,21 @@ def media_of(samples: pd.DataFrame, name: str, medium: str) -> pd.DataFrame:
 
 def encode_sample(
     encoder: str, options: dict[str, Any], path: Path, start_s: float | None, end_s: float | None
-) -> Features:
-    """Encodes one sample; runs in a worker process."""
+) -> tuple[Features, str]:
+    """Encodes one sample; runs in a worker process. Returns its features, and who read the medium."""
     module = ENCODERS.load(encoder)
+    readers_used()
     features: Features = module.encode(Segment(path, start_s, end_s), module.Config(**options))
+    if not len(features.values):
+        raise DataError(f"encoder '{encoder}' gave no time step", where=path)
     if not np.isfinite(features.values).all():
         raise DataError(f"encoder '{encoder}' gave values that are not finite", where=path)
-    return features
-
-
-def allowed_failures(limit: str, total: int) -> float:
-    """Returns how many of `total` samples may fail: "3" is a count, "1%" a share."""
-    return float(limit.removesuffix("%")) / 100 * total if limit.endswith("%") else float(limit)
-
-
-def _holds(path: Path, key: str, retry_failed: bool) -> bool:
-    about = part_about(path)
-    return about is not None and about.key == key and not (retry_failed and about.failures)
+    return features, readers_used()
 
 
 def _tasks(root: Path, piece: pd.DataFrame, encoder: dict[str, Any]) -> Iterator[Task]:
     for row in piece[piece["media"] != ""].to_dict("records"):
-        times = _time(row["start_s"]), _time(row["end_s"])
+        times = seconds_or_none(row["start_s"]), seconds_or_none(row["end_s"])
         yield Task(row["sample_id"], (encoder["name"], encoder["options"], root / row["media"], *times))
 
 
@@ -119,60 +122,76 @@ def _write_part(
     media = dict(zip(piece["sample_id"], piece["media"], strict=True))
     failures: list[tuple[Any, ...]] = []
     read: dict[str, Features] = {}
+    readers: dict[str, str] = {}
     for sample, medium in media.items():
         advance()
         if not medium:
-            failures.append((sample, "", "missing", "the corpus lists no file", 0.0))
+            failures.append((sample, "", "list", "missing", "the corpus lists no file", 0.0))
             continue
         outcome = next(outcomes)
         if outcome.error is None:
-            read[sample] = outcome.value
+            read[sample], readers[sample] = outcome.value
         else:
             # Paths are told relative to the corpus: an artifact holds no path of the machine that made it.
             error = outcome.error.replace(f"{root}/", "")
-            failures.append((sample, medium, outcome.error_kind, error, round(outcome.seconds or 0.0, 2)))
+            seconds = round(outcome.seconds or 0.0, 2)
+            failures.append((sample, medium, _stage(outcome), outcome.error_kind, error, seconds))
+    names = usual_names(features.names for features in read.values())
+    for sample in [sample for sample, features in read.items() if features.names != names]:
+        error = (
+            f"it gave {len(read.pop(sample).names)} features, of other names than the {len(names)} of its neighbours"
+        )
+        failures.append((sample, media[sample], "encode", "other features", error, 0.0))
+        del readers[sample]
     sequences = {sample: (features.times_s, features.values) for sample, features in read.items()}
-    names = next((features.names for features in read.values()), ())
-    about = PartAbout(key, names, tuple(failures), _sum(features.notes for features in read.values()))
-    write_parquet(path, part_table(sequences, about))
+    notes = sum_of_notes(features.notes for features in read.values())
+    write_part(path, sequences, PartAbout(key, names, tuple(failures), notes, readers))
 
 
-def media_state(root: Path, piece: pd.DataFrame) -> list[list[Any]]:
-    """What a part's features depend on: samples, times and sizes (bytes, a folder's entries, -1 = not there)."""
-    paths = [root / media if media else None for media in piece["media"]]
-    sizes = [-1 if path is None else _size(path) for path in paths]
-    rows = zip(piece["sample_id"], piece["media"], sizes, piece["start_s"], piece["end_s"], strict=True)
-    return [[sample, media, size, _time(start), _time(end)] for sample, media, size, start, end in rows]
+def _stage(outcome: Outcome) -> str:
+    """Where a sample failed: "read" its medium, "encode" it, or "worker": the process ended before it could say."""
+    if outcome.error_kind != "raised":
+        return "worker"
+    return "read" if outcome.module.startswith("mtpkd_cli.media.") else "encode"
 
 
-def _size(path: Path) -> int:
-    if path.is_dir():
-        return sum(1 for _ in path.iterdir())
-    return path.stat().st_size if path.is_file() else -1
-
-
-def _seal(out: Path, files: list[Path], total: int, name: str, limit: str) -> Counts:
-    abouts = [about for about in map(part_about, files) if about is not None]
-    failures = [row for about in abouts for row in about.failures]
-    table = pd.DataFrame(failures, columns=list(FAILURE_COLUMNS)).astype({"seconds": float})
-    write_parquet(out / "failures.parquet", table)
+def _seal(
+    out: Path, files: list[Path], abouts: list[PartAbout | None], total: int, name: str, limit: str, job: Job
+) -> Counts | None:
+    """Writes the ledgers of a folder that is whole; None where other shards have not written all their parts."""
+    whole = [about for about in abouts if about is not None]
+    failures = [row for about in whole for row in about.failures]
+    missing = [path.name for path, about in zip(files, abouts, strict=True) if about is None]
+    if job.merge and missing:
+        raise ArtifactError(
+            f"{name}: {len(missing)} of {len(files)} parts are not there yet:\n{first_ten(missing)}",
+            where=out,
+            expected="every part file, made from the study and the corpus as they are now",
+            todo="wait for the shards or run those again that ended early; mtpkd extract RUN makes what is left",
+        )
+    if len({about.names for about in whole if about.names}) > 1:
+        raise DataError(
+            f"{name}: the media give features of different names or numbers",
+            where=out,
+            expected="the same features from every sample",
+            todo="look for files of another kind or rate among them, and leave those out",
+        )
+    if not missing:
+        # Only of a whole folder: a shard must not replace the ledgers of one that has sealed it meanwhile.
+        write_ledgers(out, whole)
+        for left_over in set(part_files(out)) - set(files):
+            left_over.unlink(missing_ok=True)
+        remove_leftovers(out)
     if len(failures) > allowed_failures(limit, total):
         raise TooManyFailures(
             f"{name}: {len(failures)} of {total} samples could not be read, {limit} allowed:\n"
-            + first_ten([f"{row[0]}: {str(row[3]).splitlines()[0]}" for row in failures]),
-            where=out / "failures.parquet",
+            + first_ten([f"{row[0]}: {str(row[4]).splitlines()[0]}" for row in failures]),
+            where=out / "failures.parquet" if not missing else out,
             todo="mend the files, or allow it: --max-failures N or P%; what was read is kept",
         )
-    return {"samples": total - len(failures), "failed": len(failures), "notes": _sum(a.notes or {} for a in abouts)}
-
-
-def _sum(notes: Any) -> dict[str, float]:
-    total: dict[str, float] = {}
-    for counted in notes:
-        for note, count in counted.items():
-            total[note] = total.get(note, 0) + count
-    return total
-
-
-def _time(seconds: float) -> float | None:
-    return None if pd.isna(seconds) else float(seconds)
+    if missing:
+        job.reporter.note(
+            f"extract {name}: {len(missing)} of {len(files)} parts are left to other shards; the last seals"
+        )
+        return None
+    return counts_of(whole, total)

@@ -214,7 +214,7 @@ def test_features_read_as_written_in_the_order_asked_for(tmp_path: Path) -> None
 
 def test_a_part_tells_what_it_is(tmp_path: Path) -> None:
     path = tmp_path / "part-00000.parquet"
-    failures = (("s9", "s9.mp4", "raised", "damaged", 0.1),)
+    failures = (("s9", "s9.mp4", "read", "raised", "damaged", 0.1),)
     _part(path, {}, names=("a",), failures=failures, notes={"flat": 2.0})
     assert part_about(path) == PartAbout("k", ("a",), failures, {"flat": 2.0})
     write_parquet(path, pd.DataFrame({"a": [1]}))

@@ -33,6 +33,8 @@ JOBS = """
             raise SystemExit(3)
         if what == "unpicklable":
             return lambda: value
+        if what == "memory":
+            return sum(len(b) for b in [bytearray(b"x") * 50_000_000 for _ in range(value * 10)]) + time.sleep(600)
         if what == "threads":
             return os.environ["OMP_NUM_THREADS"]
         # Native code that never returns to Python, as a hung decoder.
@@ -68,6 +70,59 @@ def test_each_failure_costs_only_its_own_task(do):
     assert "SIGKILL" in outcomes[5].error
     assert "SystemExit" in outcomes[6].error
     assert not multiprocessing.active_children()
+
+
+def test_a_task_that_eats_memory_is_stopped_and_the_others_go_on(do):
+    eaten, fine, *_ = run_isolated(
+        do, [Task("a", ("memory", 2)), Task("b", ("square", 3))], workers=1, timeout_s=60.0, memory_gb=0.6
+    )
+    assert (eaten.error_kind, fine.value) == ("memory", 9)
+    assert "0.6 GB" in eaten.error
+    assert "extract.memory_gb" in eaten.error
+
+
+def test_an_error_says_in_which_module_it_arose(tmp_path):
+    from mtpkd_cli.media.video import read_frames
+
+    (absent,) = run_isolated(read_frames, [Task("a", (tmp_path / "absent.mp4",))], workers=0, timeout_s=1.0)
+    assert absent.module == "mtpkd_cli.media.video"
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.usefixtures("do")
+def test_no_worker_outlives_a_killed_program(tmp_path):
+    script = tmp_path / "killed.py"
+    script.write_text(
+        textwrap.dedent("""
+            from multiprocessing import active_children
+            from pool_jobs import do
+            from mtpkd_cli.media.pool import Task, run_isolated
+
+            if __name__ == "__main__":
+                tasks = [Task("a", ("square", 2)), Task("b", ("hang", 0)), Task("c", ("hang", 0))]
+                for outcome in run_isolated(do, tasks, workers=2, timeout_s=600.0):
+                    print(*(child.pid for child in active_children()), flush=True)
+        """),
+        encoding="utf-8",
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])}
+    process = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True, env=environment)
+    workers = [int(pid) for pid in process.stdout.readline().split()]
+    assert len(workers) == 2
+    assert all(map(_alive, workers))
+    process.kill()
+    process.communicate()
+    until = time.monotonic() + 5
+    while any(map(_alive, workers)):
+        assert time.monotonic() < until, "a worker goes on without its parent"
+        time.sleep(0.05)
 
 
 def test_seconds_are_measured_in_the_worker(do):
@@ -171,3 +226,8 @@ def test_no_workers_means_this_process(do):
 def test_impossible_limits_are_refused(workers, timeout_s):
     with pytest.raises(ValueError, match="workers must be"):
         run_isolated(operator.mul, [], workers=workers, timeout_s=timeout_s)
+
+
+def test_an_impossible_limit_of_memory_is_refused():
+    with pytest.raises(ValueError, match="memory_gb=-1"):
+        run_isolated(operator.mul, [], workers=1, timeout_s=1.0, memory_gb=-1)

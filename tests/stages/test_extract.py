@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from mtpkd_cli.artifacts import MANIFEST, read_manifest, read_parquet
+from mtpkd_cli.artifacts.feature_ledgers import allowed_failures
 from mtpkd_cli.errors import ArtifactError, DataError, Interrupted, StudyError, TooManyFailures
 from mtpkd_cli.pipeline import Choice
-from mtpkd_cli.stages.extract import allowed_failures
 
 STUDY = """\
 [study]

@@ -1,0 +1,73 @@
+"""Limits of worker processes that hold whatever native code does: they end with their parent, and memory is bounded."""
+
+import contextlib
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from multiprocessing.connection import wait
+from pathlib import Path
+
+_LOOK_EVERY_S = 0.2
+_PR_SET_PDEATHSIG = 1
+
+
+def end_with_parent(parent: int) -> None:
+    """Called in a worker: from now on it is killed when its parent ends, even by SIGKILL.
+
+    Args:
+        parent: Number of the process that the worker works for.
+    """
+    if sys.platform == "linux":
+        # Holds even while native code does not let Python run.
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    threading.Thread(target=_end_after_parent, name="end with parent", daemon=True).start()
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _end_after_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+class MemoryWatch:
+    """Kills the children of this process whose resident memory passes a limit.
+
+    The parent watches, since native code that eats memory may not let the worker's own Python run. A limit on address
+    space (RLIMIT_AS) would not do: libraries reserve many times what they use.
+
+    Args:
+        limit_gb: Limit for one child in GB (10^9 bytes); 0 = none. Where /proc does not exist nothing is watched.
+    """
+
+    def __init__(self, limit_gb: float) -> None:
+        self.limit_gb = limit_gb
+        self.stopped: set[int] = set()
+        self._end = threading.Event()
+        if limit_gb > 0 and Path("/proc/self/statm").exists():
+            threading.Thread(target=self._watch, name="memory watch", daemon=True).start()
+
+    def stop(self) -> None:
+        """Ends the watch."""
+        self._end.set()
+
+    def _watch(self) -> None:
+        page = os.sysconf("SC_PAGE_SIZE")
+        while not self._end.wait(_LOOK_EVERY_S):
+            for child in multiprocessing.active_children():
+                if child.pid is not None and _resident_pages(child.pid) * page > self.limit_gb * 1e9:
+                    self.stopped.add(child.pid)
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(child.pid, signal.SIGKILL)
+
+
+def _resident_pages(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0

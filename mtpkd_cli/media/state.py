@@ -1,0 +1,30 @@
+"""What a file of the corpus is known by, so that features are read anew where it has changed."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+
+def media_state(root: Path, samples: pd.DataFrame) -> list[list[Any]]:
+    """What features depend on: samples, times and sizes (bytes, a folder's entries, -1 = not there).
+
+    Times of modification are left out on purpose: copying a corpus changes them, and must not make features stale.
+    """
+    paths = [root / media if media else None for media in samples["media"]]
+    sizes = [-1 if path is None else _size(path) for path in paths]
+    rows = zip(samples["sample_id"], samples["media"], sizes, samples["start_s"], samples["end_s"], strict=True)
+    return [
+        [sample, media, size, seconds_or_none(start), seconds_or_none(end)] for sample, media, size, start, end in rows
+    ]
+
+
+def seconds_or_none(seconds: float) -> float | None:
+    """A cell of a table as the start or end of a segment; None where it is empty."""
+    return None if pd.isna(seconds) else float(seconds)
+
+
+def _size(path: Path) -> int:
+    if path.is_dir():
+        return sum(1 for _ in path.iterdir())
+    return path.stat().st_size if path.is_file() else -1
