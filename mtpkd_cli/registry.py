@@ -44,7 +44,11 @@ class Registry:
 
     def help(self, name: str) -> str:
         """Returns the first docstring line of a member; does not import it."""
-        return (ast.get_docstring(self._syntax(name)) or "").splitlines()[0]
+        return self.document(name).splitlines()[0]
+
+    def document(self, name: str) -> str:
+        """Returns the whole docstring of a member; does not import it."""
+        return ast.get_docstring(self._syntax(name)) or ""
 
     def keywords(self, name: str, function: str) -> dict[str, object]:
         """Returns the keyword-only parameters of a member's function with their defaults; does not import it.

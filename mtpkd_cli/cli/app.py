@@ -62,11 +62,16 @@ def status(run: Run, json: Json = False) -> None:
 
 
 @app.command()
-def methods() -> None:
-    """List the distillation methods with their options."""
-    from mtpkd_cli.cli import setup
+def methods(
+    name: Annotated[str | None, typer.Argument(help="All about one method.", show_default=False)] = None,
+) -> None:
+    """List the distillation methods: formula, source and options of each."""
+    from mtpkd_cli.cli import methods as shown
 
-    setup.list_methods()
+    if name is None:
+        shown.list_methods()
+    else:
+        shown.show_method(name)
 
 
 @app.command()

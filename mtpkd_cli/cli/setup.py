@@ -14,7 +14,6 @@ from mtpkd_cli.config.presets import preset_help, preset_names, preset_text
 from mtpkd_cli.config.reading import parse_study, with_keys
 from mtpkd_cli.errors import DataError, StudyError, did_you_mean
 from mtpkd_cli.pipeline import States, units_of
-from mtpkd_cli.registry import METHODS
 
 
 def init_run(
@@ -66,15 +65,6 @@ def show_status(folder: Path, json: bool) -> None:
         print_json({"study": study.study.name, "units": entries})
     else:
         print_status(entries, f"{study.study.name} in {folder}")
-
-
-def list_methods() -> None:
-    """Prints every method with its help and its options."""
-    table = Table("method", "what it is", "options and defaults")
-    for name in METHODS.names():
-        options = METHODS.keywords(name, "terms")
-        table.add_row(name, METHODS.help(name), "\n".join(f"{key} = {value!r}" for key, value in options.items()))
-    Console().print(table)
 
 
 def list_presets() -> None:

@@ -1,0 +1,53 @@
+"""`mtpkd methods`: what each method adds to the loss, where it is from, and its options. Loads no torch."""
+
+import re
+import shutil
+import textwrap
+
+from mtpkd_cli.registry import METHODS
+
+_MOST_WIDTH = 120
+# A title in quotes and "et al." end no sentence, nor does a point within a number.
+_SENTENCE = re.compile(r'(?:"[^"]*"|al\.|[^.;:"]|[.;:](?=\S))*')
+_INITIAL = {"fitted": "fitted to privileged embeddings", "untrained": "untrained, so no privileged embedding is known"}
+
+
+def list_methods() -> None:
+    """Prints every method in a few lines: help, formula, source, options with their defaults."""
+    width = min(_MOST_WIDTH, shutil.get_terminal_size((_MOST_WIDTH, 24)).columns)
+    for name in METHODS.names():
+        text = METHODS.document(name)
+        options = ", ".join(f"{key} = {value!r}" for key, value in METHODS.keywords(name, "terms").items())
+        lines = [METHODS.help(name), _first_sentence(text, "L = "), _first_sentence(text, "Source: "), options]
+        print(name)
+        for line in filter(None, lines):
+            print(textwrap.fill(line, width, initial_indent="  ", subsequent_indent="      "))
+
+
+def show_method(name: str) -> None:
+    """Prints all that a method's file says of it, and its options.
+
+    Raises:
+        StudyError: There is no such method; the message names the nearest.
+    """
+    METHODS.check(name, where="mtpkd methods")
+    print(f"{name}\n\n{METHODS.document(name)}\n")
+    if METHODS.constant(name, "IMPUTE"):
+        print("Nothing is trained: it is the joint teacher.")
+    else:
+        print(f"The student's T-Net starts {_INITIAL[str(METHODS.constant(name, 'TNET'))]}.")
+    if guard := METHODS.constant(name, "GUARD"):
+        print(f"With distill.guard = true, {guard} is kept unless validation subjects prefer this one.")
+    options = METHODS.keywords(name, "terms")
+    print("Options (distill.KEY for all methods that have it, distill.method." + name + ".KEY for this one):")
+    print("\n".join(f"  {key} = {value!r}" for key, value in options.items()) or "  none")
+
+
+def _first_sentence(text: str, start: str) -> str:
+    """The sentence of a text that begins with `start`, as one line; empty where none does."""
+    _, found, rest = f"\n{text}".partition(f"\n{start}")
+    if not found:
+        return ""
+    paragraph = " ".join(rest.split("\n\n")[0].split())
+    sentence = _SENTENCE.match(paragraph)
+    return start + (sentence.group() if sentence else "")

@@ -1,0 +1,54 @@
+"""`mtpkd methods`: formula, source and options of every method, as its file has them."""
+
+import pytest
+from typer.testing import CliRunner
+
+from mtpkd_cli.cli import app
+from mtpkd_cli.errors import StudyError
+from mtpkd_cli.registry import METHODS
+
+NO_SOURCE = {"student-only", "tnet-only"}
+
+
+@pytest.fixture(scope="module")
+def told() -> dict[str, str]:
+    """Method -> the lines under its name, in one line."""
+    lines = CliRunner().invoke(app, ["methods"]).stdout.splitlines()
+    found, name = dict[str, str](), ""
+    for line in lines:
+        if line.startswith(" "):
+            found[name] = f"{found[name]} {line.strip()}".strip()
+        else:
+            name = line
+            found[name] = ""
+    return found
+
+
+def test_every_method_tells_what_it_is_its_formula_source_and_options(told: dict[str, str]) -> None:
+    assert list(told) == METHODS.names()
+    for name, text in told.items():
+        assert text.startswith(METHODS.help(name))
+        assert "L = " in text
+        assert ("Source: " in text) == (name not in NO_SOURCE)
+        assert all(f"{key} = {value!r}" in text for key, value in METHODS.keywords(name, "terms").items())
+
+
+def test_a_formula_ends_with_its_sentence_and_a_title_does_not_end_one(told: dict[str, str]) -> None:
+    assert "L = (1 - w) task + w t^2 KL(softmax(z_J / t) || softmax(z_S / t)) Source: Hinton" in told["kd"]
+    assert '"FitNets: Hints for Thin Deep Nets", ICLR 2015, arXiv 1412.6550 task_weight' in told["fitnet"]
+    assert "0.8 task + 0.2 OT(clouds" in told["mt-pkdot-released"]
+    assert "Furlanello et al., " in told["self"]
+
+
+@pytest.mark.parametrize("name", METHODS.names())
+def test_one_method_tells_all_that_its_file_says(name: str) -> None:
+    shown = CliRunner().invoke(app, ["methods", name]).stdout
+    assert METHODS.document(name) in shown
+    assert all(f"\n  {key} = {value!r}\n" in shown for key, value in METHODS.keywords(name, "terms").items())
+    assert ("Nothing is trained" in shown) == name.endswith("-imputation")
+
+
+def test_a_method_that_is_none_is_told_the_nearest() -> None:
+    raised = CliRunner().invoke(app, ["methods", "mt-pkdt"]).exception
+    assert isinstance(raised, StudyError)
+    assert "did you mean 'mt-pkdot'" in str(raised)
