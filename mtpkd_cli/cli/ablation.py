@@ -91,3 +91,9 @@ def _print(summary: dict[str, Any]) -> None:
         gains = [interval_text(row[key].get(headline), between, sign="+") for key in shown]
         table.add_row(*values, *scores, *gains, end_section=not row["values"])
     console.print(table)
+    if any(row["fell_back"] for row in summary["cells"] if row["values"]):
+        count = ", ".join(f"{row['cell']} {row['fell_back']}" for row in summary["cells"] if row["values"])
+        print(
+            f"the guard kept the student that knows no teacher, of {len(summary['repetitions'])} repetitions: {count}; "
+            "--over distill.guard=false compares the teaching itself"
+        )

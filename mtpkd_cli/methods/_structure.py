@@ -1,5 +1,7 @@
 """Structure terms: the student's similarities within a batch against its teacher's, by optimal transport."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -47,7 +49,7 @@ def structure_terms(
         transport = ot.fused_transport(teacher, student).value
     else:
         chosen = ot.choose_anchors(teacher, anchors_k, anchors, lesson.generator)
-        limits = {"epsilon": epsilon, "tolerance": tolerance}
+        limits: dict[str, Any] = {"epsilon": epsilon, "tolerance": tolerance}
         if structure == "rows":
             own = chosen[0] if anchors == "shared" else chosen
             transport = ot.row_transport(teacher, student, own, **limits).value

@@ -4,8 +4,8 @@
 
 C = 1 - cosine for each side, and M = C^T as well: to take sample j of the student for sample i of the teacher costs how
 unlike the teacher finds them. Without M (alpha = 1) a student whose samples are permuted would be at 0. Where the
-teacher tells samples well apart the plan stays the identity, and what is left is alpha times the mean squared difference
-of the similarities; it leaves the identity among samples that the teacher finds alike.
+teacher tells samples well apart the plan stays the identity, and what is left is alpha times the mean squared
+difference of the similarities; it leaves the identity among samples that the teacher finds alike.
 
 Sources: Vayer, Chapel, Flamary, Tavenard, Courty, "Optimal Transport for structured data with application on graphs",
 ICML 2019, arXiv 1805.09114; solved by POT's conditional gradient. The feature cost between samples is this project's.

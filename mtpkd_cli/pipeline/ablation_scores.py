@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mtpkd_cli.artifacts import RunFolder, write_json
+from mtpkd_cli.artifacts import RunFolder, read_manifest, write_json
 from mtpkd_cli.artifacts.run_folder import repetition_name
 from mtpkd_cli.config import Study
 from mtpkd_cli.pipeline.ablation import Cell
@@ -56,8 +56,9 @@ def score_cells(run: RunFolder, study: Study, cells: list[Cell], method: str, na
                 "scores": summary["methods"][row]["scores"],
                 "from_reference": summary["methods"][row]["differences"] if has_baseline else {},
                 "from_first": from_first["methods"][row]["differences"],
+                "fell_back": sum(_fell_back(unit) for unit in rows),
             }
-            for row in compared
+            for row, rows in compared.items()
         ],
     }
     write_json(folder / SUMMARY, content)
@@ -66,6 +67,12 @@ def score_cells(run: RunFolder, study: Study, cells: list[Cell], method: str, na
 
 def _students(units: list[Unit], method: str) -> list[Unit]:
     return [unit for unit in units if unit.stage == "distill" and unit.name == method]
+
+
+def _fell_back(unit: Unit) -> bool:
+    """Whether the guard kept a student that knows no teacher."""
+    manifest = read_manifest(unit.folder)
+    return manifest is not None and bool(manifest.counts.get("fell_back"))
 
 
 def _evaluated(

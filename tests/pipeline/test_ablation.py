@@ -28,6 +28,11 @@ def _files(root: Path) -> dict[str, bytes]:
     return {p.relative_to(root).as_posix(): p.read_bytes() for p in kept}
 
 
+def _fell_back(run: RunFolder, fold: int) -> bool:
+    about = json.loads((run.student(fold, 0, "mt-pkdot") / "model.json").read_text())
+    return bool(about["chosen"]["method"] != "mt-pkdot")
+
+
 def test_a_grid_is_read_with_the_commas_of_values_left_alone() -> None:
     grid = swept_values(
         ["distill.method.kd.temperature=1,2.5", 'student.x=[1, 2],"a,b",{c = 1, d = "]"}', "student.y=q"]
@@ -112,6 +117,10 @@ def test_an_ablation_trains_scores_and_touches_nothing_of_the_run(tiny: Any) -> 
     assert (table["reference"], table["first"]) == ("student-only", "anchors=least")
     rows = {row["cell"]: row for row in table["cells"]}
     assert list(rows) == ["student-only", "anchors=least", "anchors=shared"]
+    assert [row["fell_back"] for row in table["cells"]] == [
+        json.loads((tiny.run.evaluation / "metrics.json").read_text())["methods"]["student-only"]["fell_back"],
+        *(sum(_fell_back(cell.run, fold) for fold in (0, 1)) for cell in cells),
+    ]
     study = json.loads((tiny.run.evaluation / "metrics.json").read_text())["methods"]["student-only"]["scores"]
     assert rows["student-only"]["scores"]["auroc"] == study["auroc"]
     for name, row in rows.items():
@@ -137,6 +146,8 @@ def test_an_ablation_trains_scores_and_touches_nothing_of_the_run(tiny: Any) -> 
 
 
 def test_a_cell_with_the_study_s_own_values_is_the_study_s_own_student(tiny: Any) -> None:
+    tiny.put("distill.guard=false")
+    tiny.do("distill", choice=Choice(fold=0, name="mt-pkdot"))
     cells = cells_of(tiny.run, "mt-pkdot", ["distill.anchors_k=5,6"], "x")
     train_cells(cells, "mt-pkdot", Choice(fold=0), _job(tiny))
     weights = [run.student(0, 0, "mt-pkdot") / "model.safetensors" for run in (tiny.run, cells[0].run, cells[1].run)]
