@@ -8,6 +8,7 @@ fold and seed, and the run's own students and its study.toml stay as they are.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Any
 
 from mtpkd_cli.artifacts import RunFolder, digest_of
 from mtpkd_cli.config import Study
@@ -92,6 +93,7 @@ def cells_of(run: RunFolder, method: str, over: list[str], name: str) -> list[Ce
         called = ",".join(f"{key.split('.')[-1]}={value}" for key, value in values.items())
         branch = RunFolder(run.root, f"ablation/{name}/{_file_name(called)}")
         cell = Cell(called, values, branch, parse_study(changed, where=run.study))
+        _check_not_drawn(cell, method)
         units = units_of(branch, cell.study)
         touched = [unit for unit in _kept(units) if before.get(unit.folder) != unit.reads]
         if touched:
@@ -145,6 +147,19 @@ class _Named:
 
     def progress(self, label: str, total: int) -> Callable[[], None]:
         return self.reporter.progress(f"{self.cell}: {label}", total)
+
+
+def _check_not_drawn(cell: Cell, method: str) -> None:
+    """A cell that is called temperature = 4 must not keep a student of another temperature."""
+    drawn: Any = METHODS.constant(method, "GRID", {})
+    both = [key for key in cell.values if key.split(".")[-1] in drawn]
+    if both and cell.study.distill.candidates > 1:
+        raise StudyError(
+            f"{both[0]} cannot be swept while distill.candidates = {cell.study.distill.candidates}: {method} tries "
+            "values of its own for it",
+            where="--over",
+            todo="add --over distill.candidates=1",
+        )
 
 
 def _kept(units: list[Unit]) -> list[Unit]:

@@ -79,6 +79,15 @@ def test_a_key_that_means_nothing_is_told(finished: Any, method: str, over: str,
     assert not (finished.run.root / "ablation").exists()
 
 
+def test_what_the_method_itself_tries_is_not_swept_at_the_same_time(tiny: Any) -> None:
+    tiny.put("distill.candidates=2")
+    over = ["distill.method.kd.temperature=1.0,2.0"]
+    with pytest.raises(StudyError, match=r"kd tries values of its own for it(?s:.*)--over distill.candidates=1"):
+        cells_of(tiny.run, "kd", over, "x")
+    cells = cells_of(tiny.run, "kd", [*over, "distill.candidates=1"], "x")
+    assert [cell.study.distill.candidates for cell in cells] == [1, 1]
+
+
 def test_cells_are_studies_of_their_own_in_folders_of_their_own(finished: Any) -> None:
     cells = cells_of(finished.run, "mt-pkdot", OVER, "x")
     assert [cell.name for cell in cells] == [
