@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 from mtpkd_cli.methods import Lesson
+from mtpkd_cli.ot.cost import at_least_float32
 
 
 def joint_term(lesson: Lesson, distance: Callable[[Tensor, Tensor], Tensor], *, least: int = 1) -> Tensor:
-    """Calls `distance(teacher, student)` with the rows (B', d) of the B' samples that the joint teacher saw.
+    """Calls `distance(teacher, student)` in float32 with the rows (B', d) of the B' samples that the joint teacher saw.
 
     Args:
         distance: Gives a scalar; no gradient reaches its first argument.
@@ -17,4 +19,6 @@ def joint_term(lesson: Lesson, distance: Callable[[Tensor, Tensor], Tensor], *, 
     seen = lesson.bank.present[-1]
     if int(seen.sum()) < least:
         return lesson.student.embedding.new_zeros(())
-    return distance(lesson.bank.embeddings[-1][seen], lesson.student.embedding[seen])
+    teacher, student = at_least_float32(lesson.bank.embeddings[-1][seen], lesson.student.embedding[seen])
+    with torch.autocast(student.device.type, enabled=False):
+        return distance(teacher, student)

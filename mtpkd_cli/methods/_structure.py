@@ -42,7 +42,10 @@ def structure_terms(
         "transport" and, where its weight is not 0, "centroid".
     """
     seen = weights.sum(1) > 0
-    represented = torch.einsum("bk,kbd->bd", weights, lesson.bank.embeddings)[seen]
+    with torch.autocast(weights.device.type, enabled=False):
+        # A product of constants: in half precision it would round the teacher before the float32 of what follows.
+        embeddings = lesson.bank.embeddings
+        represented = torch.einsum("bk,kbd->bd", weights.to(embeddings.dtype), embeddings)[seen]
     teacher = ot.cosine_similarities(represented)
     student = ot.cosine_similarities(lesson.student.embedding[seen])
     if structure == "fgw":
