@@ -9,6 +9,7 @@ import pandas as pd
 
 from mtpkd_cli.artifacts.atomic import write_parquet
 from mtpkd_cli.artifacts.feature_parts import FAILURE_COLUMNS, PartAbout
+from mtpkd_cli.errors import TooManyFailures, first_ten
 
 READER_COLUMNS = ("sample_id", "reader")
 
@@ -22,6 +23,18 @@ def write_ledgers(folder: Path, abouts: list[PartAbout]) -> None:
     write_parquet(folder / "readers.parquet", pd.DataFrame(readers, columns=list(READER_COLUMNS), dtype="string"))
 
 
+def check_failures(name: str, abouts: list[PartAbout], total: int, limit: str, where: Path) -> None:
+    """Raises TooManyFailures where more of a modality's samples failed than `limit` allows."""
+    failures = [dict(zip(FAILURE_COLUMNS, row, strict=True)) for about in abouts for row in about.failures]
+    if len(failures) > allowed_failures(limit, total):
+        raise TooManyFailures(
+            f"{name}: {len(failures)} of {total} samples could not be read, {limit} allowed:\n"
+            + first_ten([f"{row['sample_id']}: {str(row['error']).splitlines()[0]}" for row in failures]),
+            where=where,
+            todo="mend the files, or allow it: --max-failures N or P%; what was read is kept",
+        )
+
+
 def allowed_failures(limit: str, total: int) -> float:
     """Returns how many of `total` samples may fail: "3" is a count, "1%" a share."""
     return float(limit.removesuffix("%")) / 100 * total if limit.endswith("%") else float(limit)
@@ -33,6 +46,11 @@ def counts_of(abouts: list[PartAbout], total: int) -> dict[str, Any]:
     readers = Counter(reader for about in abouts for reader in about.readers.values() if reader)
     notes = sum_of_notes(about.notes or {} for about in abouts)
     return {"samples": total - failed, "failed": failed, "readers": dict(sorted(readers.items())), "notes": notes}
+
+
+def readable(error: str) -> str:
+    """An error that may quote a damaged file, without what a terminal would obey."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in error)
 
 
 def usual_names(names: Iterable[tuple[str, ...]]) -> tuple[str, ...]:

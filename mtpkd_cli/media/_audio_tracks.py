@@ -42,6 +42,8 @@ def read_track(path: Path, begin_s: float, end_s: float | None) -> Sound:
             stream: Any = container.streams.best("audio")
             if stream is None:
                 raise _no_track(path, [s.type for s in container.streams])
+            if stream.codec_context is None:
+                raise damaged(path, "its sound is in a codec that FFmpeg does not know")
             rate, zero_s, stated_s = int(stream.rate), _zero_s(container, stream), np.inf
             if stream.duration:
                 stated_s = float(((stream.start_time or 0) + stream.duration) * stream.time_base) - zero_s

@@ -25,6 +25,8 @@ def read_pyav(request: Request) -> Iterator[Stream]:
             stream = container.streams.best("video")
             if stream is None:
                 raise Unreadable("no video stream")
+            if stream.codec_context is None:
+                raise Unreadable("a codec that FFmpeg does not know")
             stream.codec_context.thread_count = 1
             stamps = _stamps(container, stream)
             times = (stamps - stamps[0]) * float(stream.time_base or 1)

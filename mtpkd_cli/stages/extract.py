@@ -14,13 +14,20 @@ import numpy as np
 import pandas as pd
 
 from mtpkd_cli.artifacts import digest_of, read_parquet, remove_leftovers
-from mtpkd_cli.artifacts.feature_ledgers import allowed_failures, counts_of, sum_of_notes, usual_names, write_ledgers
+from mtpkd_cli.artifacts.feature_ledgers import (
+    check_failures,
+    counts_of,
+    readable,
+    sum_of_notes,
+    usual_names,
+    write_ledgers,
+)
 from mtpkd_cli.artifacts.feature_parts import PartAbout, held_parts, part_files, write_part
 from mtpkd_cli.config import parse_options
 from mtpkd_cli.config.study import ExtractSection, ModalitySection
 from mtpkd_cli.datasets import MEDIA_PREFIX
 from mtpkd_cli.encoders import Features, Segment
-from mtpkd_cli.errors import ArtifactError, DataError, StudyError, TooManyFailures, first_ten
+from mtpkd_cli.errors import ArtifactError, DataError, StudyError, first_ten
 from mtpkd_cli.media.pool import Outcome, Task, run_isolated
 from mtpkd_cli.media.reader_used import readers_used
 from mtpkd_cli.media.state import media_state, seconds_or_none
@@ -133,7 +140,7 @@ def _write_part(
             read[sample], readers[sample] = outcome.value
         else:
             # Paths are told relative to the corpus: an artifact holds no path of the machine that made it.
-            error = outcome.error.replace(f"{root}/", "")
+            error = readable(outcome.error.replace(f"{root}/", ""))
             seconds = round(outcome.seconds or 0.0, 2)
             failures.append((sample, medium, _stage(outcome), outcome.error_kind, error, seconds))
     names = usual_names(features.names for features in read.values())
@@ -160,7 +167,6 @@ def _seal(
 ) -> Counts | None:
     """Writes the ledgers of a folder that is whole; None where other shards have not written all their parts."""
     whole = [about for about in abouts if about is not None]
-    failures = [row for about in whole for row in about.failures]
     missing = [path.name for path, about in zip(files, abouts, strict=True) if about is None]
     if job.merge and missing:
         raise ArtifactError(
@@ -182,13 +188,7 @@ def _seal(
         for left_over in set(part_files(out)) - set(files):
             left_over.unlink(missing_ok=True)
         remove_leftovers(out)
-    if len(failures) > allowed_failures(limit, total):
-        raise TooManyFailures(
-            f"{name}: {len(failures)} of {total} samples could not be read, {limit} allowed:\n"
-            + first_ten([f"{row[0]}: {str(row[4]).splitlines()[0]}" for row in failures]),
-            where=out / "failures.parquet" if not missing else out,
-            todo="mend the files, or allow it: --max-failures N or P%; what was read is kept",
-        )
+    check_failures(name, whole, total, limit, where=out if missing else out / "failures.parquet")
     if missing:
         job.reporter.note(
             f"extract {name}: {len(missing)} of {len(files)} parts are left to other shards; the last seals"
