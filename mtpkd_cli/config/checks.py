@@ -71,11 +71,21 @@ def _names(study: Study) -> Iterator[str]:
 
 
 def _task(study: Study) -> Iterator[str]:
-    task, known = study.study.task, METRICS.names()
-    fitting = [name for name in known if METRICS.constant(name, "TASK") == task]
-    for name in study.evaluate.metrics:
-        if name in known and name not in fitting:
+    task, fitting = study.study.task, fitting_metrics(study)
+    if task == "regression" and (study.study.ordinal or study.model.classifier == "ordinal"):
+        key = "study.ordinal = true" if study.study.ordinal else "model.classifier = 'ordinal'"
+        yield f"{key}: a regression has no classes that could have an order"
+    for name in (name for name in study.evaluate.metrics if name in METRICS.names()):
+        if METRICS.constant(name, "TASK") == "ordinal" and not study.study.ordinal:
+            yield f"evaluate.metrics: '{name}' is for classes in an order, which study.ordinal = true says"
+        elif name not in fitting:
             yield f"evaluate.metrics: '{name}' is not for study.task = '{task}' (for it: {', '.join(fitting)})"
+
+
+def fitting_metrics(study: Study) -> list[str]:
+    """Names of the metrics that can score a study, which are its usual ones."""
+    tasks = [study.study.task, *(["ordinal"] if study.study.ordinal else [])]
+    return [name for name in METRICS.names() if METRICS.constant(name, "TASK") in tasks]
 
 
 def _unknown(registry: Registry, name: str, where: str) -> Iterator[str]:

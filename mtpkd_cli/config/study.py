@@ -1,17 +1,11 @@
 """The sections of study.toml, one per stage: a stage is given its own section and no other."""
 
-import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from mtpkd_cli.config.options import Options
-
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_+-]*$")]
-Share = Annotated[float, Field(ge=0, lt=1)]
-Positive = Annotated[float, Field(gt=0)]
-Weight = Annotated[float, Field(ge=0)]
-Count = Annotated[int, Field(ge=1)]
+from mtpkd_cli.config.options import Count, Name, Options, Positive, Share, Weight
+from mtpkd_cli.config.recordings import DataSection, ExtractSection, ModalitySection
 
 
 class StudySection(Options):
@@ -19,45 +13,8 @@ class StudySection(Options):
 
     name: Name
     task: Literal["classification", "regression"] = "classification"
+    ordinal: bool = Field(False, description="the classes have an order, lowest first, such as levels of pain")
     seeds: list[Annotated[int, Field(ge=0)]] = Field([0], min_length=1, description="one repetition per seed")
-
-
-class DataSection(Options):
-    """Where the recordings are and how subjects are split."""
-
-    adapter: str = Field(description="a file of mtpkd_cli/datasets")
-    root: str = Field(description="folder of the corpus; a relative path is taken from the run folder")
-    split: Literal["group-kfold", "loso"] = "group-kfold"
-    folds: Annotated[int, Field(ge=2)] = Field(5, description="folds of group-kfold; every subject is tested once")
-    validation_share: Annotated[float, Field(gt=0, lt=1)] = Field(0.25, description="of the training subjects")
-    split_seed: Annotated[int, Field(ge=0)] = 0
-    options: dict[str, Any] = Field({}, description="options of the adapter")
-
-
-class ModalitySection(Options):
-    """One modality: which medium it is read from, by which encoder, and who has it."""
-
-    role: Literal["prevalent", "privileged"]
-    encoder: str = Field("table", description="a file of mtpkd_cli/encoders, or 'table' for ready features")
-    media: str = Field("", description="kind of medium in the samples table; empty = the modality's own name")
-    options: dict[str, Any] = Field({}, description="options of the encoder")
-
-
-def _limit(value: object) -> object:
-    # A count is a number to everyone but this program, which takes "1%" under the same key.
-    text = str(value) if type(value) is int else value
-    if isinstance(text, str) and not re.fullmatch(r"\d+|\d+(\.\d+)?%", text):
-        raise ValueError("expected a count such as 3, or a share such as 1%")
-    return text
-
-
-class ExtractSection(Options):
-    """How media are read; none of this changes a feature."""
-
-    workers: Annotated[int, Field(ge=0)] = Field(2, description="processes; 0 = in this one, without isolation")
-    timeout_s: Positive = Field(120.0, description="time limit for one sample of one modality")
-    max_failures: Annotated[str, BeforeValidator(_limit)] = Field("1%", description="a count, or a share with %")
-    part_samples: Count = Field(64, description="samples in a part file; bounds memory and work lost")
 
 
 class ModelSection(Options):
@@ -66,12 +23,24 @@ class ModelSection(Options):
     embedding: Annotated[int, Field(ge=2)] = 64
     heads: Count = 2
     dropout: Share = 0.2
+    normalise: Literal["training", "subject"] = Field(
+        "training",
+        description="standardise features by the training subjects, or each person's by all recordings of that person, "
+        "at test too, labels unseen",
+    )
+    classifier: Literal["softmax", "ordinal"] | None = Field(None, description="default: as study.ordinal says")
 
     @model_validator(mode="after")
     def _heads_divide_embedding(self) -> "ModelSection":
         if self.embedding % self.heads:
             raise ValueError(f"embedding = {self.embedding} is not a multiple of heads = {self.heads}")
         return self
+
+    @property
+    def sizes(self) -> dict[str, Any]:
+        """Keyword arguments that teachers and students have in common."""
+        common = {"embedding": self.embedding, "heads": self.heads, "dropout": self.dropout}
+        return common | {"head": self.classifier or "softmax"}
 
 
 class FitOptions(Options):
@@ -108,12 +77,20 @@ class AlignSection(FitOptions):
     adapter: Literal["mlp", "linear"] = "mlp"
     joint_learning_rate: Weight = Field(1e-4, description="of the joint teacher's fusion and head; 0 = frozen")
     tnet_loss: Literal["cosine", "mse", "mmd"] = "mse"
+    calibrate: bool = Field(
+        True, description="scale each teacher's cross-fitted logits by a temperature fitted on held-out recordings"
+    )
 
 
 class StudentSection(Options):
     """The student."""
 
-    init: Literal["teacher", "scratch"] = Field("teacher", description="start from the prevalent teacher's weights")
+    kind: Literal["fusion", "mlp", "linear"] = Field(
+        "fusion", description="as in MT-PKDOT, or for small studies a two-layer or linear one over pooled features"
+    )
+    init: Literal["teacher", "scratch"] = Field(
+        "teacher", description="start from the prevalent teacher's weights (the fusion student only)"
+    )
 
 
 class DistillSection(FitOptions):
@@ -124,13 +101,18 @@ class DistillSection(FitOptions):
     outputs: Literal["crossfit", "train"] | None = Field(None, description="whose word on a training sample counts")
     anchors: Literal["shared", "least", "most", "random"] | None = None
     anchors_k: Count | None = None
-    structure: Literal["rows", "clouds"] | None = Field(None, description="identity-keeping, or as released")
+    structure: Literal["rows", "clouds", "fgw"] | None = Field(
+        None, description="identity-keeping, as released, or fused Gromov-Wasserstein"
+    )
     epsilon: Positive | None = Field(None, description="entropic regularisation")
     task_weight: Weight | None = None
     transport_weight: Weight | None = None
     centroid_weight: Weight | None = None
     guard: bool = Field(
-        False, description="keep the student that knows no teacher unless validation subjects say the teachers help"
+        True, description="keep the student that knows no teacher unless validation subjects say the teachers help"
+    )
+    candidates: Count = Field(
+        1, description="settings tried for every method, the first being the study's; validation subjects choose"
     )
     method: dict[str, dict[str, Any]] = Field({}, description="options of one method only")
 
@@ -158,6 +140,12 @@ class Study(Options):
     student: StudentSection = StudentSection()
     distill: DistillSection = DistillSection()
     evaluate: EvaluateSection = EvaluateSection()
+
+    @property
+    def network(self) -> ModelSection:
+        """The model section with the classifier that it has in this study."""
+        usual = "ordinal" if self.study.ordinal else "softmax"
+        return self.model.model_copy(update={"classifier": self.model.classifier or usual})
 
     @property
     def prevalent(self) -> list[str]:

@@ -2,6 +2,8 @@
 
 from torch import Tensor, nn
 
+from mtpkd_cli.models.heads import head_of
+
 
 class Adapter(nn.Module):
     """A_m: (B, d) -> (B, d), into the joint teacher's space, with a head U_m on what it gives.
@@ -10,13 +12,14 @@ class Adapter(nn.Module):
         embedding: Embedding size d.
         outputs: Classes or targets C.
         kind: "mlp" (residual, so that it starts near the identity) or "linear" as in the released code.
+        head: "softmax", or "ordinal" for classes in an order.
     """
 
-    def __init__(self, embedding: int, outputs: int, kind: str) -> None:
+    def __init__(self, embedding: int, outputs: int, kind: str, head: str = "softmax") -> None:
         super().__init__()
         self.linear = nn.Linear(embedding, embedding)
         self.residual = None if kind == "linear" else _mlp(embedding, embedding)
-        self.head = nn.Linear(embedding, outputs)
+        self.head = head_of(head, embedding, outputs)
 
     def forward(self, embedding: Tensor) -> tuple[Tensor, Tensor]:
         """Returns the aligned embedding a_m (B, d) and the logits U_m(a_m) (B, C)."""

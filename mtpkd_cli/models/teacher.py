@@ -5,6 +5,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from mtpkd_cli.models.fusion import Fusion
+from mtpkd_cli.models.heads import head_of
 from mtpkd_cli.models.temporal import TemporalEncoder
 
 ModalityBatch = dict[str, tuple[Tensor, Tensor]]
@@ -54,12 +55,20 @@ class Trunk(nn.Module):
 
 
 class Teacher(nn.Module):
-    """Trunk -> head, with the trunk's arguments and the number of classes or targets C as `outputs`."""
+    """Trunk -> head: the trunk's arguments, the number of classes or targets C as `outputs`, and the kind of head."""
 
-    def __init__(self, features: dict[str, int], outputs: int, embedding: int, heads: int, dropout: float) -> None:
+    def __init__(
+        self,
+        features: dict[str, int],
+        outputs: int,
+        embedding: int,
+        heads: int,
+        dropout: float,
+        head: str = "softmax",
+    ) -> None:
         super().__init__()
         self.trunk = Trunk(features, embedding, heads, dropout)
-        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(embedding, outputs))
+        self.head = nn.Sequential(nn.Dropout(dropout), head_of(head, embedding, outputs))
 
     def forward(self, batch: ModalityBatch) -> Output:
         """Encodes, fuses and classifies."""

@@ -34,11 +34,13 @@ DISTANCES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 class Alignment(nn.Module):
     """The joint teacher, to be tuned gently, and one adapter with head per other teacher."""
 
-    def __init__(self, joint: Teacher, others: list[str], *, embedding: int, outputs: int, adapter: str) -> None:
+    def __init__(
+        self, joint: Teacher, others: list[str], *, embedding: int, outputs: int, adapter: str, head: str = "softmax"
+    ) -> None:
         super().__init__()
         self.joint = joint
         self.others = others
-        self.adapters = nn.ModuleList(Adapter(embedding, outputs, adapter) for _ in others)
+        self.adapters = nn.ModuleList(Adapter(embedding, outputs, adapter, head) for _ in others)
 
     def forward(self, embeddings: dict[str, Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
         """Returns teacher -> (aligned embedding, logits), for the adapted teachers."""

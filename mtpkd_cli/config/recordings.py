@@ -1,0 +1,47 @@
+"""The sections of study.toml about recordings: where they are, what is read from them, and how."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from mtpkd_cli.config.options import Count, Options, Positive
+
+
+class DataSection(Options):
+    """Where the recordings are and how subjects are split."""
+
+    adapter: str = Field(description="a file of mtpkd_cli/datasets")
+    root: str = Field(description="folder of the corpus; a relative path is taken from the run folder")
+    split: Literal["group-kfold", "loso"] = "group-kfold"
+    folds: Annotated[int, Field(ge=2)] = Field(5, description="folds of group-kfold; every subject is tested once")
+    validation_share: Annotated[float, Field(gt=0, lt=1)] = Field(0.25, description="of the training subjects")
+    split_seed: Annotated[int, Field(ge=0)] = 0
+    options: dict[str, Any] = Field({}, description="options of the adapter")
+
+
+class ModalitySection(Options):
+    """One modality: which medium it is read from, by which encoder, and who has it."""
+
+    role: Literal["prevalent", "privileged"]
+    encoder: str = Field("table", description="a file of mtpkd_cli/encoders, or 'table' for ready features")
+    media: str = Field("", description="kind of medium in the samples table; empty = the modality's own name")
+    options: dict[str, Any] = Field({}, description="options of the encoder")
+
+
+def _limit(value: object) -> object:
+    # A count is a number to everyone but this program, which takes "1%" under the same key.
+    text = str(value) if type(value) is int else value
+    if isinstance(text, str) and not re.fullmatch(r"\d+|\d+(\.\d+)?%", text):
+        raise ValueError("expected a count such as 3, or a share such as 1%")
+    return text
+
+
+class ExtractSection(Options):
+    """How media are read; none of this changes a feature."""
+
+    workers: Annotated[int, Field(ge=0)] = Field(2, description="processes; 0 = in this one, without isolation")
+    timeout_s: Positive = Field(120.0, description="time limit for one sample of one modality")
+    memory_gb: Annotated[float, Field(ge=0)] = Field(4.0, description="memory limit of one worker; 0 = none")
+    max_failures: Annotated[str, BeforeValidator(_limit)] = Field("1%", description="a count, or a share with %")
+    part_samples: Count = Field(64, description="samples in a part file; bounds memory and work lost")
