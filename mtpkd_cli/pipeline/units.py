@@ -4,66 +4,17 @@ This module loads no torch, so `status` answers at once: a unit names its stage 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.artifacts.run_folder import repetition_name
 from mtpkd_cli.config import Study
-from mtpkd_cli.config.checks import READY_FEATURES
-from mtpkd_cli.config.study import FitOptions
-from mtpkd_cli.pipeline.candidates import candidates_of
+from mtpkd_cli.config.checks import READY_FEATURES, fitting_metrics
+from mtpkd_cli.pipeline.student_units import student_units
+from mtpkd_cli.pipeline.unit import STAGES, Unit, plain
 from mtpkd_cli.stages.extract import resolved_encoder
 from mtpkd_cli.training.splits import count_folds
-
-STAGES = ("extract", "train-teachers", "align", "distill", "evaluate")
-
-
-@dataclass(frozen=True)
-class Unit:
-    """One folder of results.
-
-    Args:
-        stage: The command that makes it.
-        module: The file of mtpkd_cli/stages that builds it.
-        folder: Where its manifest lies.
-        name: Modality, teacher or method; selectable on the command line.
-        reads: The parts of the study that it depends on, as plain data; they make it stale.
-        inputs: Name -> folder of a unit whose results it reads.
-        arguments: What its `build` is called with.
-        fold: None where it serves all folds.
-        seed: None where it serves all seeds.
-    """
-
-    stage: str
-    module: str
-    folder: Path
-    name: str
-    reads: dict[str, Any]
-    inputs: dict[str, Path]
-    arguments: dict[str, Any]
-    fold: int | None = None
-    seed: int | None = None
-    files: tuple[str, ...] = field(default=())
-
-    @property
-    def label(self) -> str:
-        """How it is called where people read it."""
-        if self.fold is None or self.seed is None:
-            return f"{self.stage} {self.name}"
-        return f"{self.stage} {repetition_name(self.fold, self.seed)} {self.name}"
-
-    @property
-    def frozen(self) -> bool:
-        """The samples and splits of a run are not replaced unasked: every result of the run rests on them."""
-        return self.module == "samples"
-
-    @property
-    def resumable(self) -> bool:
-        """It fills its folder bit by bit and continues there; the others replace their folder as a whole."""
-        return self.module in ("samples", "extract")
 
 
 def units_of(run: RunFolder, study: Study) -> list[Unit]:
@@ -108,22 +59,22 @@ def _repetition(run: RunFolder, study: Study, fold: int, seed: int) -> Iterator[
     task = study.study.task
     for name in names:
         features = {m: run.features(m) for m in seen[name]}
-        sections = {"model": study.model, "train": study.train}
+        sections = {"model": study.network, "train": study.train}
         own = {"modalities": seen[name], "task": task, "name": name}
         yield Unit(
             "train-teachers",
             "train_teachers",
             folders[name],
             name,
-            _plain(sections) | {"teachers": {name: seen[name]}, "task": task, "seed": seed},
+            plain(sections) | {"teachers": {name: seen[name]}, "task": task, "seed": seed},
             base | {f"features/{m}": path for m, path in features.items()},
             tables | sections | own | {"features": features, "fold": fold, "seed": seed},
             fold,
             seed,
         )
     every = {m: run.features(m) for name in names for m in seen[name]}
-    sections = {"model": study.model, "align": study.align}
-    reads = _plain(sections) | {"teachers": {name: seen[name] for name in names}, "seed": seed}
+    sections = {"model": study.network, "align": study.align}
+    reads = plain(sections) | {"teachers": {name: seen[name] for name in names}, "seed": seed}
     inputs = base | {f"features/{m}": path for m, path in every.items()} | {f"teachers/{n}": folders[n] for n in names}
     arguments = tables | sections | {"features": every, "teachers": folders, "fold": fold}
     roles = {
@@ -135,41 +86,7 @@ def _repetition(run: RunFolder, study: Study, fold: int, seed: int) -> Iterator[
     yield Unit(
         "align", "bank", bank, "bank", reads, inputs | {"align": align}, arguments | {"alignment": align}, fold, seed
     )
-    yield from _students(run, study, fold, seed, names)
-
-
-def _students(run: RunFolder, study: Study, fold: int, seed: int, teachers: list[str]) -> Iterator[Unit]:
-    features = {m: run.features(m) for m in study.prevalent}
-    start = run.teacher(fold, seed, study.prevalent_teacher)
-    align, bank = run.align(fold, seed), run.bank(fold, seed)
-    fit = FitOptions(**{key: getattr(study.distill, key) for key in FitOptions.model_fields})
-    sections = {"model": study.model, "student": study.student}
-    inputs = {"samples": run.root, "bank": bank, "align": align, f"teachers/{study.prevalent_teacher}": start}
-    inputs |= {f"features/{m}": path for m, path in features.items()}
-    for method in study.distill.methods:
-        candidates = candidates_of(study, method)
-        own: dict[str, Any] = {"teachers": teachers, "sees": [study.sees(name) for name in teachers]}
-        own |= {"privileged": len(study.privileged), "task": study.study.task}
-        reads = _plain(sections) | own | {"distill": fit.model_dump(mode="json") | {method: candidates}, "seed": seed}
-        arguments = (
-            sections
-            | own
-            | {
-                "samples": run.samples,
-                "splits": run.splits,
-                "features": features,
-                "prevalent_teacher": start,
-                "alignment": align,
-                "bank": bank,
-                "fold": fold,
-                "seed": seed,
-                "method": method,
-                "candidates": candidates,
-                "fit": fit,
-            }
-        )
-        folder = run.student(fold, seed, method)
-        yield Unit("distill", "distill", folder, method, reads, inputs, arguments, fold, seed)
+    yield from student_units(run, study, fold, seed, names)
 
 
 def _evaluation(run: RunFolder, study: Study, folds: int) -> Unit:
@@ -178,16 +95,13 @@ def _evaluation(run: RunFolder, study: Study, folds: int) -> Unit:
     banks = {repetition_name(*k): run.bank(*k) for k in keys}
     needs = {name: sorted(seen) != sorted(study.prevalent) for name, seen in study.teacher_modalities.items()}
     own = {"teachers": needs, "task": study.study.task}
+    evaluate = study.evaluate.model_copy(update={"metrics": study.evaluate.metrics or fitting_metrics(study)})
     reads = own | {
-        "evaluate": study.evaluate.model_dump(mode="json"),
+        "evaluate": evaluate.model_dump(mode="json"),
         "methods": study.distill.methods,
         "keys": list(banks),
     }
     inputs = {"samples": run.root} | {f"{key}/bank": path for key, path in banks.items()}
     inputs |= {f"{key}/students/{m}": path for m, paths in students.items() for key, path in paths.items()}
-    arguments = own | {"samples": run.samples, "students": students, "banks": banks, "evaluate": study.evaluate}
+    arguments = own | {"samples": run.samples, "students": students, "banks": banks, "evaluate": evaluate}
     return Unit("evaluate", "evaluate", run.evaluation, "evaluation", reads, inputs, arguments)
-
-
-def _plain(sections: dict[str, Any]) -> dict[str, Any]:
-    return {name: section.model_dump(mode="json") for name, section in sections.items()}

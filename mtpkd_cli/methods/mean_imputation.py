@@ -1,0 +1,20 @@
+"""The joint teacher itself, given the training mean of each feature for the privileged modalities; nothing is trained.
+
+L = task, with which the joint teacher was trained. At test it reads the training mean of each feature wherever a
+privileged feature would be, for as many steps as the median training sample has: what a multimodal model is worth when
+its other sensors are missing and nobody distilled it.
+
+Source: a common baseline; the released code of Aslam et al. 2024 (arXiv 2408.09035) validates its joint teacher with
+the physiology zeroed.
+"""
+
+from mtpkd_cli.methods import Lesson
+from mtpkd_cli.models.losses import Term, task_loss
+
+TNET = "untrained"
+IMPUTE = "mean"
+
+
+def terms(lesson: Lesson) -> dict[str, Term]:
+    """The task loss of the teacher; no student is fitted to it."""
+    return {"task": Term(task_loss(lesson.student.logits, lesson.labels), 1.0)}
