@@ -16,7 +16,7 @@ from mtpkd_cli.models import Output
 B, D, K, C, ANCHORS, EPSILON = 8, 5, 3, 3, 4, 0.01
 
 
-def make_lesson(best: int, dtype: torch.dtype = torch.float64) -> Lesson:
+def make_lesson(best: int) -> Lesson:
     """Fixed tensors on which teacher `best` has the least mean loss by its outputs on the batch."""
     generator = torch.Generator().manual_seed(11)
     labels = torch.randint(C, (B,), generator=generator)
@@ -25,9 +25,8 @@ def make_lesson(best: int, dtype: torch.dtype = torch.float64) -> Lesson:
     logits[best, range(B), labels] += 6.0
     crossfit[(best + 1) % K, range(B), labels] += 6.0
     present = torch.ones(K, B, dtype=torch.bool)
-    columns = [column.to(dtype) for column in (embeddings, logits, crossfit)]
-    bank = TeacherBank(["face", "heart", "joint"], *columns, present)
-    student = [torch.randn(B, size, generator=generator, dtype=torch.float64).to(dtype) for size in (D, C)]
+    bank = TeacherBank(["face", "heart", "joint"], embeddings, logits, crossfit, present)
+    student = [torch.randn(B, size, generator=generator, dtype=torch.float64) for size in (D, C)]
     said = Output(*(tensor.requires_grad_() for tensor in student), torch.ones(B, 1))
     return Lesson(labels, said, bank, torch.Generator().manual_seed(0))
 
@@ -63,7 +62,7 @@ def restated(lesson: Lesson, best: int) -> dict[str, Tensor]:
         x.append([teacher[i][j] for j in others])
         y.append([student[i][j] for j in others])
     means = [[sum(s[i][j] for i in range(B)) / B for j in range(B)] for s in (teacher, student)]
-    logits = lesson.student.logits.double()
+    logits = lesson.student.logits
     picked = [logits[i].exp().sum().log() - logits[i, lesson.labels[i]] for i in range(B)]
     return {
         "task": sum(picked, torch.zeros((), dtype=torch.float64)) / B,
@@ -72,8 +71,7 @@ def restated(lesson: Lesson, best: int) -> dict[str, Tensor]:
     }
 
 
-@pytest.mark.parametrize("best", range(K))
-@pytest.mark.parametrize("centroid_weight", [0.2, 0.0])
+@pytest.mark.parametrize(("best", "centroid_weight"), [(0, 0.2), (1, 0.2), (2, 0.2), (2, 0.0)])
 def test_its_loss_and_gradients_are_those_of_the_restatement(best: int, centroid_weight: float) -> None:
     lesson = make_lesson(best)
     wanted = (lesson.student.embedding, lesson.student.logits)
