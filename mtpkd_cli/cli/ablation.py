@@ -18,8 +18,8 @@ from mtpkd_cli.pipeline.ablation import cells_of, swept_values, train_cells
 from mtpkd_cli.pipeline.ablation_scores import score_cells
 from mtpkd_cli.stages import Job
 
-MOST_SCORES = 4
-"""Columns of scores in the table, so that a line holds them; ablation.json has all."""
+MOST_COLUMNS = 5
+"""Swept keys and scores together, so that a line holds them; ablation.json has all scores."""
 
 
 def ablate(
@@ -70,21 +70,23 @@ def _print(summary: dict[str, Any]) -> None:
     names = list(summary["metrics"])
     headline = "balanced-accuracy" if "balanced-accuracy" in names else names[0]
     names.sort(key=lambda metric: metric != headline)
-    names = names[:MOST_SCORES]
+    keys = [key for key, values in summary["over"].items() if len(values) > 1] or list(summary["over"])
+    names = names[: max(1, MOST_COLUMNS - len(keys))]
     labels = [summary["metrics"][metric]["label"] for metric in names]
+    fixed = "".join(f", {key} = {values[0]}" for key, values in summary["over"].items() if key not in keys)
     title = (
-        f"{summary['method']}: {summary['samples']} samples of {summary['subjects']} subjects, "
+        f"{summary['method']}{fixed}: {summary['samples']} samples of {summary['subjects']} subjects, "
         f"{len(summary['repetitions'])} fold x seed; mean and 95 % interval over subjects"
     )
     references = {"from_reference": summary["reference"], "from_first": "first cell"}
     shown = {key: text for key, text in references.items() if text}
     table = Table(
-        *summary["over"], *labels, *(f"{labels[0]} minus {text}" for text in shown.values()), title=title,
+        *keys, *labels, *(f"{labels[0]} minus {text}" for text in shown.values()), title=title,
         title_justify="left",
     )  # fmt: skip
     between = " " if console.width >= ONE_LINE_WIDTH else "\n"
     for row in summary["cells"]:
-        values = [row["values"].get(key, "") for key in summary["over"]]
+        values = [row["values"].get(key, "") for key in keys]
         if not row["values"]:
             values[0] = row["cell"]
         scores = [interval_text(row["scores"][metric], between) for metric in names]
