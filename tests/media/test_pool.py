@@ -118,7 +118,8 @@ def test_no_worker_outlives_a_killed_program(tmp_path):
     assert len(workers) == 2
     assert all(map(_alive, workers))
     process.kill()
-    process.communicate()
+    process.wait()
+    process.stdout.close()  # not read to its end: a worker that lives on would hold it open
     until = time.monotonic() + 5
     while any(map(_alive, workers)):
         assert time.monotonic() < until, "a worker goes on without its parent"
