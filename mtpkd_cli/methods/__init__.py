@@ -8,8 +8,10 @@ text, then formula and source), and
     terms  (Lesson, *, options with defaults) -> {name: Term}; the sum of weight x value is the loss. Options are plain
            values; `distill.<option>` in study.toml sets one for all methods that have it,
            `distill.method.<name>.<option>` for one method.
+    GRID   optional; option -> values that are tried beside the study's own where `distill.candidates` is above 1
     GUARD  optional; with `distill.guard = true`, the method whose student is kept unless this one's has a smaller
            validation loss
+    IMPUTE optional; "zero" or "mean": no student is fitted, the joint teacher is told this for what is privileged
 
 Terms of weight 0 are only logged. No gradient reaches a teacher: the bank holds constants.
 """
@@ -31,7 +33,8 @@ class TeacherBank:
         embeddings: (K, N, d) aligned embeddings of the teachers fitted on the training part.
         logits: (K, N, C) logits of the same teachers. On training samples they are over-confident.
         crossfit_logits: (K, N, C) logits of teachers that have not learned from the sample: for a training sample
-            those of the inner fold that held its subject out, for any other sample the same as `logits`.
+            those of the inner fold that held its subject out, at the temperature that fits them best (align.calibrate),
+            for any other sample the same as `logits`.
         present: (K, N) bool; False where the teacher could see nothing of the sample (its row is then zero).
         sees: Per teacher the role of the modalities that it sees: "prevalent", "privileged" or "both"; empty = not
             told, and `seeing` is then refused.

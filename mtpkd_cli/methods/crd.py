@@ -19,6 +19,7 @@ from mtpkd_cli.models.losses import Term, task_loss
 from mtpkd_cli.ot.cost import unit_rows
 
 TNET = "untrained"
+GRID = {"contrast_temperature": (0.07, 0.2, 0.5), "contrast_weight": (0.1, 0.8)}
 
 
 def terms(

@@ -16,6 +16,7 @@ from mtpkd_cli.methods import Lesson
 from mtpkd_cli.models.losses import Term, soft_label_divergence, squared_distance, task_loss
 
 TNET = "untrained"
+GRID = {"temperature": (1.0, 2.0, 4.0), "others_weight": (1.0, 2.0, 8.0)}
 
 
 def terms(

@@ -16,6 +16,7 @@ from mtpkd_cli.methods._joint import joint_term
 from mtpkd_cli.models.losses import Term, squared_distance, task_loss
 
 TNET = "untrained"
+GRID = {"hint_weight": (0.1, 1.0, 10.0)}
 
 
 def terms(lesson: Lesson, *, task_weight: float = 1.0, hint_weight: float = 1.0) -> dict[str, Term]:

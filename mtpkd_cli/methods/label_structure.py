@@ -23,6 +23,7 @@ from mtpkd_cli.models.losses import Term, task_loss, valid_targets
 
 TNET = "fitted"
 GUARD = "student-only"
+GRID = {"transport_weight": (0.0, 0.2, 1.0)}
 
 
 def terms(
@@ -32,9 +33,9 @@ def terms(
     anchors: str = "shared",
     anchors_k: int = 16,
     epsilon: float = 0.1,
-    task_weight: float = 0.8,
+    task_weight: float = 0.5,
     transport_weight: float = 0.2,
-    centroid_weight: float = 0.2,
+    centroid_weight: float = 0.0,
 ) -> dict[str, Term]:
     """Task loss and structure of the labels, among the samples that have one."""
     bank = _labels_as_teacher(lesson.labels, lesson.student.logits)

@@ -12,6 +12,7 @@ from mtpkd_cli.methods._structure import structure_terms
 from mtpkd_cli.models.losses import Term, task_loss
 
 TNET = "fitted"
+GRID = {"transport_weight": (0.2, 0.6, 2.0)}
 
 
 def terms(

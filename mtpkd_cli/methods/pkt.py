@@ -18,6 +18,7 @@ from mtpkd_cli.methods._joint import joint_term
 from mtpkd_cli.models.losses import Term, task_loss
 
 TNET = "untrained"
+GRID = {"neighbour_weight": (10.0, 100.0, 1000.0)}
 LEAST_KERNEL = 1e-6
 
 

@@ -17,6 +17,7 @@ from mtpkd_cli.models.losses import Term, task_loss
 from mtpkd_cli.ot.cost import unit_rows
 
 TNET = "untrained"
+GRID = {"distance_weight": (2.5, 25.0), "angle_weight": (5.0, 50.0)}
 
 
 def terms(

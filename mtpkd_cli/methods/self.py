@@ -17,22 +17,27 @@ from mtpkd_cli.models.losses import Term
 
 TNET = "fitted"
 GUARD = "student-only"
+GRID = {
+    "selection": ("soft", "mean"),
+    "soft_label_weight": (0.25, 0.5, 1.0),
+    "transport_weight": (0.0, 0.2, 1.0),
+}
 
 
 def terms(
     lesson: Lesson,
     *,
-    selection: str = "batch",
+    selection: str = "soft",
     outputs: str = "crossfit",
     structure: str = "rows",
     anchors: str = "shared",
     anchors_k: int = 16,
     epsilon: float = 0.1,
-    task_weight: float = 0.8,
+    task_weight: float = 0.5,
     transport_weight: float = 0.2,
-    centroid_weight: float = 0.2,
-    soft_label_weight: float = 0.0,
-    temperature: float = 2.0,
+    centroid_weight: float = 0.0,
+    soft_label_weight: float = 0.5,
+    temperature: float = 1.0,
 ) -> dict[str, Term]:
     """The multi-teacher terms with the teachers that see no privileged modality."""
     return multi_teacher_terms(

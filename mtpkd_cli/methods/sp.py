@@ -14,6 +14,7 @@ from mtpkd_cli.models.losses import Term, squared_distance, task_loss
 from mtpkd_cli.ot.cost import unit_rows
 
 TNET = "untrained"
+GRID = {"similarity_weight": (300.0, 1000.0, 3000.0)}
 
 
 def terms(lesson: Lesson, *, task_weight: float = 1.0, similarity_weight: float = 3000.0) -> dict[str, Term]:

@@ -1,6 +1,7 @@
 """Student: the prevalent modality alone -> embedding and logits, with the multimodal fusion kept by hallucination.
 
-x_prevalent -> h -> [h ; R(h)] -> fusion -> h_S -> head (Aslam et al. 2024, released code, with a trained trunk).
+x_prevalent -> h -> [h ; R(h)] -> fusion -> h_S -> head (Aslam et al. 2024, released code, with a trained trunk). Small
+studies have two smaller ones, without time and without T-Net: h_S is a linear or two-layer function of pooled features.
 """
 
 import torch
@@ -8,6 +9,9 @@ from torch import nn
 
 from mtpkd_cli.models.adapter import TNet
 from mtpkd_cli.models.fusion import Fusion
+from mtpkd_cli.models.heads import head_of
+from mtpkd_cli.models.imputed import ImputedTrunk
+from mtpkd_cli.models.pooled import PooledTrunk
 from mtpkd_cli.models.teacher import ModalityBatch, Output, Trunk
 
 
@@ -21,20 +25,42 @@ class Student(nn.Module):
         embedding: Embedding size d.
         heads: Attention heads.
         dropout: Dropout probability.
+        kind: "fusion"; "linear" or "mlp" over pooled features, which hallucinate nothing; or "imputed", a joint teacher
+            with constants for what is not seen.
+        head: "softmax", or "ordinal" for classes in an order.
+        imputed: Of kind "imputed" only: modality -> (feature size, steps), as in `ImputedTrunk`.
     """
 
     def __init__(
-        self, features: dict[str, int], privileged: int, outputs: int, embedding: int, heads: int, dropout: float
+        self,
+        features: dict[str, int],
+        privileged: int,
+        outputs: int,
+        embedding: int,
+        heads: int,
+        dropout: float,
+        kind: str = "fusion",
+        head: str = "softmax",
+        imputed: dict[str, tuple[int, int]] | None = None,
     ) -> None:
         super().__init__()
-        self.trunk = Trunk(features, embedding, heads, dropout)
-        self.tnet = TNet(embedding, privileged)
-        self.fusion = Fusion(1 + privileged, embedding, heads, dropout)
-        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(embedding, outputs))
+        self.kind = kind
+        self.trunk: Trunk | PooledTrunk | ImputedTrunk
+        if kind == "fusion":
+            self.trunk = Trunk(features, embedding, heads, dropout)
+            self.tnet = TNet(embedding, privileged)
+            self.fusion = Fusion(1 + privileged, embedding, heads, dropout)
+        elif kind == "imputed":
+            self.trunk = ImputedTrunk(list(features), imputed or {}, embedding, heads, dropout)
+        else:
+            self.trunk = PooledTrunk(features, embedding, dropout, kind)
+        self.head = nn.Sequential(nn.Dropout(dropout), head_of(head, embedding, outputs))
 
     def forward(self, batch: ModalityBatch) -> Output:
-        """Reads the prevalent modalities of the batch and nothing else; gates are (B, 1 + P)."""
-        seen, _ = self.trunk(batch)
+        """Reads the prevalent modalities and nothing else; gates are (B, 1 + P), of the other kinds (B, M)."""
+        seen, shares = self.trunk(batch)
+        if self.kind != "fusion":
+            return Output(seen, self.head(seen), shares)
         vectors = [seen, *self.tnet(seen).unbind(1)]
         one_step = torch.ones(len(seen), 1, dtype=torch.bool, device=seen.device)
         embedding, gates = self.fusion([v.unsqueeze(1) for v in vectors], [one_step] * len(vectors))

@@ -1,9 +1,25 @@
-"""Which students are tried for a method: its own, and where the study asks for it, its guard's."""
+"""Which students are tried for a method: its own settings, others of its grid, and its guard's.
 
-from typing import Any
+Every method has the same number of tries, student-only included. Try 0 is what the study says; the others are drawn
+from the student's grid below and the method's own (`GRID`). A draw depends on the number of the try and the name of the
+option alone, so that all methods try the same students. Validation subjects choose among the tries.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from mtpkd_cli.config import Study
 from mtpkd_cli.registry import METHODS
+
+STUDENT_GRID: dict[str, tuple[float, ...]] = {
+    "learning_rate": (0.3, 1.0, 3.0),
+    "weight_decay": (1.0, 10.0, 100.0),
+    "dropout": (1.0, 2.0),
+}
+"""Factors on what the study says."""
+
+MOST_DROPOUT = 0.6
 
 
 def method_options(study: Study, method: str) -> dict[str, Any]:
@@ -14,11 +30,29 @@ def method_options(study: Study, method: str) -> dict[str, Any]:
 
 
 def candidates_of(study: Study, method: str) -> list[dict[str, Any]]:
-    """Returns the students that are tried for a method, as method and options; the first is kept in case of a tie.
+    """Returns the students that are tried for a method, as method, options, fit and sizes; the first of equals is kept.
 
-    The guard comes first: a student that knows of no teacher, which stays unless the one that does is better on the
+    The guard's come first: students that know of no teacher, one of which stays unless one that does is better on the
     validation subjects.
     """
     guard = METHODS.constant(method, "GUARD")
     names = [guard, method] if study.distill.guard and isinstance(guard, str) else [method]
-    return [{"method": name, "options": method_options(study, name)} for name in names]
+    return [_candidate(study, name, number) for name in names for number in range(study.distill.candidates)]
+
+
+def _candidate(study: Study, method: str, number: int) -> dict[str, Any]:
+    options = method_options(study, method)
+    drawn = _drawn(STUDENT_GRID, number)
+    fit = {
+        "learning_rate": study.distill.learning_rate * drawn.get("learning_rate", 1.0),
+        "weight_decay": study.distill.weight_decay * drawn.get("weight_decay", 1.0),
+    }
+    dropout = study.model.dropout
+    sizes = {"dropout": max(dropout, min(MOST_DROPOUT, dropout * drawn.get("dropout", 1.0)))}
+    grid = cast(Mapping[str, Sequence[Any]], METHODS.constant(method, "GRID", {}))
+    return {"method": method, "options": options | _drawn(grid, number), "fit": fit, "sizes": sizes}
+
+
+def _drawn(grid: Mapping[str, Sequence[Any]], number: int) -> dict[str, Any]:
+    """One value per key for try `number`; none for try 0, which is the study's own."""
+    return {key: random.Random(f"{number}/{key}").choice(values) for key, values in grid.items()} if number else {}

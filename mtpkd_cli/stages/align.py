@@ -41,7 +41,7 @@ def build(
         prevalent_teacher: Sees what the student will see; its embedding is the T-Net's input.
         privileged_teachers: One unimodal teacher per privileged modality; the T-Net's targets.
     """
-    data = read_data(samples, features, job.device)
+    data = read_data(samples, features, job.device, model.normalise)
     sides = read_folds(splits)[fold]
     loaded = {name: load_model(folder, Teacher)[0].to(job.device) for name, folder in teachers.items()}
     seen = {name: teacher.trunk.modalities for name, teacher in loaded.items()}
@@ -63,6 +63,7 @@ def build(
             embedding=model.embedding,
             outputs=len(outputs_of(data.samples)),
             adapter=align.adapter,
+            head=model.sizes["head"],
         ).to(job.device)
         tnet = TNet(model.embedding, len(privileged_teachers)).to(job.device)
     history = fit_alignment(

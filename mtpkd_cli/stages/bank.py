@@ -11,6 +11,7 @@ from mtpkd_cli.models import Teacher
 from mtpkd_cli.stages import Counts, Job
 from mtpkd_cli.training.alignment import Alignment
 from mtpkd_cli.training.bank import tensor_of, write_teacher
+from mtpkd_cli.training.calibration import fit_temperature
 from mtpkd_cli.training.checkpoints import load_model, load_weights
 from mtpkd_cli.training.data import outputs_of, read_data
 from mtpkd_cli.training.splits import Fold, read_folds
@@ -30,13 +31,13 @@ def build(
     model: ModelSection,
     align: AlignSection,
 ) -> Counts:
-    """Writes one Parquet file per teacher: aligned embedding, logits and cross-fitted logits of every sample.
+    """Writes one Parquet file per teacher: aligned embedding, logits and cross-fitted logits, calibrated, per sample.
 
     Args:
         teachers: Teacher -> folder with its model and crossfit.parquet.
         alignment: Folder of the alignment.
     """
-    data = read_data(samples, features, job.device)
+    data = read_data(samples, features, job.device, model.normalise)
     part = parts_of(data.samples["subject"].tolist(), read_folds(splits)[fold])
     loaded = {name: load_model(folder, Teacher)[0].to(job.device) for name, folder in teachers.items()}
     others = [name for name in loaded if name != align.joint]
@@ -46,6 +47,7 @@ def build(
         embedding=model.embedding,
         outputs=len(outputs_of(data.samples)),
         adapter=align.adapter,
+        head=model.sizes["head"],
     ).to(job.device)
     rows = torch.arange(len(data.samples))
     # The adapters were fitted to the teachers as trained; only the joint one was tuned on the way.
@@ -58,13 +60,17 @@ def build(
     said[align.joint] = (joint.embedding, joint.logits)
     is_train = torch.tensor([name == "train" for name in part])[:, None]
     ids = data.samples["sample_id"].tolist()
+    temperatures = {}
     for name, (embedding, own_logits) in said.items():
         logits = own_logits.cpu()
         crossfit = tensor_of(read_parquet(teachers[name] / "crossfit.parquet").column("logits"))
         columns = {"embedding": embedding.cpu(), "logits": logits}
-        columns["crossfit_logits"] = torch.where(is_train, crossfit.nan_to_num(0.0), logits)
+        held_out = is_train[:, 0] & crossfit.isfinite().all(1)
+        heard, labels = crossfit[held_out], data.labels.cpu()[held_out]
+        temperatures[name] = fit_temperature(heard, labels) if align.calibrate else 1.0
+        columns["crossfit_logits"] = torch.where(is_train, crossfit.nan_to_num(0.0) / temperatures[name], logits)
         write_teacher(out, name, ids, part, columns, data.present(loaded[name].trunk.modalities).cpu())
-    return {"teachers": list(said), "samples": len(ids)}
+    return {"teachers": list(said), "samples": len(ids), "temperatures": temperatures}
 
 
 def parts_of(subjects: list[str], fold: Fold) -> list[str]:

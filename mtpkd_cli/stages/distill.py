@@ -3,17 +3,18 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pandas as pd
 import torch
 
 from mtpkd_cli.artifacts import write_parquet
 from mtpkd_cli.config.study import FitOptions, ModelSection, StudentSection
-from mtpkd_cli.models import Output, Student, Teacher
+from mtpkd_cli.models import Student, Teacher
 from mtpkd_cli.registry import METHODS
 from mtpkd_cli.stages import Counts, Job
 from mtpkd_cli.training.bank import read_bank
+from mtpkd_cli.training.calibration import calibrated_loss
 from mtpkd_cli.training.checkpoints import load_model, load_weights, save_model
 from mtpkd_cli.training.data import StudyData, outputs_of, read_data
+from mtpkd_cli.training.predictions import predictions_of
 from mtpkd_cli.training.seeding import derived_seed, seeded
 from mtpkd_cli.training.splits import read_folds
 from mtpkd_cli.training.students import fit_student
@@ -49,10 +50,10 @@ def build(
         teachers: Names in the bank, the joint one last.
         sees: Per teacher the role of its modalities: prevalent, privileged or both.
         privileged: Number of privileged modalities that are hallucinated.
-        candidates: Methods and options that are tried; the student with the least validation loss is kept, the first
-            of equals.
+        candidates: Methods, options and settings that are tried; the student with the least validation loss at its best
+            temperature is kept, the first of equals.
     """
-    data = read_data(samples, features, job.device)
+    data = read_data(samples, features, job.device, model.normalise)
     sides = read_folds(splits)[fold]
     present = data.present(list(features)).cpu()
     rows = {name: data.rows(getattr(sides, name)) for name in ("train", "validation", "test")}
@@ -63,7 +64,7 @@ def build(
         "privileged": privileged,
         "outputs": len(outputs),
     }
-    arguments |= model.model_dump()
+    arguments |= model.sizes | {"kind": student.kind}
     ids = data.samples["sample_id"].tolist()
     taught = read_bank(bank, teachers, ids, ["train", "validation"], sees).to(torch.device(job.device))
     starts = Starts(prevalent_teacher if student.init == "teacher" else None, alignment / "tnet.safetensors")
@@ -73,23 +74,27 @@ def build(
         module = METHODS.load(candidate["method"])
         # The seed names no method: all students start from the same weights and see the same batches.
         with seeded(derived_seed(seed, fold, "student")) as order:
-            network = _new_student(data, arguments, starts, module.TNET == "fitted", rows["train"])
+            built = arguments | candidate["sizes"]
+            network = _new_student(data, built, starts, module.TNET == "fitted", rows["train"])
             history = fit_student(
                 network, data, taught, module.terms, rows["train"], rows["validation"],
-                method_options=candidate["options"], options=fit.model_dump(), order=order,
+                method_options=candidate["options"], options=fit.model_dump() | candidate["fit"], order=order,
                 draws=torch.Generator().manual_seed(derived_seed(seed, fold, "draws")),
             )  # fmt: skip
         advance()
-        best = min(history, key=lambda entry: entry["validation"])
-        if not losses or best["validation"] < min(losses):
-            kept, kept_history, epoch, chosen = network, history, best["epoch"], candidate
-        losses.append(best["validation"])
+        said = apply(network, data, list(features), rows["validation"]).logits
+        loss = calibrated_loss(said, data.labels[rows["validation"]])
+        if not losses or loss < min(losses):
+            kept, kept_history, kept_arguments, chosen = network, history, built, candidate
+        losses.append(loss)
     tried = [candidate | {"validation_loss": loss} for candidate, loss in zip(candidates, losses, strict=True)]
     about = {"task": task, "outputs": outputs, "modalities": list(features), "method": method}
-    save_model(out, kept, arguments, about | {"chosen": chosen, "tried": tried}, kept_history)
-    predicted = [_predictions(data, kept, name, rows[name]) for name in ("validation", "test")]
-    write_parquet(out / "predictions.parquet", pd.concat(predicted, ignore_index=True))
-    counts = {"epochs": len(kept_history), "best_epoch": epoch, "validation_loss": min(losses), "tried": len(tried)}
+    save_model(out, kept, kept_arguments, about | {"chosen": chosen, "tried": tried}, kept_history)
+    parts = {name: rows[name] for name in ("validation", "test")}
+    write_parquet(out / "predictions.parquet", predictions_of(data, kept, parts))
+    best = min(kept_history, key=lambda entry: entry["validation"])
+    counts = {"epochs": len(kept_history), "best_epoch": best["epoch"], "validation_loss": min(losses)}
+    counts["tried"] = len(tried)
     return counts | {"fell_back": chosen["method"] != method}
 
 
@@ -104,18 +109,10 @@ def _new_student(
     data: StudyData, arguments: dict[str, Any], starts: Starts, fitted_tnet: bool, train: torch.Tensor
 ) -> Student:
     network = Student(**arguments).to(data.labels.device)
-    if starts.trunk is not None:
+    if starts.trunk is not None and network.kind == "fusion":
         network.trunk.load_state_dict(load_model(starts.trunk, Teacher)[0].trunk.state_dict())
     else:
         network.trunk.fit_normalisers(data.batch(train, network.trunk.modalities))
-    if fitted_tnet:
+    if fitted_tnet and network.kind == "fusion":
         load_weights(starts.tnet, network.tnet)
     return network
-
-
-def _predictions(data: StudyData, network: Student, part: str, rows: torch.Tensor) -> pd.DataFrame:
-    output: Output = apply(network, data, network.trunk.modalities, rows)
-    logits = output.logits.cpu()
-    scores = logits if data.labels.is_floating_point() else torch.softmax(logits, dim=1)
-    table = data.samples.iloc[rows.numpy()][["sample_id", "subject", "recording"]].reset_index(drop=True)
-    return table.assign(part=part, scores=list(scores.numpy()), embedding=list(output.embedding.cpu().numpy()))

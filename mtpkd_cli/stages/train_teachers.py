@@ -40,13 +40,13 @@ def build(
         name: The teacher.
         modalities: What it sees.
     """
-    data = read_data(samples, features, job.device)
+    data = read_data(samples, features, job.device, model.normalise)
     sides = read_folds(splits)[fold]
     outputs = outputs_of(data.samples)
     options = train.model_dump(exclude={"crossfit_folds"})
     held_out = inner_folds(sides.train, train.crossfit_folds, derived_seed(seed, fold, "inner"))
     advance = job.reporter.progress(f"fold {fold} seed {seed} teacher {name}", 1 + len(held_out))
-    settings: dict[str, Any] = {"outputs": len(outputs), "sizes": model.model_dump(), "options": options}
+    settings: dict[str, Any] = {"outputs": len(outputs), "sizes": model.sizes, "options": options}
     teacher, history = fit_teacher(
         data,
         modalities,
@@ -58,7 +58,7 @@ def build(
     advance()
     seeds = [derived_seed(seed, fold, name, "inner", i) for i in range(len(held_out))]
     logits = crossfit_logits(data, modalities, sides, held_out, seeds, advance=advance, **settings)
-    arguments = {"features": data.sizes(modalities), "outputs": len(outputs), **model.model_dump()}
+    arguments = {"features": data.sizes(modalities), "outputs": len(outputs), **model.sizes}
     about = {"task": task, "outputs": outputs, "modalities": modalities}
     save_model(out, teacher, arguments, about, history)
     ids = pa.array(data.samples["sample_id"])

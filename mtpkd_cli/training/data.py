@@ -14,7 +14,7 @@ from torch import Tensor
 from mtpkd_cli.artifacts import read_parquet
 from mtpkd_cli.artifacts.feature_parts import read_parts
 from mtpkd_cli.datasets import TARGET_PREFIX
-from mtpkd_cli.models import ModalityBatch
+from mtpkd_cli.models import ModalityBatch, Normaliser
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,38 @@ class StudyData:
         return {name: self.sequences[name][0].shape[2] for name in modalities}
 
 
-def read_data(samples_file: Path, folders: dict[str, Path], device: str) -> StudyData:
-    """Reads the samples table and the features of some modalities (modality -> its folder) onto a device."""
+def read_data(samples_file: Path, folders: dict[str, Path], device: str, normalise: str = "training") -> StudyData:
+    """Reads the samples table and the features of some modalities (modality -> its folder) onto a device.
+
+    Args:
+        normalise: "training" leaves the features as they are, for the models standardise them; "subject" standardises
+            each person's by all recordings of that person.
+    """
     samples = read_parquet(samples_file).to_pandas()
     ids = samples["sample_id"].tolist()
     sequences = {name: _read_sequences(folder, ids) for name, folder in folders.items()}
+    if normalise == "subject":
+        people = samples["subject"].to_numpy()
+        sequences = {name: (standardised(values, mask, people), mask) for name, (values, mask) in sequences.items()}
     on_device = {name: (values.to(device), mask.to(device)) for name, (values, mask) in sequences.items()}
     return StudyData(samples, labels_of(samples).to(device), on_device)
+
+
+def standardised(values: Tensor, mask: Tensor, people: np.ndarray) -> Tensor:
+    """Subtracts each person's mean and divides by each person's deviation over all existing steps, label unseen.
+
+    Args:
+        values: (N, T, D); NaN cells stay NaN.
+        mask: (N, T).
+        people: (N,) who each sample is of.
+    """
+    result = values.clone()
+    for person in np.unique(people):
+        rows = torch.from_numpy(np.flatnonzero(people == person))
+        normaliser = Normaliser(values.shape[2])
+        normaliser.fit(values[rows], mask[rows])
+        result[rows] = (values[rows] - normaliser.mean) / normaliser.scale
+    return torch.where(mask.unsqueeze(-1), result, 0.0)
 
 
 def labels_of(samples: pd.DataFrame) -> Tensor:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import permutations
 from math import isnan
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -59,7 +59,7 @@ def same_terms(control: Terms, lesson: Lesson, other: Terms, taught: Lesson, **o
     values = []
     for method, one in ((control, lesson), (other, taught)):
         one.generator.manual_seed(1)
-        terms = method(one, **options)
+        terms = method(one, **options | {"centroid_weight": 0.2})
         values.append(torch.stack([terms[key].value for key in ("transport", "centroid")]))
     return torch.allclose(*values, atol=1e-6)
 
@@ -69,6 +69,8 @@ def test_its_options_have_the_defaults_of_mt_pkdot(name: str) -> None:
     ours, theirs = METHODS.keywords(name, "terms"), METHODS.keywords("mt-pkdot", "terms")
     assert ours == {key: theirs[key] for key in ours}
     assert METHODS.constant(name, "GUARD") == METHODS.constant("mt-pkdot", "GUARD") == "student-only"
+    grid, full = (cast(dict[str, Any], METHODS.constant(one, "GRID")) for one in (name, "mt-pkdot"))
+    assert grid == {key: full[key] for key in grid}
 
 
 @pytest.mark.parametrize("name", CONTROLS)
@@ -155,7 +157,7 @@ def test_label_structure_is_zero_for_a_student_that_puts_each_class_in_one_place
     lesson = make_lesson()
     sorted_out = torch.nn.functional.one_hot(lesson.labels, D).float().requires_grad_()
     lesson = replace(lesson, student=lesson.student._replace(embedding=sorted_out))
-    terms = label_structure.terms(lesson)
+    terms = label_structure.terms(lesson, centroid_weight=0.2)
     assert terms["transport"].value.item() == pytest.approx(0.0, abs=1e-5)
     assert terms["centroid"].value.item() == pytest.approx(0.0, abs=1e-6)
 
@@ -189,7 +191,7 @@ def test_label_structure_leaves_masked_targets_out_and_samples_that_have_none() 
 def test_targets_that_do_not_differ_are_one_class() -> None:
     lesson = replace(make_lesson(), labels=torch.full((B, C), 0.3))
     student = lesson.student._replace(embedding=torch.ones(B, D).requires_grad_())
-    terms = label_structure.terms(replace(lesson, student=student))
+    terms = label_structure.terms(replace(lesson, student=student), centroid_weight=0.2)
     assert terms["transport"].value.item() == pytest.approx(0.0, abs=1e-6)
     assert terms["centroid"].value.item() == pytest.approx(0.0, abs=1e-5)
 
@@ -199,7 +201,7 @@ def test_a_random_teacher_is_another_one_each_time_and_tells_no_sample_from_anot
     student = lesson.student._replace(embedding=torch.eye(B, requires_grad=True))
     lesson = replace(lesson, student=student)
     # Against a student to whom no two samples are alike, mean rows differ by the noise of random cosines alone.
-    values = [random_teacher.terms(lesson)["centroid"].value.item() for _ in range(50)]
+    values = [random_teacher.terms(lesson, centroid_weight=0.2)["centroid"].value.item() for _ in range(50)]
     assert len(set(values)) == 50
     # Root of B columns' squared means of B rows, in which B - 1 cosines have the variance 1 / d, d = B.
     expected = (B * (B - 1) / B**2 / B) ** 0.5

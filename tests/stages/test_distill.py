@@ -11,7 +11,9 @@ import pytest
 
 from mtpkd_cli.artifacts import read_parquet
 from mtpkd_cli.pipeline import units_of
+from mtpkd_cli.pipeline.candidates import candidates_of
 from mtpkd_cli.pipeline.parallel import Collected
+from mtpkd_cli.registry import METHODS
 from mtpkd_cli.stages import Job, distill
 from mtpkd_cli.training.bank import fixed_lists, tensor_of
 
@@ -47,6 +49,7 @@ def test_rows_of_the_test_part_are_never_read(tiny: Any, tmp_path: Path, method:
 
 @pytest.mark.parametrize("method", ["kd", "pkdot", "mt-pkdot"])
 def test_rows_of_the_training_part_are_what_teaches(tiny: Any, tmp_path: Path, method: str) -> None:
+    tiny.put("distill.guard=false")
     before = _student(tiny, method, tmp_path / "before")
     for path in tiny.run.bank(0, 0).glob("*.parquet"):
         table = pq.read_table(path)
@@ -84,8 +87,8 @@ def test_predictions_cover_validation_and_test_once(finished: Any) -> None:
 
 
 def test_the_guard_keeps_the_student_that_knows_no_teacher_where_teachers_do_harm(tiny: Any, tmp_path: Path) -> None:
-    # Without its task term mt-pkdot cannot learn the task, so the guard has to step in.
-    tiny.put("distill.guard=true", "distill.method.mt-pkdot.task_weight=0.0")
+    # Without task and soft labels mt-pkdot cannot learn the task, so the guard has to step in.
+    tiny.put("distill.method.mt-pkdot.task_weight=0.0", "distill.method.mt-pkdot.soft_label_weight=0.0")
     kept = _student(tiny, "mt-pkdot", tmp_path / "kept")
     alone = _student(tiny, "student-only", tmp_path / "alone")
     about = json.loads(kept["model.json"])
@@ -96,7 +99,36 @@ def test_the_guard_keeps_the_student_that_knows_no_teacher_where_teachers_do_har
 
 
 def test_without_the_guard_a_method_keeps_its_own_student(tiny: Any, tmp_path: Path) -> None:
-    tiny.put("distill.method.mt-pkdot.task_weight=0.0")
+    tiny.put("distill.guard=false", "distill.method.mt-pkdot.task_weight=0.0")
     about = json.loads(_student(tiny, "mt-pkdot", tmp_path / "kept")["model.json"])
     assert about["chosen"]["method"] == "mt-pkdot"
     assert len(about["tried"]) == 1
+
+
+def test_every_method_tries_as_many_students_and_the_first_is_the_studys_own(tiny: Any) -> None:
+    tiny.put("distill.guard=false", "distill.candidates=3", "distill.learning_rate=0.002")
+    tried = {method: candidates_of(tiny.study, method) for method in tiny.study.distill.methods}
+    assert {len(candidates) for candidates in tried.values()} == {3}
+    for key in ("fit", "sizes"):
+        assert len({json.dumps([one[key] for one in candidates]) for candidates in tried.values()}) == 1
+    assert [candidates[0]["fit"]["learning_rate"] for candidates in tried.values()] == [0.002] * 4
+    assert len({json.dumps(one["fit"]) for one in tried["student-only"]}) == 3
+    assert tried["kd"][0]["options"]["temperature"] == METHODS.keywords("kd", "terms")["temperature"]
+
+
+def test_of_several_tries_the_one_that_validation_subjects_like_best_is_kept(tiny: Any, tmp_path: Path) -> None:
+    tiny.put("distill.candidates=4", "distill.epochs=1")
+    about = json.loads(_student(tiny, "student-only", tmp_path / "kept")["model.json"])
+    losses = [one["validation_loss"] for one in about["tried"]]
+    assert len(losses) == 4
+    best = about["tried"][losses.index(min(losses))]
+    assert about["chosen"] == {key: best[key] for key in about["chosen"]}
+    assert about["arguments"]["dropout"] == best["sizes"]["dropout"]
+
+
+@pytest.mark.parametrize("kind", ["linear", "mlp"])
+def test_small_students_hear_teachers_too(tiny: Any, tmp_path: Path, kind: str) -> None:
+    tiny.put("distill.guard=false", f"student.kind={kind}")
+    kept = {method: _student(tiny, method, tmp_path / method) for method in ("student-only", "kd", "mt-pkdot")}
+    assert json.loads(kept["kd"]["model.json"])["arguments"]["kind"] == kind
+    assert len({files["model.safetensors"] for files in kept.values()}) == 3

@@ -22,6 +22,7 @@ from mtpkd_cli.pipeline import STAGES, Choice, do_stage
 from mtpkd_cli.pipeline.parallel import Collected
 from mtpkd_cli.stages import Job
 from mtpkd_cli.training.bank import read_bank, tensor_of
+from mtpkd_cli.training.calibration import fit_temperature
 from mtpkd_cli.training.checkpoints import load_model, read_weights
 from mtpkd_cli.training.data import read_data
 from mtpkd_cli.training.splits import read_folds
@@ -178,7 +179,7 @@ def test_a_saved_student_needs_the_prevalent_features_alone(informative: Planted
 def test_each_student_starts_where_its_method_says(informative: Planted, tmp_path: Path) -> None:
     """At a rate near zero the student that is saved is the one that training began with."""
     copy = Planted(RunFolder(Path(shutil.copytree(informative.run.root, tmp_path / "run"))))
-    set_keys(copy.run.study, ["distill.learning_rate=1e-12", "distill.weight_decay=0", "distill.epochs=1"])
+    set_keys(copy.run.study, ["distill.guard=false", "distill.learning_rate=1e-12", "distill.weight_decay=0", "distill.epochs=1"])
     copy.do("distill", choice=Choice(fold=0))
     states = student_states(copy)
     teacher, _ = load_model(copy.run.teacher(0, 0, "face"), Teacher)
@@ -209,7 +210,10 @@ def test_the_bank_holds_what_teachers_say_of_samples_that_they_have_not_learned_
     for t, name in enumerate(bank.names):
         table = read_parquet(run.teacher(0, 0, name) / "crossfit.parquet")
         assert table.column("sample_id").to_pylist() == ids
-        assert torch.equal(tensor_of(table.column("logits"))[is_train], bank.crossfit_logits[t, is_train])
+        said = tensor_of(table.column("logits"))[is_train]
+        labels = torch.from_numpy(samples["label"].to_numpy())[is_train]
+        expected = said / fit_temperature(said, labels)
+        torch.testing.assert_close(bank.crossfit_logits[t, is_train], expected, rtol=1e-5, atol=1e-6)
 
 
 def test_a_student_is_taught_without_the_test_rows_of_the_bank(informative: Planted) -> None:

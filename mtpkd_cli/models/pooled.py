@@ -1,0 +1,53 @@
+"""Trunks for small studies: a modality's steps pooled to mean and deviation, then one layer or two."""
+
+import torch
+from torch import Tensor, nn
+
+from mtpkd_cli.models.temporal import Normaliser
+
+KINDS = ("linear", "mlp")
+
+
+class PooledTrunk(nn.Module):
+    """Mean and standard deviation over time of the normalised features -> embedding h.
+
+    With few subjects a network that attends over time learns the subjects; this is the baseline worth beating. An
+    absent modality counts as the training mean.
+
+    Args:
+        features: Modality -> feature size D.
+        embedding: Embedding size d.
+        dropout: Dropout probability, of the pooled features.
+        kind: "linear" (with the head: multinomial logistic regression of rank d) or "mlp" (one hidden layer of d).
+    """
+
+    def __init__(self, features: dict[str, int], embedding: int, dropout: float, kind: str) -> None:
+        super().__init__()
+        self.modalities = list(features)
+        self.normalisers = nn.ModuleList(Normaliser(size) for size in features.values())
+        pooled = 2 * sum(features.values())
+        layers: list[nn.Module] = [nn.Dropout(dropout), nn.Linear(pooled, embedding)]
+        if kind == "mlp":
+            layers += [nn.GELU(), nn.Dropout(dropout), nn.Linear(embedding, embedding), nn.LayerNorm(embedding)]
+        self.project = nn.Sequential(*layers)
+
+    def fit_normalisers(self, batch: dict[str, tuple[Tensor, Tensor]]) -> None:
+        """Fits each modality's normaliser on all training samples; call once, before training."""
+        for name, normaliser in zip(self.modalities, self.normalisers, strict=True):
+            normaliser.fit(*batch[name])  # type: ignore[operator]
+
+    def forward(self, batch: dict[str, tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+        """Returns embedding (B, d) and gates (B, M), the shares of the modalities that are present."""
+        pooled, present = [], []
+        for name, normaliser in zip(self.modalities, self.normalisers, strict=True):
+            values, mask = batch[name]
+            there = mask.unsqueeze(-1).to(values.dtype)
+            count = there.sum(1).clamp(min=1)
+            steps = normaliser(values) * there
+            mean = steps.sum(1) / count
+            # The floor keeps the gradient of the root finite where all steps are alike.
+            variance = (((steps - mean.unsqueeze(1)) * there) ** 2).sum(1) / count
+            pooled += [mean, (variance + 1e-6).sqrt() - 1e-3]
+            present.append(mask.any(1))
+        gates = torch.stack(present, dim=1).to(pooled[0].dtype)
+        return self.project(torch.cat(pooled, dim=1)), gates / gates.sum(1, keepdim=True).clamp(min=1)
