@@ -179,7 +179,8 @@ def test_a_saved_student_needs_the_prevalent_features_alone(informative: Planted
 def test_each_student_starts_where_its_method_says(informative: Planted, tmp_path: Path) -> None:
     """At a rate near zero the student that is saved is the one that training began with."""
     copy = Planted(RunFolder(Path(shutil.copytree(informative.run.root, tmp_path / "run"))))
-    set_keys(copy.run.study, ["distill.guard=false", "distill.learning_rate=1e-12", "distill.weight_decay=0", "distill.epochs=1"])
+    still = ["distill.guard=false", "distill.learning_rate=1e-12", "distill.weight_decay=0", "distill.epochs=1"]
+    set_keys(copy.run.study, still)
     copy.do("distill", choice=Choice(fold=0))
     states = student_states(copy)
     teacher, _ = load_model(copy.run.teacher(0, 0, "face"), Teacher)
