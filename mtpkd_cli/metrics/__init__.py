@@ -19,6 +19,7 @@ So an interval costs a few matrix products, not R calls. A sample of weight zero
 enter a mean over classes either.
 """
 
+from mtpkd_cli.metrics._comparison import holm, paired_parts, permutation_p, subject_scores, subject_swaps
 from mtpkd_cli.metrics._uncertainty import (
     Estimate,
     Part,
@@ -38,7 +39,12 @@ __all__ = [
     "bootstrap_weights",
     "difference",
     "fold_mean",
+    "holm",
     "interval",
+    "paired_parts",
+    "permutation_p",
     "resampled_scores",
+    "subject_scores",
+    "subject_swaps",
     "subject_weights",
 ]

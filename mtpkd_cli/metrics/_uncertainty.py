@@ -127,7 +127,7 @@ def resampled_scores(
         if missing := [str(subject) for subject in distinct if subject not in column]:
             raise ValueError(f"subjects {missing[:10]} are not in subjects_order")
         draws = multiplicities[:, [column[subject] for subject in distinct]].astype(np.float64)
-        values.append(_part_values(metric, part, draws, sample_subject))
+        values.append(part_values(metric, part, draws, sample_subject))
         shares.append(draws.sum(axis=1) / len(distinct))
         seen.update(distinct.tolist())
     by_part, share = np.stack(values), np.stack(shares)
@@ -167,7 +167,8 @@ def difference(
     return interval(resamples - reference_resamples, point - reference_point, level)
 
 
-def _part_values(metric: Metric, part: Part, draws: np.ndarray, sample_subject: np.ndarray) -> np.ndarray:
+def part_values(metric: Metric, part: Part, draws: np.ndarray, sample_subject: np.ndarray) -> np.ndarray:
+    """Returns (R,) scores of a part, its subjects weighted by `draws` (R, S); sample_subject: (N,) column of each."""
     # Folds of few subjects repeat the same draws over and over (one subject: seven or so of a thousand differ).
     kinds, kind_of = np.unique(draws, axis=0, return_inverse=True)
     rows = max(1, BLOCK_ELEMENTS // len(part.labels))

@@ -1,0 +1,107 @@
+"""What a reviewer asks of a difference: may it be chance, and who loses by it.
+
+The permutation test keeps people whole: under the null hypothesis two methods are exchangeable within each subject, so
+all predictions of a subject, over all folds and seeds, change places together. Every method is compared under the same
+swaps. The statistic is the study's own, the mean over parts (one part = one fold and seed) of the difference of their
+scores, so it fits metrics that are no mean over subjects, such as AUROC and CCC.
+
+References: Good 2005, Permutation, Parametric and Bootstrap Tests of Hypotheses, chapter 3; Phipson and Smyth 2010,
+SAGMB 9:39 (why a drawn p is never 0); Holm 1979, Scandinavian Journal of Statistics 6:65-70.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from mtpkd_cli.metrics._uncertainty import Metric, Part, fold_mean, part_values
+
+# Two statistics that are equal but for the order of summation count as equal.
+TIE = 1e-12
+
+Pair = tuple[Part, Part]
+
+
+def subject_swaps(n_subjects: int, n_swaps: int, seed: int) -> np.ndarray:
+    """Returns (R, S) bool: whose predictions change places; row 0 swaps nobody.
+
+    All 2^S where there are no more than `n_swaps` of them, otherwise 1 + `n_swaps` rows of which the rest is drawn.
+    """
+    if 2**n_subjects <= n_swaps:
+        return (np.arange(2**n_subjects)[:, None] >> np.arange(n_subjects)) % 2 == 1
+    drawn = np.random.default_rng(seed).integers(0, 2, size=(n_swaps, n_subjects), dtype=np.int8)
+    return np.concatenate([np.zeros((1, n_subjects), bool), drawn.astype(bool)])
+
+
+def permutation_p(metric: Metric, pairs: Sequence[Pair], subjects_order: Sequence[str], swaps: np.ndarray) -> float:
+    """Returns the two-sided p of a paired permutation test over subjects; NaN where the difference is undefined.
+
+    Args:
+        metric: A metric file's `metric`.
+        pairs: Both methods' predictions of the same samples, one pair per fold and seed (`paired_parts`).
+        subjects_order: (S,) the subjects, in the order of the columns of `swaps`.
+        swaps: (R, S) from `subject_swaps`.
+    """
+    if not pairs:
+        return float("nan")
+    column = {subject: index for index, subject in enumerate(subjects_order)}
+    differences = []
+    for ours, theirs in pairs:
+        distinct, subject_of = np.unique(ours.subjects, return_inverse=True)
+        swapped = swaps[:, [column[subject] for subject in distinct]].astype(np.float64)
+        both = Part(*(np.concatenate(halves) for halves in zip(_columns(ours), _columns(theirs), strict=True)))
+        owner = np.concatenate([subject_of, subject_of + len(distinct)])
+        # A weight of one picks ours or theirs of each subject, so no prediction is copied per permutation.
+        first = part_values(metric, both, np.hstack([1 - swapped, swapped]), owner)
+        second = part_values(metric, both, np.hstack([swapped, 1 - swapped]), owner)
+        differences.append(first - second)
+    values = np.stack(differences)
+    statistic = np.abs(fold_mean(values, np.ones(values.shape)))
+    if np.isnan(statistic[0]):
+        return float("nan")
+    defined = statistic[~np.isnan(statistic)]
+    return float((defined >= statistic[0] - TIE).mean())
+
+
+def paired_parts(
+    ours: Mapping[str, tuple[np.ndarray, Part]], theirs: Mapping[str, tuple[np.ndarray, Part]]
+) -> list[Pair]:
+    """Returns what both have scored, part by part: key -> (row numbers of the samples, predictions) of each."""
+    pairs = []
+    for key in sorted(set(ours) & set(theirs)):
+        (rows, part), (other_rows, other) = ours[key], theirs[key]
+        _, mine, its = np.intersect1d(rows, other_rows, assume_unique=True, return_indices=True)
+        if len(mine):
+            pairs.append((_taken(part, mine), _taken(other, its)))
+    return pairs
+
+
+def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+    """Returns name -> p corrected for the number of tests by Holm's step-down; NaN stays and counts as no test."""
+    ranked = sorted((p, name) for name, p in p_values.items() if not np.isnan(p))
+    corrected = {name: float("nan") for name in p_values}
+    largest = 0.0
+    for index, (p, name) in enumerate(ranked):
+        largest = max(largest, min(1.0, p * (len(ranked) - index)))
+        corrected[name] = largest
+    return corrected
+
+
+def subject_scores(metric: Metric, parts: Sequence[Part], subjects_order: Sequence[str]) -> np.ndarray:
+    """Returns (S,) each subject's own score, the mean over the parts that hold the subject; NaN where undefined.
+
+    A metric over several classes may be undefined for a person who shows only one of them.
+    """
+    column = {subject: index for index, subject in enumerate(subjects_order)}
+    values = np.full((len(parts), len(subjects_order)), np.nan)
+    for row, part in zip(values, parts, strict=True):
+        distinct, subject_of = np.unique(part.subjects, return_inverse=True)
+        row[[column[s] for s in distinct]] = part_values(metric, part, np.eye(len(distinct)), subject_of)
+    return fold_mean(values, np.ones(values.shape))
+
+
+def _columns(part: Part) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return part.labels, part.scores, part.subjects
+
+
+def _taken(part: Part, rows: np.ndarray) -> Part:
+    return Part(*(column[rows] for column in _columns(part)))
