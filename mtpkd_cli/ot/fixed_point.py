@@ -107,7 +107,7 @@ def solve(
         if worst <= tolerance or n_iterations >= max_iterations:
             break
         if previous is not None and not symmetric:
-            omega, n_scalings = _relaxation(omega, error, previous, n_scalings + 1), MOST_SCALINGS
+            omega, n_scalings = relaxation(omega, error, previous, n_scalings + 1), MOST_SCALINGS
         n_scalings, previous = min(n_scalings, max_iterations - n_iterations - 1), error
         u, v = _symmetric_scaling(plan, a, n_scalings) if symmetric else _scalings(plan, a, b, n_scalings, omega)
         f, g = f + epsilon * u.log(), g + epsilon * v.log()
@@ -140,7 +140,7 @@ def _dual(scaled_cost: Tensor, log_b: Tensor, a: Tensor, b: Tensor, g: Tensor, e
     return (a * _softmin(scaled_cost, log_b, g, epsilon)).sum(-1) + (b * g).sum(-1)
 
 
-def _relaxation(omega: Tensor, error: Tensor, previous: Tensor, n: int) -> Tensor:
+def relaxation(omega: Tensor, error: Tensor, previous: Tensor, n: int) -> Tensor:
     """Returns each problem's over-relaxation: the optimum of its observed linear rate, backing off where it grew.
 
     For a rate r of plain iterations the best omega is 2 / (1 + sqrt(1 - r)) (Lehmann et al. 2021); problems whose

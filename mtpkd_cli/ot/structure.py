@@ -7,13 +7,14 @@ Source: Aslam et al. 2024, released code (cloud_transport, least similar anchors
 row_transport and the other kinds of anchors are this project's.
 """
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Generator, Tensor
 
 from mtpkd_cli.errors import StudyError, did_you_mean
 from mtpkd_cli.ot.cost import at_least_float32, unit_rows
+from mtpkd_cli.ot.shared_cost import kernel_holds, shared_cost_divergence
 from mtpkd_cli.ot.sinkhorn import DivergenceResult, debiased_transport, sinkhorn_divergence
 
 AnchorKind = Literal["least", "most", "random", "shared"]
@@ -138,7 +139,10 @@ def row_transport(
     # (k, k) where anchors are shared, else (B, k, k). A row's self-cost is 0 whatever rounding says.
     cost = 1.0 - teacher.detach()[anchors[..., :, None], anchors[..., None, :]]
     cost = cost.clamp_min(0.0) * (1.0 - torch.eye(k, dtype=cost.dtype, device=cost.device))
-    rows = debiased_transport(
-        cost, cost, cost, p, q, epsilon=epsilon, max_iterations=max_iterations, tolerance=tolerance
-    )
+    limits: dict[str, Any] = {"epsilon": epsilon, "max_iterations": max_iterations, "tolerance": tolerance}
+    if kernel_holds(cost, epsilon):
+        shared = shared_cost_divergence(cost, p, q, **limits)
+        error = shared.marginal_error.max()
+        return DivergenceResult(shared.value.mean(), error <= tolerance, shared.n_iterations, error)
+    rows = debiased_transport(cost, cost, cost, p, q, **limits)
     return DivergenceResult(rows.value.mean(), rows.converged.all(), rows.n_iterations, rows.marginal_error.max())
