@@ -1,12 +1,12 @@
 """The command line: the only place that prints."""
 
+import contextlib
 import os
-import signal
 import sys
 import traceback
-from types import FrameType
 from typing import NoReturn
 
+from mtpkd_cli import interruption
 from mtpkd_cli.cli import ablate_command
 from mtpkd_cli.cli.stage_commands import app
 from mtpkd_cli.errors import Interrupted, MtpkdError
@@ -14,19 +14,23 @@ from mtpkd_cli.errors import Interrupted, MtpkdError
 __all__ = ["ablate_command", "app", "main"]
 
 
+_GO_ON = "interrupted; run the same command again to go on"
+
+
 def main() -> NoReturn:
     """Runs the command line and leaves with the exit code of DESIGN: one per kind of error, never a bare traceback."""
     debug = "--debug" in sys.argv
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _interrupt)
+    interruption.listen(_tell_at_once)
     try:
         # Messages say "run it with --debug", and people put that at the end.
         app(args=[argument for argument in sys.argv[1:] if argument != "--debug"], prog_name="mtpkd")
         code = 0
     except SystemExit as exit_:
         code = exit_.code if isinstance(exit_.code, int) else 1
-    except (Interrupted, KeyboardInterrupt):
-        code = _tell("interrupted; run the same command again to go on", Interrupted.exit_code)
+        if code == Interrupted.exit_code:
+            _tell(_GO_ON, code)
+    except Interrupted as err:
+        code = _tell(f"{_GO_ON} ({err})", err.exit_code)
     except MtpkdError as err:
         if debug:
             traceback.print_exc()
@@ -48,5 +52,7 @@ def _tell(text: str, code: int) -> int:
     return code
 
 
-def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
-    raise Interrupted(f"stopped by {signal.Signals(number).name}")
+def _tell_at_once(text: str) -> None:
+    # Called by a signal handler, maybe in the middle of a print: past Python's buffers.
+    with contextlib.suppress(OSError):
+        os.write(2, f"{text}\n".encode())

@@ -1,38 +1,13 @@
-"""Limits of worker processes that hold whatever native code does: they end with their parent, and memory is bounded."""
+"""A limit of worker processes that holds whatever native code does: memory."""
 
 import contextlib
-import ctypes
 import multiprocessing
 import os
 import signal
-import sys
 import threading
-from multiprocessing.connection import wait
 from pathlib import Path
 
 _LOOK_EVERY_S = 0.2
-_PR_SET_PDEATHSIG = 1
-
-
-def end_with_parent(parent: int) -> None:
-    """Called in a worker: from now on it is killed when its parent ends, even by SIGKILL.
-
-    Args:
-        parent: Number of the process that the worker works for.
-    """
-    if sys.platform == "linux":
-        # Holds even while native code does not let Python run.
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    threading.Thread(target=_end_after_parent, name="end with parent", daemon=True).start()
-    if os.getppid() != parent:
-        os._exit(1)
-
-
-def _end_after_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
 
 
 class MemoryWatch:

@@ -12,25 +12,24 @@ import multiprocessing
 import os
 import pickle
 import signal
-import time
-import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from concurrent.futures import wait
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Literal
+from typing import Any
 
-from mtpkd_cli.errors import Interrupted, MtpkdError
-from mtpkd_cli.media._worker_limits import MemoryWatch, end_with_parent
+from mtpkd_cli import interruption
+from mtpkd_cli.media._worker import Outcome, attempt, prepare_worker, work
+from mtpkd_cli.media._worker_limits import MemoryWatch
 
-ErrorKind = Literal["", "raised", "crashed", "timeout", "memory"]
+__all__ = ["Outcome", "Task", "run_isolated"]
 
 _IN_FLIGHT_PER_WORKER = 4
 # Native libraries leak a little with every file; a fresh process now and then bounds that.
 _TASKS_PER_PROCESS = 256
-_PROGRAM = f"{__name__.partition('.')[0]}."
-_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+_LISTEN_EVERY_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -44,28 +43,6 @@ class Task:
 
     key: str
     args: tuple[Any, ...] = ()
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one task.
-
-    Args:
-        key: The task's key.
-        value: What the function returned; None where it failed.
-        error: None where it succeeded, else the message to show.
-        error_kind: "" succeeded, "raised" an exception, "crashed" the worker died, "timeout" and "memory" a limit was
-            passed.
-        seconds: Wall time in the worker, the limit for a timeout; None where the worker died with its clock.
-        module: The module of this program in which an exception arose; "" where there is none.
-    """
-
-    key: str
-    value: Any = None
-    error: str | None = None
-    error_kind: ErrorKind = ""
-    seconds: float | None = None
-    module: str = ""
 
 
 def run_isolated(
@@ -96,8 +73,14 @@ def run_isolated(
             f"workers={workers}, timeout_s={timeout_s}, memory_gb={memory_gb}"
         )
     if workers == 0:
-        return (_attempt(task.key, function, task.args) for task in tasks)
+        return _run_here(function, tasks)
     return _run_in_pool(function, iter(tasks), workers, timeout_s, memory_gb)
+
+
+def _run_here(function: Callable[..., Any], tasks: Iterable[Task]) -> Generator[Outcome, None, None]:
+    for task in tasks:
+        interruption.check()
+        yield attempt(task.key, function, task.args)
 
 
 def _run_in_pool(
@@ -108,7 +91,7 @@ def _run_in_pool(
     pool = pebble.ProcessPool(
         workers,
         _TASKS_PER_PROCESS,
-        initializer=_prepare_worker,
+        initializer=prepare_worker,
         initargs=(os.getpid(),),
         context=multiprocessing.get_context("spawn"),
     )
@@ -116,11 +99,12 @@ def _run_in_pool(
     watch = MemoryWatch(memory_gb)
     try:
         while True:
+            interruption.check()
             for task in islice(tasks, workers * _IN_FLIGHT_PER_WORKER - len(waiting)):
                 # Pickled here and read inside the worker's own try: a function that cannot be imported there is then
                 # an error of the task, not of the pool.
                 payload = pickle.dumps((function, task.args))
-                waiting.append((task.key, pool.schedule(_work, args=(task.key, payload), timeout=timeout_s)))
+                waiting.append((task.key, pool.schedule(work, args=(task.key, payload), timeout=timeout_s)))
             if not waiting:
                 return
             yield _outcome(*waiting.popleft(), timeout_s, watch)
@@ -133,11 +117,14 @@ def _run_in_pool(
 def _outcome(key: str, future: Any, timeout_s: float, watch: MemoryWatch) -> Outcome:
     import pebble
 
+    while not wait([future], _LISTEN_EVERY_S).done:
+        interruption.check()
     try:
         outcome: Outcome = pickle.loads(future.result())
     except FutureTimeoutError:
         return Outcome(key, None, f"stopped: it passed the limit of {timeout_s:g} s", "timeout", timeout_s)
     except pebble.ProcessExpired as err:
+        interruption.check_death(err.exitcode)
         if err.pid in watch.stopped:
             limit = f"{watch.limit_gb:g} GB of memory"
             return Outcome(key, None, f"stopped: it passed the limit of {limit} (extract.memory_gb)", "memory")
@@ -152,45 +139,3 @@ def _how_it_died(exit_code: int) -> str:
     with contextlib.suppress(ValueError):
         name = signal.Signals(-exit_code).name
     return f"signal {name}" + (", often for lack of memory" if name == "SIGKILL" else "")
-
-
-def _prepare_worker(parent: int) -> None:
-    end_with_parent(parent)
-    # Python's own handler waits for native code to return; the default action stops a hung decoder at once.
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
-
-
-def _work(key: str, payload: bytes) -> bytes:
-    start = time.perf_counter()
-    try:
-        function, args = pickle.loads(payload)
-    except Exception as err:
-        return pickle.dumps(_raised(key, err, start))
-    outcome = _attempt(key, function, args)
-    try:
-        return pickle.dumps(outcome)
-    except Exception as err:
-        return pickle.dumps(_raised(key, err, start))
-
-
-def _attempt(key: str, function: Callable[..., Any], args: tuple[Any, ...]) -> Outcome:
-    start = time.perf_counter()
-    try:
-        value = function(*args)
-    except Interrupted:
-        raise
-    except (Exception, SystemExit) as err:  # a task that asks to exit must not end its caller
-        return _raised(key, err, start)
-    return Outcome(key, value, seconds=time.perf_counter() - start)
-
-
-def _raised(key: str, err: BaseException, start: float) -> Outcome:
-    message = str(err) if isinstance(err, MtpkdError) else f"{type(err).__name__}: {err}"
-    return Outcome(key, None, message, "raised", time.perf_counter() - start, _module_of(err))
-
-
-def _module_of(err: BaseException) -> str:
-    """The innermost module of this program that an exception passed through."""
-    names = [str(frame.f_globals.get("__name__", "")) for frame, _ in traceback.walk_tb(err.__traceback__)]
-    return next((name for name in reversed(names) if name.startswith(_PROGRAM) and name != __name__), "")

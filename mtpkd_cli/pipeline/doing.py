@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mtpkd_cli import interruption
 from mtpkd_cli.artifacts import MANIFEST, Manifest, RunFolder, read_manifest, replaced_folder, write_manifest
 from mtpkd_cli.config import Study
 from mtpkd_cli.errors import ArtifactError, StudyError, did_you_mean
@@ -58,6 +59,7 @@ def do_stage(run: RunFolder, study: Study, stage: str, choice: Choice, job: Job)
         raise StudyError(f"{stage}: there is no {choice}{near}", expected="one of: " + "; ".join(known[:10]))
     states = States(run, study, units)
     for unit in chosen:
+        interruption.check()
         state = states.of(unit)
         if state.kind == "done" and not job.overwrite and not (job.retry_failed and _has_failures(unit)):
             job.reporter.note(f"{unit.label}: up to date")

@@ -2,16 +2,20 @@
 
 import multiprocessing
 import os
-import signal
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import replace
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
+from mtpkd_cli import interruption
+from mtpkd_cli.errors import MtpkdError
 from mtpkd_cli.stages import Job
 
 _ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+_LISTEN_EVERY_S = 0.2
+# Steps last fractions of a second; a checkpoint of a large model on a slow disk is what takes time.
+_TIME_TO_LEAVE_S = 60.0
 
 
 class Collected:
@@ -33,8 +37,8 @@ class Collected:
 def side_by_side(function: Callable[..., int], calls: list[tuple[Any, ...]], job: Job, label: str) -> int:
     """Calls `function(*call, job)` for every call in `job.jobs` processes; returns the sum of what they return.
 
-    Notes are told as each call ends, in the order of the calls. The first error stops all others and is raised here;
-    an interrupt stops them too. What they had committed stays.
+    Notes are told as each call ends, in the order of the calls. The first error asks all others to stop and is raised
+    here; an interrupt asks them too. They end their step and write their checkpoints; what they had committed stays.
     """
     import pebble
 
@@ -43,32 +47,49 @@ def side_by_side(function: Callable[..., int], calls: list[tuple[Any, ...]], job
     context = multiprocessing.get_context("spawn")
     total = 0
     with _environment(dict.fromkeys(_ONE_THREAD, str(job.threads))):
-        pool = pebble.ProcessPool(job.jobs, context=context)
+        stop = context.Event()
+        follow = (os.getpid(), stop)
+        pool = pebble.ProcessPool(job.jobs, initializer=interruption.follow, initargs=follow, context=context)
+        futures = [pool.schedule(_apart, args=(function, call, apart)) for call in calls]
         try:
-            for future in [pool.schedule(_apart, args=(function, call, apart)) for call in calls]:
-                made, notes = future.result()
+            for future in futures:
+                made, notes = _result(future)
                 total += made
                 for note in notes:
                     job.reporter.note(note)
                 advance()
+        except Exception:
+            stop.set()
+            wait(futures, _TIME_TO_LEAVE_S)
+            raise
         finally:
             pool.stop()
             pool.join()
     return total
 
 
-def _apart(function: Callable[..., int], call: tuple[Any, ...], job: Job) -> tuple[int, list[str]]:
-    # The pool's own handler leaves at once; this one lets half-written folders be taken away first.
-    pools = signal.signal(signal.SIGTERM, _leave)
-    reporter = Collected()
+def _result(future: Future[tuple[int, list[str]]]) -> tuple[int, list[str]]:
+    import pebble
+
+    while not wait([future], _LISTEN_EVERY_S).done:
+        interruption.check()
     try:
+        return future.result()
+    except pebble.ProcessExpired as err:
+        interruption.check_death(err.exitcode)
+        raise MtpkdError(
+            f"a process that did a repetition has died (exit code {err.exitcode})",
+            expected="-9 is often for lack of memory",
+            todo="run it again, with fewer --jobs",
+        ) from err
+
+
+def _apart(function: Callable[..., int], call: tuple[Any, ...], job: Job) -> tuple[int, list[str]]:
+    reporter = Collected()
+    # The pool's own handler leaves at once; this lets a step and its checkpoint be ended first.
+    with interruption.listening():
+        interruption.check()
         return function(*call, replace(job, reporter=reporter)), reporter.notes
-    finally:
-        signal.signal(signal.SIGTERM, pools)
-
-
-def _leave(number: int, _frame: FrameType | None) -> NoReturn:
-    raise SystemExit(128 + number)
 
 
 @contextmanager

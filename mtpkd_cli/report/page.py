@@ -6,7 +6,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from mtpkd_cli import __version__
+from mtpkd_cli import __version__, interruption
 from mtpkd_cli.artifacts import RunFolder, replaced_folder, write_text
 from mtpkd_cli.errors import ArtifactError
 from mtpkd_cli.report import drawing
@@ -44,7 +44,10 @@ def write_report(run: RunFolder) -> Path:
     """
     results = read_results(run)
     with drawing.style():
-        blocks = {name: _or_absent(draw, results) for name, draw in FIGURES.items()}
+        blocks = {}
+        for name, draw in FIGURES.items():
+            interruption.check()
+            blocks[name] = _or_absent(draw, results)
     page = _template().render(_context(results) | {"figures": blocks})
     panels = [panel for block in blocks.values() for panel in block.panels]
     with replaced_folder(run.evaluation / "figures") as folder:

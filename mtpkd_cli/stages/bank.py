@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from mtpkd_cli import interruption
 from mtpkd_cli.artifacts import read_parquet
 from mtpkd_cli.config.study import AlignSection, ModelSection
 from mtpkd_cli.models import Teacher
@@ -62,6 +63,7 @@ def build(
     ids = data.samples["sample_id"].tolist()
     temperatures = {}
     for name, (embedding, own_logits) in said.items():
+        interruption.check()
         logits = own_logits.cpu()
         crossfit = tensor_of(read_parquet(teachers[name] / "crossfit.parquet").column("logits"))
         columns = {"embedding": embedding.cpu(), "logits": logits}

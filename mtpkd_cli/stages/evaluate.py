@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mtpkd_cli import metrics
+from mtpkd_cli import interruption, metrics
 from mtpkd_cli.artifacts import read_parquet, write_json, write_parquet
 from mtpkd_cli.config.study import EvaluateSection
 from mtpkd_cli.models import Student
@@ -47,6 +47,7 @@ def build(
     names = evaluate.metrics or [n for n in METRICS.names() if task == METRICS.load(n).TASK]
     results, frames = {}, []
     for method, by_key in parts.items():
+        interruption.check()
         scored = []
         for key, rows in by_key.items():
             if rows.empty:  # leave-one-subject-out, and that subject lacks all that the model needs

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mtpkd_cli import interruption
 from mtpkd_cli.errors import NumericalError
 from mtpkd_cli.models.losses import Term
 
@@ -68,6 +69,7 @@ def fit(
             scheduler.step()
             for name, value in {**{n: t.value for n, t in terms.items()}, "total": total}.items():
                 sums[name] = sums.get(name, 0.0) + value.item() / n_batches
+            interruption.check()
         model.eval()
         with torch.no_grad():
             loss = validate()

@@ -18,6 +18,7 @@ PACKAGE = Path(mtpkd_cli.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 STOREYS = (
     {"errors"},
+    {"interruption"},
     {"registry"},
     {"config"},
     {"artifacts"},
