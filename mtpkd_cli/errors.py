@@ -63,6 +63,12 @@ class NumericalError(MtpkdError):
     exit_code = 6
 
 
+class Busy(MtpkdError):
+    """Another process is making the same result."""
+
+    exit_code = 73
+
+
 class Interrupted(MtpkdError):
     """A signal asked the program to stop; running the same command again continues."""
 

@@ -8,11 +8,9 @@ import json
 import os
 import re
 import shutil
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from glob import escape
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mtpkd_cli.artifacts.process import Process, this_process
 from mtpkd_cli.errors import ArtifactError
 
 # Whether a process of another machine still lives cannot be asked; what it has not touched for a day is given up.
@@ -32,7 +31,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Writes a file atomically; makes its folder where there is none."""
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(path.parent, path.name)
-    beside = path.with_name(f".{path.name}.{_owner()}")
+    beside = path.with_name(f".{path.name}.{this_process()}")
     try:
         with beside.open("wb") as file:
             file.write(content)
@@ -81,7 +80,7 @@ def replaced_folder(folder: Path) -> Iterator[Path]:
     """Gives an empty folder to fill; it takes the place of `folder` only when the block ends without an error."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(folder.parent, folder.name)
-    beside = folder.with_name(f".{folder.name}.{_owner()}")
+    beside = folder.with_name(f".{folder.name}.{this_process()}")
     before = folder.with_name(f"{beside.name}.old")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir()
@@ -111,7 +110,7 @@ def remove_leftovers(folder: Path, name: str = "") -> list[str]:
     removed = []
     for path in list(folder.glob(f".{escape(name)}.*@*" if name else ".*@*")):
         found = _LEFTOVER.fullmatch(path.name)
-        if found is None or _lives(path, found["host"], int(found["pid"]), found["start"]):
+        if found is None or _lives(path, Process(found["host"], int(found["pid"]), found["start"])):
             continue
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
@@ -121,41 +120,10 @@ def remove_leftovers(folder: Path, name: str = "") -> list[str]:
     return removed
 
 
-def _lives(path: Path, host: str, pid: int, start: str) -> bool:
-    if host != _host():
-        try:
-            return time.time() - path.stat().st_mtime < FOREIGN_LEFTOVER_S
-        except OSError:
-            return False
+def _lives(path: Path, owner: Process) -> bool:
+    if owner.lives is not None:
+        return owner.lives
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return time.time() - path.stat().st_mtime < FOREIGN_LEFTOVER_S
+    except OSError:
         return False
-    except PermissionError:
-        pass
-    # The number may have been given to another process since.
-    return _start_of(pid) == start
-
-
-def _owner() -> str:
-    return f"{_host()}@{os.getpid()}-{_start_of(os.getpid())}"
-
-
-@cache
-def _host() -> str:
-    """This machine, and within it the space that process numbers belong to: containers have numbers of their own."""
-    try:
-        space = re.sub(r"\D", "", os.readlink("/proc/self/ns/pid"))
-    except OSError:
-        space = "0"
-    return f"{re.sub(r'[^A-Za-z0-9-]', '_', socket.gethostname())}_{space}"
-
-
-def _start_of(pid: int) -> str:
-    """When a process began, in ticks since the machine started; "0" where the system does not say."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return "0"
-    # The command's name, in brackets, may hold spaces; 22nd field of proc(5), the 20th after the brackets.
-    return stat.rpartition(")")[2].split()[19]

@@ -1,6 +1,8 @@
 """RunFolder: the only place that knows a path."""
 
 from dataclasses import dataclass
+from glob import escape
+from hashlib import sha256
 from pathlib import Path
 
 
@@ -68,6 +70,34 @@ class RunFolder:
     def evaluation(self) -> Path:
         """Folder of metrics, predictions, figures and the report."""
         return self.root / self.branch / "evaluation"
+
+    def lock(self, folder: Path, shard: str = "") -> Path:
+        """The lock of what makes one folder, or one share of it."""
+        return self.root / "tasks" / f"{self._task(folder)}{'.' if shard else ''}{shard.replace('/', '-of-')}.lock"
+
+    def locks(self, folder: Path) -> list[Path]:
+        """Locks that are there: of the folder, and of its shares."""
+        name = escape(self._task(folder))
+        return sorted(path for end in ("", ".*-of-*") for path in (self.root / "tasks").glob(f"{name}{end}.lock"))
+
+    def failure(self, folder: Path) -> Path:
+        """How the last try to make one folder failed."""
+        return self.root / "tasks" / f"{self._task(folder)}.failed.json"
+
+    @property
+    def logs(self) -> Path:
+        """One JSONL file per process that worked here."""
+        return self.root / "logs"
+
+    @property
+    def slurm(self) -> Path:
+        """Batch scripts, and what they print."""
+        return self.root / "slurm"
+
+    def _task(self, folder: Path) -> str:
+        """One file name for a folder; file systems take 255 bytes."""
+        name = "samples" if folder == self.root else self.relative(folder).replace("/", ".")
+        return name if len(name) <= 180 else f"{name[:160]}-{sha256(name.encode()).hexdigest()[:12]}"
 
     def data_root(self, root: str) -> Path:
         """The corpus folder that the study names; a relative path is taken from the run folder."""

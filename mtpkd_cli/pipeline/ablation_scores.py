@@ -9,7 +9,7 @@ from mtpkd_cli.artifacts import RunFolder, read_manifest, write_json
 from mtpkd_cli.artifacts.run_folder import repetition_name
 from mtpkd_cli.config import Study
 from mtpkd_cli.pipeline.ablation import Cell
-from mtpkd_cli.pipeline.doing import make_unit
+from mtpkd_cli.pipeline.doing import make_alone
 from mtpkd_cli.pipeline.states import States
 from mtpkd_cli.pipeline.units import Unit, units_of
 from mtpkd_cli.stages import Job
@@ -104,8 +104,7 @@ def _evaluated(
         arguments=usual.arguments | {"students": students, "teachers": {}, "evaluate": section},
     )
     states = States(run, study, [*units, *(unit for rows in compared.values() for unit in rows), unit])
-    state = states.of(unit)
-    if state.kind != "done" or job.overwrite:
-        make_unit(run, unit, state, states, job)
+    if states.of(unit).kind != "done" or job.overwrite:
+        make_alone(run, unit, states, job)
     content: dict[str, Any] = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     return content

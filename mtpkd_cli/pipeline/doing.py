@@ -10,12 +10,15 @@ from typing import Any
 
 from mtpkd_cli import interruption
 from mtpkd_cli.artifacts import MANIFEST, Manifest, RunFolder, read_manifest, replaced_folder, write_manifest
+from mtpkd_cli.artifacts.tasks import task
 from mtpkd_cli.config import Study
-from mtpkd_cli.errors import ArtifactError, StudyError, did_you_mean
-from mtpkd_cli.pipeline.parallel import side_by_side
+from mtpkd_cli.errors import ArtifactError, Busy, StudyError, did_you_mean
+from mtpkd_cli.pipeline.parallel import all_busy, side_by_side
 from mtpkd_cli.pipeline.states import State, States
 from mtpkd_cli.pipeline.units import Unit, units_of
 from mtpkd_cli.stages import Job
+
+SAMPLES_WAIT_S = 600.0
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ def do_stage(run: RunFolder, study: Study, stage: str, choice: Choice, job: Job)
 
     Raises:
         ArtifactError: A unit of an earlier stage is missing or stale.
+        Busy: Another process makes some of the units; all others were made.
         StudyError: The choice names no unit.
     """
     made = 0
@@ -57,20 +61,48 @@ def do_stage(run: RunFolder, study: Study, stage: str, choice: Choice, job: Job)
         known = sorted({f"fold {u.fold}, seed {u.seed}, {u.name}" for u in units if u.stage == stage})
         near = did_you_mean(choice.name, {u.name for u in units if u.stage == stage}) if choice.name else ""
         raise StudyError(f"{stage}: there is no {choice}{near}", expected="one of: " + "; ".join(known[:10]))
-    states = States(run, study, units)
+    states, busy = States(run, study, units), dict[Path, Busy]()
     for unit in chosen:
         interruption.check()
-        state = states.of(unit)
-        if state.kind == "done" and not job.overwrite and not (job.retry_failed and _has_failures(unit)):
+        waits_for = next((busy[folder] for folder in unit.inputs.values() if folder in busy), None)
+        if waits_for is not None:
+            busy[unit.folder] = waits_for
+        elif _up_to_date(unit, states.of(unit), job):
             job.reporter.note(f"{unit.label}: up to date")
-            continue
-        if unit.module == "import_features" and job.shard is not None and job.shard.number > 1:
+        elif unit.module == "import_features" and job.shard is not None and job.shard.number > 1:
             job.reporter.note(f"{unit.label}: ready features, left to shard 1")
-            continue
+        else:
+            try:
+                made += make_alone(run, unit, states, job)
+            except Busy as err:
+                busy[unit.folder] = err
+                job.reporter.note(f"{unit.label}: left out, {err.what}")
+    if busy:
+        raise all_busy(list(dict.fromkeys(busy.values())), stage)
+    return made
+
+
+def make_alone(run: RunFolder, unit: Unit, states: States, job: Job) -> bool:
+    """Makes one unit that is not up to date, while no other process does.
+
+    Returns:
+        Whether it was made; False where another process has made it just now.
+
+    Raises:
+        Busy: Another process makes it. The listing of samples, which is short, is waited for.
+        ArtifactError: An input is missing or stale.
+    """
+    shard = str(job.shard).removeprefix("shard ") if job.shard is not None and unit.module == "extract" else ""
+    wait_s = SAMPLES_WAIT_S if unit.frozen else 0.0
+    with task(run, unit.folder, unit.label, shard=shard, wait_s=wait_s):
+        states.forget(unit)
+        state = states.of(unit)
+        if _up_to_date(unit, state, job):
+            job.reporter.note(f"{unit.label}: up to date, another process has made it")
+            return False
         make_unit(run, unit, state, states, job)
         states.forget(unit)
-        made += 1
-    return made
+    return True
 
 
 def make_unit(run: RunFolder, unit: Unit, state: State, states: States, job: Job) -> None:
@@ -97,6 +129,10 @@ def make_unit(run: RunFolder, unit: Unit, state: State, states: States, job: Job
         manifest = Manifest(unit.reads, inputs, {}, counts, time.monotonic() - begun, job.device)
         write_manifest(out, [path for path in files if path.name != MANIFEST], manifest)
     job.reporter.note(f"{unit.label}: done in {time.monotonic() - begun:.1f} s{_told(counts)}")
+
+
+def _up_to_date(unit: Unit, state: State, job: Job) -> bool:
+    return state.kind == "done" and not job.overwrite and not (job.retry_failed and _has_failures(unit))
 
 
 def _has_failures(unit: Unit) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from mtpkd_cli import interruption
-from mtpkd_cli.errors import MtpkdError
+from mtpkd_cli.errors import Busy, MtpkdError, first_ten
 from mtpkd_cli.stages import Job
 
 _ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -39,13 +39,14 @@ def side_by_side(function: Callable[..., int], calls: list[tuple[Any, ...]], job
 
     Notes are told as each call ends, in the order of the calls. The first error asks all others to stop and is raised
     here; an interrupt asks them too. They end their step and write their checkpoints; what they had committed stays.
+    Calls that find another process at work stop nothing, and are told of at the end.
     """
     import pebble
 
     apart = replace(job, reporter=Collected(), jobs=1)
     advance = job.reporter.progress(label, len(calls))
     context = multiprocessing.get_context("spawn")
-    total = 0
+    total, busy = 0, list[Busy]()
     with _environment(dict.fromkeys(_ONE_THREAD, str(job.threads))):
         stop = context.Event()
         follow = (os.getpid(), stop)
@@ -53,7 +54,11 @@ def side_by_side(function: Callable[..., int], calls: list[tuple[Any, ...]], job
         futures = [pool.schedule(_apart, args=(function, call, apart)) for call in calls]
         try:
             for future in futures:
-                made, notes = _result(future)
+                try:
+                    made, notes = _result(future)
+                except Busy as err:
+                    made, notes = 0, []
+                    busy.append(err)
                 total += made
                 for note in notes:
                     job.reporter.note(note)
@@ -65,7 +70,17 @@ def side_by_side(function: Callable[..., int], calls: list[tuple[Any, ...]], job
         finally:
             pool.stop()
             pool.join()
+    if busy:
+        raise all_busy(busy, label)
     return total
+
+
+def all_busy(errors: list[Busy], label: str) -> Busy:
+    """One error for all results that other processes are making."""
+    if len(errors) == 1:
+        return errors[0]
+    told = first_ten([err.what for err in errors])
+    return Busy(f"{label}: other processes are making what is left:\n{told}", todo=errors[0].todo)
 
 
 def _result(future: Future[tuple[int, list[str]]]) -> tuple[int, list[str]]:

@@ -1,0 +1,180 @@
+"""Locks between processes that share a run folder, on one machine or many, on local disks and network file systems.
+
+A lock is a file that says who holds it. It comes to be by a hard link, which exactly one process can make even on old
+versions of NFS; a thread of the holder touches it all the while. A lock is stale where its process is gone from this
+machine, or is another machine's and has been silent for SILENT_S. Ages are differences between two times of the file
+system, so clocks of machines need not agree.
+"""
+
+import errno
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mtpkd_cli import interruption
+from mtpkd_cli.artifacts.heartbeats import heartbeats
+from mtpkd_cli.artifacts.process import Process, batch_job, this_process
+from mtpkd_cli.errors import Busy
+
+SILENT_S = 300.0
+_POLL_S = 0.2
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a lock.
+
+    Args:
+        process: Where it runs.
+        since: When it took the lock, ISO 8601 in UTC.
+        batch: The batch job that it belongs to, see `batch_job`.
+        silent_s: Time since it was last heard of.
+    """
+
+    process: Process
+    since: str
+    batch: dict[str, str]
+    silent_s: float
+
+    @property
+    def lives(self) -> bool:
+        """Whether it is still at work, as far as can be told from here."""
+        lives = self.process.lives
+        return self.silent_s < SILENT_S if lives is None else lives
+
+    def __str__(self) -> str:
+        job = self.batch.get("job")
+        batch = f", Slurm job {job}" if job else ""
+        return f"process {self.process.pid} on {self.process.machine} since {self.since}{batch}"
+
+
+@contextmanager
+def locked(path: Path, label: str, wait_s: float = 0.0) -> Iterator[None]:
+    """Holds a lock while the block runs.
+
+    Args:
+        path: The lock's file; its folder is made where there is none.
+        label: What the lock is for, as people call it.
+        wait_s: How long to wait for a living holder.
+
+    Raises:
+        Busy: Another process holds it, and still did after `wait_s`.
+    """
+    about = {"since": datetime.now(UTC).isoformat(timespec="seconds"), "batch": batch_job()}
+    process = this_process()
+    mine = json.dumps({"host": process.host, "pid": process.pid, "start": process.start} | about)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + wait_s
+    while not _taken(path, mine):
+        text = _text(path)
+        holder = None if text is None else _holder(path, text)
+        if text is None:
+            continue  # it was given back meanwhile
+        if holder is None or not holder.lives:
+            _put_aside(path, text)
+        elif time.monotonic() >= deadline:
+            raise Busy(
+                f"{label} is being made by {holder}",
+                where=path,
+                todo="let it end, then run this command again; what a process that is gone held is taken over by itself"
+                + ("" if holder.process.lives else f", {SILENT_S / 60:g} minutes after it was last heard of"),
+            )
+        else:
+            interruption.check()
+            time.sleep(_POLL_S)
+    heartbeats.add(path)
+    try:
+        yield
+    finally:
+        heartbeats.remove(path)
+        if _text(path) == mine:
+            path.unlink(missing_ok=True)
+
+
+def holder_of(path: Path) -> Holder | None:
+    """Returns who holds a lock, living or not; None where nobody does."""
+    text = _text(path)
+    return None if text is None else _holder(path, text)
+
+
+def _taken(path: Path, content: str) -> bool:
+    """Tries to make the lock's file with this content; False where there is one."""
+    beside = path.with_name(f".{path.name}.{this_process()}")
+    try:
+        beside.write_text(content, encoding="utf-8")
+        try:
+            os.link(beside, path)
+        except FileExistsError:
+            # On NFS the answer to a link that was made may be lost and the link be asked for twice.
+            return beside.stat().st_nlink == 2
+        except OSError as err:
+            if err.errno not in _NO_LINKS:
+                raise
+            return _created(path, content)
+        return True
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _created(path: Path, content: str) -> bool:
+    """The same on a file system without hard links."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(content)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _put_aside(path: Path, stale: str) -> None:
+    """Takes a stale lock away; gives back what turns out to be another's, taken since."""
+    aside = path.with_name(f".{path.name}.{this_process()}.old")
+    try:
+        path.rename(aside)
+    except FileNotFoundError:
+        return
+    if _text(aside) != stale:
+        # Where somebody else was faster, two may now do the same work: it costs time and no result.
+        with suppress(OSError):
+            os.link(aside, path)
+    aside.unlink(missing_ok=True)
+
+
+def _holder(path: Path, text: str) -> Holder | None:
+    """Reads a lock; None where it says nothing and is old, as after a crash between its making and its first word."""
+    try:
+        silent_s = _now(path) - path.stat().st_mtime
+    except FileNotFoundError:
+        return None
+    try:
+        content = json.loads(text)
+        process = Process(str(content["host"]), int(content["pid"]), str(content["start"]))
+        return Holder(process, str(content["since"]), dict(content["batch"]), silent_s)
+    except (ValueError, KeyError, TypeError):
+        return Holder(Process("unknown", 0, "0"), "?", {}, silent_s) if silent_s < SILENT_S else None
+
+
+def _now(path: Path) -> float:
+    """The time by the clock of the file system; by this machine's where nothing can be written."""
+    probe = path.with_name(f".{path.name}.clock.{this_process()}")
+    try:
+        probe.touch()
+        return probe.stat().st_mtime
+    except OSError:
+        return time.time()
+    finally:
+        with suppress(OSError):
+            probe.unlink(missing_ok=True)
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,136 @@
+"""Many processes on one run folder: nobody waits for ever, nothing is torn, and all end with the same results."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mtpkd_cli.artifacts import read_manifest
+from mtpkd_cli.artifacts.tasks import failure_of, running, task
+from mtpkd_cli.errors import Busy, DataError, Interrupted
+from mtpkd_cli.pipeline import STAGES, Choice, units_of
+
+
+def _started(tiny: Any, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "mtpkd_cli", arguments[0], str(tiny.run.root), *arguments[1:]]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def _results(tiny: Any) -> dict[str, str]:
+    """Label of each unit -> digest of what it holds."""
+    manifests = {unit.label: read_manifest(unit.folder) for unit in units_of(tiny.run, tiny.study)}
+    return {label: manifest.digest for label, manifest in manifests.items() if manifest is not None}
+
+
+def _is_whole(tiny: Any, finished: Any) -> None:
+    assert tiny.undone() == set()
+    mine, theirs = _results(tiny), _results(finished)
+    assert {label: digest for label, digest in mine.items() if not label.startswith("evaluate")} == {
+        label: digest for label, digest in theirs.items() if not label.startswith("evaluate")
+    }
+    half = [path for path in tiny.run.root.rglob(".*") if "@" in path.name]
+    assert half == []
+    assert [path for path in tiny.run.root.rglob("*.lock")] == []
+
+
+@pytest.mark.slow
+def test_eight_processes_over_disjoint_units_end_as_one_does(
+    tmp_path: Path, make_tiny: Callable[..., Any], finished: Any
+) -> None:
+    tiny = make_tiny(tmp_path / "study")
+    tiny.do("extract", "train-teachers", "align")
+    methods = ("student-only", "kd", "pkdot", "mt-pkdot")
+    processes = [_started(tiny, "distill", "--fold", fold, "--method", m) for fold in "01" for m in methods]
+    ends = [(process.communicate(timeout=240)[1], process.returncode) for process in processes]
+    assert [code for _, code in ends] == [0] * 8, ends
+    tiny.do("evaluate")
+    _is_whole(tiny, finished)
+
+
+@pytest.mark.slow
+def test_four_processes_on_one_fold_share_it_and_the_late_ones_say_so(
+    tmp_path: Path, make_tiny: Callable[..., Any], finished: Any
+) -> None:
+    tiny = make_tiny(tmp_path / "study")
+    tiny.do("extract", "train-teachers")
+    for stage in ("align", "distill"):
+        processes = [_started(tiny, stage, "--fold", "0") for _ in range(4)]
+        ends = [(process.communicate(timeout=240)[1], process.returncode) for process in processes]
+        assert {code for _, code in ends} <= {0, 73}, ends
+        assert all("is being made by process" in text for text, code in ends if code == 73), ends
+        # Whoever came last to a unit may have left it to another; all of them together have left nothing.
+        assert not {label for label in tiny.undone() if label.startswith(f"{stage} fold-0")}
+    tiny.do(*STAGES)
+    _is_whole(tiny, finished)
+
+
+def test_what_another_process_makes_is_left_out_and_all_else_is_made(tiny: Any) -> None:
+    kd = tiny.run.student(1, 0, "kd")
+    (kd / "manifest.json").unlink()
+    (tiny.run.student(1, 0, "pkdot") / "manifest.json").unlink()
+    with task(tiny.run, kd, "kd"):
+        with pytest.raises(Busy, match=r"distill fold-1/seed-0 kd is being made by process \d+"):
+            tiny.do("distill")
+        assert tiny.undone() == {"distill fold-1/seed-0 kd", "evaluate evaluation"}
+        assert [holder.process.pid for holder in running(tiny.run, kd)] == [os.getpid()]
+    assert running(tiny.run, kd) == []
+    assert tiny.do("distill")[0] == 1
+
+
+def test_what_waits_for_a_busy_unit_is_left_out_too(tiny: Any) -> None:
+    align, bank = tiny.run.align(0, 0), tiny.run.bank(0, 0)
+    for folder in (align, bank):
+        (folder / "manifest.json").unlink()
+    with task(tiny.run, align, "align"), pytest.raises(Busy, match="align fold-0/seed-0 align is being made"):
+        tiny.do("align", choice=Choice(0, 0))
+    assert not (bank / "manifest.json").exists()
+
+
+def test_side_by_side_a_busy_repetition_stops_no_other(tiny: Any) -> None:
+    for fold in (0, 1):
+        (tiny.run.student(fold, 0, "kd") / "manifest.json").unlink()
+    with (
+        task(tiny.run, tiny.run.student(0, 0, "kd"), "kd"),
+        pytest.raises(Busy, match="fold-0/seed-0 kd is being made"),
+    ):
+        tiny.do("distill", jobs=2)
+    assert (tiny.run.student(1, 0, "kd") / "manifest.json").exists()
+
+
+def test_an_error_is_remembered_until_the_task_succeeds(tiny: Any) -> None:
+    folder = tiny.run.student(0, 0, "kd")
+
+    def fail(error: Exception) -> None:
+        with pytest.raises(type(error)), task(tiny.run, folder, "kd"):
+            raise error
+
+    fail(DataError("no such thing", where="here"))
+    failure = failure_of(tiny.run, folder)
+    assert failure is not None
+    assert (failure.exit_code, failure.error, failure.pid) == (4, "no such thing", os.getpid())
+    fail(ZeroDivisionError("by zero"))
+    failure = failure_of(tiny.run, folder)
+    assert failure is not None
+    assert (failure.exit_code, failure.error) == (1, "ZeroDivisionError: by zero")
+    fail(Interrupted("stopped"))  # is no failure, and forgets none
+    assert failure_of(tiny.run, folder) == failure
+    with task(tiny.run, folder, "kd"):
+        pass
+    assert failure_of(tiny.run, folder) is None
+
+
+def test_a_process_that_was_killed_counts_as_failed(tiny: Any) -> None:
+    folder = tiny.run.student(0, 0, "kd")
+    lock = tiny.run.lock(folder)
+    lock.parent.mkdir(exist_ok=True)
+    host = json.dumps({"host": "node7_42", "pid": 11, "start": "5", "since": "then", "batch": {}})
+    lock.write_text(host)
+    os.utime(lock, (0, 0))
+    failure = failure_of(tiny.run, folder)
+    assert failure is not None
+    assert (failure.exit_code, failure.host, failure.pid, failure.when) == (None, "node7", 11, "then")
