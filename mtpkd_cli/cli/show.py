@@ -52,34 +52,27 @@ def print_status(entries: list[dict[str, Any]], title: str) -> None:
 
 
 def print_scores(summary: dict[str, Any]) -> None:
-    """One row per method: every score with its interval, and the difference of the first one from the reference."""
+    """One row per method: every score with its interval, the headline metric first."""
     console = wide_console()
-    headline = "balanced-accuracy" if "balanced-accuracy" in summary["metrics"] else next(iter(summary["metrics"]))
-    names = sorted(summary["metrics"], key=lambda name: name != headline)
+    names = sorted(summary["metrics"], key=lambda name: name != summary["headline"])
     labels = [summary["metrics"][name]["label"] for name in names]
     title = (
         f"{summary['samples']} samples of {summary['subjects']} subjects, {len(summary['repetitions'])} fold x seed; "
         "mean and 95 % interval over subjects"
     )
-    difference = f"{labels[0]} minus {summary['reference']}"
-    table = Table("method", *labels, difference, title=title, title_justify="left")
+    table = Table("method", *labels, title=title, title_justify="left")
     between = " " if console.width >= ONE_LINE_WIDTH else "\n"
     before = ""
     for method, row in summary["methods"].items():
         if method.startswith(TEACHER_PREFIX) and not before.startswith(TEACHER_PREFIX):
             table.add_section()
         cells = [interval_text(row["scores"][name], between) for name in names]
-        table.add_row(method, *cells, interval_text(row["differences"].get(headline), between, sign="+"))
+        table.add_row(method, *cells)
         before = method
     console.print(table)
     for method, row in summary["methods"].items():
         if unseen := summary["samples"] - row["scored"]:
             print(f"{method}: {unseen} without a score, since it could see nothing of them")
-        if row["fell_back"]:
-            print(
-                f"{method}: the guard kept the student that knows no teacher in {row['fell_back']} of "
-                f"{len(summary['repetitions'])} repetitions"
-            )
 
 
 def wide_console() -> Console:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.artifacts.shards import Shard, parse_shard
+from mtpkd_cli.cli.gains import print_gains
 from mtpkd_cli.cli.progress import Terminal
 from mtpkd_cli.cli.show import print_json, print_scores
 from mtpkd_cli.config import parse_options, read_study, set_keys
@@ -89,6 +90,7 @@ def print_results(folder: Path, as_json: bool) -> None:
         print_json(summary)
         return
     print_scores(summary)
+    print_gains(summary)
     print(f"report: {run.evaluation / 'report.html'}")
 
 

@@ -123,7 +123,10 @@ class EvaluateSection(Options):
     reference: str = Field("student-only", description="the method that differences are taken from")
     metrics: list[str] = Field([], description="empty = the usual ones of the task")
     resamples: Annotated[int, Field(ge=100)] = Field(2000, description="bootstrap resamples of the subjects")
-    bootstrap_seed: Annotated[int, Field(ge=0)] = 0
+    permutations: Annotated[int, Field(ge=99)] = Field(
+        2000, description="exchanges of the paired permutation test over subjects; all there are, if no more than these"
+    )
+    bootstrap_seed: Annotated[int, Field(ge=0)] = Field(0, description="of resamples and permutations")
 
 
 class Study(Options):

@@ -11,6 +11,7 @@ text, then formula and source), and
     GRID   optional; option -> values that are tried beside the study's own where `distill.candidates` is above 1
     GUARD  optional; with `distill.guard = true`, the method whose student is kept unless this one's has a smaller
            validation loss
+    CONTROL  optional; True: the gain of other methods is told over the best of these too
     IMPUTE optional; "zero" or "mean": no student is fitted, the joint teacher is told this for what is privileged
 
 Terms of weight 0 are only logged. No gradient reaches a teacher: the bank holds constants.

@@ -18,6 +18,7 @@ from mtpkd_cli.methods._multi_teacher import multi_teacher_terms
 from mtpkd_cli.models.losses import Term, task_loss
 
 TNET = "fitted"
+CONTROL = True
 GUARD = "student-only"
 GRID = {
     "selection": ("soft", "mean"),

@@ -18,6 +18,7 @@ from mtpkd_cli.methods._structure import structure_terms
 from mtpkd_cli.models.losses import Term, task_loss
 
 TNET = "fitted"
+CONTROL = True
 GUARD = "student-only"
 GRID = {"transport_weight": (0.0, 0.2, 1.0)}
 

@@ -16,6 +16,7 @@ from mtpkd_cli.methods._multi_teacher import multi_teacher_terms
 from mtpkd_cli.models.losses import Term
 
 TNET = "fitted"
+CONTROL = True
 GUARD = "student-only"
 GRID = {
     "selection": ("soft", "mean"),

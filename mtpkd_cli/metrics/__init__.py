@@ -7,6 +7,8 @@ Legend: N samples, C classes or targets, R resamples, S subjects, P parts (one p
     LABEL              how tables print it, e.g. "balanced accuracy"
     UNIT               "", "target units" or "levels"
     metric             (labels, scores, weights=None) -> (R,) float64; NaN where it is undefined
+    THRESHOLD          optional; "validation": for two classes only, scores come moved to the threshold that validation
+                       subjects chose
     per_target         regression only: the same arguments -> (R, C); `metric` is its mean over targets
 
     classification     labels (N,) int in [0, C); scores (N, C) finite, the largest decides, ties to the lowest class
@@ -19,9 +21,14 @@ So an interval costs a few matrix products, not R calls. A sample of weight zero
 enter a mean over classes either.
 """
 
-from mtpkd_cli.metrics._comparison import holm, paired_parts, permutation_p, subject_scores, subject_swaps
+from mtpkd_cli.metrics._comparison import Keyed, holm, paired_parts, permutation_p, subject_scores, subject_swaps
+from mtpkd_cli.metrics._summary import class_figures, plain_estimate, plain_transfer, plain_versus
+from mtpkd_cli.metrics._targets import by_recording, mean_defined, of_target
+from mtpkd_cli.metrics._threshold import USUAL as USUAL_THRESHOLD
+from mtpkd_cli.metrics._threshold import best_threshold, moved
 from mtpkd_cli.metrics._uncertainty import (
     Estimate,
+    Metric,
     Part,
     Resampled,
     bootstrap_weights,
@@ -31,20 +38,38 @@ from mtpkd_cli.metrics._uncertainty import (
     resampled_scores,
     subject_weights,
 )
+from mtpkd_cli.metrics._versus import Transfer, Versus, best_of, transfer, versus
 
 __all__ = [
+    "USUAL_THRESHOLD",
     "Estimate",
+    "Keyed",
+    "Metric",
     "Part",
     "Resampled",
+    "Transfer",
+    "Versus",
+    "best_of",
+    "best_threshold",
     "bootstrap_weights",
+    "by_recording",
+    "class_figures",
     "difference",
     "fold_mean",
     "holm",
     "interval",
+    "mean_defined",
+    "moved",
+    "of_target",
     "paired_parts",
     "permutation_p",
+    "plain_estimate",
+    "plain_transfer",
+    "plain_versus",
     "resampled_scores",
     "subject_scores",
     "subject_swaps",
     "subject_weights",
+    "transfer",
+    "versus",
 ]

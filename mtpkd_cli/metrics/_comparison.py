@@ -19,6 +19,8 @@ from mtpkd_cli.metrics._uncertainty import Metric, Part, fold_mean, part_values
 TIE = 1e-12
 
 Pair = tuple[Part, Part]
+Keyed = Mapping[str, tuple[np.ndarray, Part]]
+"""A method's test predictions: "fold/seed" -> row numbers of the samples, predictions."""
 
 
 def subject_swaps(n_subjects: int, n_swaps: int, seed: int) -> np.ndarray:
@@ -62,9 +64,7 @@ def permutation_p(metric: Metric, pairs: Sequence[Pair], subjects_order: Sequenc
     return float((defined >= statistic[0] - TIE).mean())
 
 
-def paired_parts(
-    ours: Mapping[str, tuple[np.ndarray, Part]], theirs: Mapping[str, tuple[np.ndarray, Part]]
-) -> list[Pair]:
+def paired_parts(ours: Keyed, theirs: Keyed) -> list[Pair]:
     """Returns what both have scored, part by part: key -> (row numbers of the samples, predictions) of each."""
     pairs = []
     for key in sorted(set(ours) & set(theirs)):

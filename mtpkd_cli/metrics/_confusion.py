@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mtpkd_cli.metrics._inputs import class_inputs, weight_rows
+from mtpkd_cli.metrics._inputs import class_inputs, ratio, weight_rows
 
 
 @dataclass(frozen=True)
@@ -29,3 +29,17 @@ def class_counts(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | N
     actual, predicted = one_hot[labels], one_hot[scores.argmax(axis=1)]
     columns = np.concatenate([actual * predicted, actual, predicted], axis=1)
     return ClassCounts(*np.split(weight_rows(weights, len(labels)) @ columns, 3, axis=1))
+
+
+def mean_recall(counts: ClassCounts) -> np.ndarray:
+    """Returns (R,) mean recall over the classes with support; NaN where there is none."""
+    recall = np.nan_to_num(ratio(counts.hits, counts.support))
+    return ratio(recall.sum(axis=1), (counts.support > 0).sum(axis=1))
+
+
+def confusion(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Returns (C, C) int: how many samples of each class (row) were predicted as each class (column)."""
+    labels, scores = class_inputs(labels, scores)
+    counts = np.zeros((scores.shape[1], scores.shape[1]), int)
+    np.add.at(counts, (labels, scores.argmax(axis=1)), 1)
+    return counts

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from mtpkd_cli.metrics._confusion import class_counts
-from mtpkd_cli.metrics._inputs import ratio
+from mtpkd_cli.metrics._confusion import class_counts, mean_recall
 
 TASK = "classification"
 GREATER_IS_BETTER = True
@@ -13,6 +12,4 @@ UNIT = ""
 
 def metric(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """Returns (R,) mean recall over the classes with positive weight in that row; NaN where all weights are zero."""
-    counts = class_counts(labels, scores, weights)
-    recall = np.nan_to_num(ratio(counts.hits, counts.support))
-    return ratio(recall.sum(axis=1), (counts.support > 0).sum(axis=1))
+    return mean_recall(class_counts(labels, scores, weights))

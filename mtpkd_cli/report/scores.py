@@ -46,8 +46,9 @@ class Scale:
 
 
 def scale_of(results: Results, metric: str) -> Scale:
-    """Returns how a metric is printed: those of classes that are better when greater are shares in [0, 1]."""
-    if results.classification and results.summary["metrics"][metric]["greater_is_better"]:
+    """Returns how a metric is printed: of classes, those that are better when greater and the ECE are shares."""
+    share = metric == "ece" or results.summary["metrics"][metric]["greater_is_better"]
+    if results.classification and share:
         return Scale(100, 1, "%", "points")
     return Scale(1, 3, "", "")
 

@@ -1,19 +1,24 @@
-"""Evaluation: test predictions of every method, fold and seed -> scores with intervals over subjects."""
+"""Evaluation: test predictions of every method, fold and seed -> scores with intervals and tests over subjects."""
 
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from mtpkd_cli import interruption, metrics
 from mtpkd_cli.artifacts import read_parquet, write_json, write_parquet
 from mtpkd_cli.config.study import EvaluateSection
+from mtpkd_cli.errors import DataError
 from mtpkd_cli.models import Student
-from mtpkd_cli.registry import METRICS
+from mtpkd_cli.registry import METHODS, METRICS
 from mtpkd_cli.stages import TEACHER_PREFIX, Counts, Job
 from mtpkd_cli.training.checkpoints import load_model
-from mtpkd_cli.training.data import labels_of, outputs_of
+from mtpkd_cli.training.comparison import Compared, Draws, compared, figures_of
+from mtpkd_cli.training.data import outputs_of
+from mtpkd_cli.training.scored import Scored, predictions_table, scored, student_rows, teacher_rows
+
+HEADLINES = {"classification": "balanced-accuracy", "regression": "ccc"}
+"""The metric that a study is judged by, where it is among those asked for."""
 
 
 def build(
@@ -27,7 +32,7 @@ def build(
     task: str,
     evaluate: EvaluateSection,
 ) -> Counts:
-    """Writes predictions.parquet and metrics.json.
+    """Writes predictions.parquet, subjects.parquet and metrics.json.
 
     Args:
         students: Method -> "fold/seed" -> folder of the student.
@@ -35,93 +40,102 @@ def build(
         teachers: Name in the bank -> whether it needs privileged modalities.
     """
     table = read_parquet(samples).to_pandas()
-    parts = {method: {k: _student_rows(f) for k, f in folders.items()} for method, folders in students.items()}
+    outputs = outputs_of(table)
+    names = _metrics(evaluate, task, len(outputs))
+    binary = task == "classification" and len(outputs) == 2
+    said = {
+        method: scored({key: student_rows(folder) for key, folder in folders.items()}, table, binary)
+        for method, folders in students.items()
+    }
     for teacher in teachers:
-        rows = {key: _teacher_rows(folder / f"{teacher}.parquet", task) for key, folder in banks.items()}
-        parts[TEACHER_PREFIX + teacher] = rows
-    labelled = labels_of(table).numpy()
-    position = pd.Series(np.arange(len(table)), index=table["sample_id"])
-    advance = job.reporter.progress("evaluate", len(parts))
+        rows = {key: teacher_rows(folder / f"{teacher}.parquet", task) for key, folder in banks.items()}
+        said[TEACHER_PREFIX + teacher] = scored(rows, table, binary)
     subjects = sorted(table["subject"].unique())
-    draws = metrics.bootstrap_weights(len(subjects), evaluate.resamples, evaluate.bootstrap_seed)
-    names = evaluate.metrics or [n for n in METRICS.names() if task == METRICS.load(n).TASK]
-    results, frames = {}, []
-    for method, by_key in parts.items():
-        interruption.check()
-        scored = []
-        for key, rows in by_key.items():
-            if rows.empty:  # leave-one-subject-out, and that subject lacks all that the model needs
-                continue
-            at = position[rows["sample_id"]].to_numpy()
-            scored.append(
-                metrics.Part(labelled[at], np.stack(rows["scores"].to_list()), table["subject"].to_numpy()[at])
-            )
-            fold, seed = (int(part.split("-")[1]) for part in key.split("/"))
-            frames.append(rows[["sample_id", "scores"]].assign(method=method, fold=fold, seed=seed))
-        results[method] = {n: metrics.resampled_scores(METRICS.load(n).metric, scored, subjects, draws) for n in names}
-        advance()
-    merged = pd.concat(frames, ignore_index=True).merge(
-        table.drop(columns=[c for c in table.columns if c.startswith("media_")]), on="sample_id"
+    draws = Draws(
+        subjects,
+        metrics.bootstrap_weights(len(subjects), evaluate.resamples, evaluate.bootstrap_seed),
+        metrics.subject_swaps(len(subjects), evaluate.permutations, evaluate.bootstrap_seed),
     )
-    write_parquet(out / "predictions.parquet", merged.sort_values(["method", "seed", "fold", "sample_id"]))
+    controls = [m for m in students if m in METHODS.names() and METHODS.constant(m, "CONTROL", False)]
+    headline = HEADLINES[task] if HEADLINES[task] in names else names[0]
+    advance = job.reporter.progress("evaluate", len(names))
+    found: dict[str, Compared] = {}
+    for name in names:
+        interruption.check()
+        found[name] = compared(name, said, evaluate.reference, list(students), controls, draws, name == headline)
+        advance()
+    predictions = pd.concat([predictions_table(m, own, table) for m, own in said.items()], ignore_index=True)
+    described = table.drop(columns=[c for c in table.columns if c.startswith("media_")])
+    merged = predictions.merge(described, on="sample_id").sort_values(["method", "seed", "fold", "sample_id"])
+    write_parquet(out / "predictions.parquet", merged)
+    write_parquet(out / "subjects.parquet", found[headline].by_subject(subjects))
     summary = {
         "task": task,
-        "outputs": outputs_of(table),
+        "outputs": outputs,
         "subjects": len(subjects),
         "samples": len(table),
         "repetitions": sorted(banks),
         "reference": evaluate.reference,
+        "headline": headline,
+        "controls": controls,
         "interval": f"95 % percentile bootstrap over {len(subjects)} subjects, {evaluate.resamples} resamples",
+        "test": _test_in_words(draws),
         "metrics": {
             n: {"label": METRICS.load(n).LABEL, "greater_is_better": METRICS.load(n).GREATER_IS_BETTER} for n in names
         },
         "methods": {
-            method: {
-                "scored": len({sample for rows in parts[method].values() for sample in rows["sample_id"]}),
-                "fell_back": _fell_back(method, students.get(method, {})),
-            }
-            | _row(scores, results[evaluate.reference])
-            for method, scores in results.items()
+            method: {"scored": len({row for at, _ in own.plain.values() for row in at})}
+            | _guard(method, students.get(method, {}), said[evaluate.reference], own, headline)
+            | {"thresholds": own.thresholds}
+            | _row(method, found, headline)
+            | figures_of(own, table, task, outputs, names, draws)
+            for method, own in said.items()
         },
     }
     write_json(out / "metrics.json", summary)
     return {"methods": len(students), "repetitions": len(banks)}
 
 
-def _row(scores: dict[str, metrics.Resampled], reference: dict[str, metrics.Resampled]) -> dict[str, Any]:
-    row: dict[str, Any] = {"scores": {}, "differences": {}}
-    for name, score in scores.items():
-        base = reference[name]
-        row["scores"][name] = _plain(metrics.interval(score.values, score.point)) | {
+def _metrics(evaluate: EvaluateSection, task: str, outputs: int) -> list[str]:
+    """The metrics that are asked for, or the usual ones; a threshold is for two classes only."""
+    names = evaluate.metrics or [n for n in METRICS.names() if task == METRICS.load(n).TASK]
+    tuned = [name for name in names if METRICS.constant(name, "THRESHOLD")]
+    if outputs == 2 or not tuned:
+        return names
+    if rest := [name for name in names if name not in tuned]:
+        return rest
+    raise DataError(f"{tuned[0]} is for two classes", where="evaluate.metrics", expected=f"not {outputs} classes")
+
+
+def _row(method: str, found: dict[str, Compared], headline: str) -> dict[str, Any]:
+    row: dict[str, Any] = {"scores": {}, "differences": {}, "over_control": {}}
+    for name, own in found.items():
+        score = own.resampled[method]
+        row["scores"][name] = metrics.plain_estimate(metrics.interval(score.values, score.point)) | {
             "undefined_parts": score.undefined_parts
         }
-        if score is not base:
-            row["differences"][name] = _plain(metrics.difference(base.point, base.values, score.point, score.values))
+        for key, versus in (("differences", own.differences), ("over_control", own.over_control)):
+            if method in versus:
+                row[key][name] = metrics.plain_versus(versus[method])
+    if method in found[headline].transfers:
+        row["transfer"] = metrics.plain_transfer(found[headline].transfers[method][1])
     return row
 
 
-def _plain(estimate: metrics.Estimate) -> dict[str, Any]:
-    values = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
-    return {key: None if np.isnan(value) else value for key, value in values.items()}
+def _guard(method: str, folders: dict[str, Path], base: Scored, own: Scored, headline: str) -> dict[str, Any]:
+    """In how many repetitions the guard kept a student of another method, and how often it should have."""
+    fell_back = [key for key, path in folders.items() if load_model(path, Student)[1]["chosen"]["method"] != method]
+    module, kept_and_worse = METRICS.load(headline), 0
+    for key in set(own.plain) - set(fell_back) if folders else ():
+        for ours, theirs in metrics.paired_parts({key: own.plain[key]}, base.plain):
+            gain = module.metric(ours.labels, ours.scores)[0] - module.metric(theirs.labels, theirs.scores)[0]
+            kept_and_worse += bool((gain if module.GREATER_IS_BETTER else -gain) < 0)
+    return {"fell_back": len(fell_back), "kept_and_worse": kept_and_worse}
 
 
-def _fell_back(method: str, folders: dict[str, Path]) -> int:
-    """In how many repetitions the guard kept a student of another method."""
-    return sum(load_model(folder, Student)[1]["chosen"]["method"] != method for folder in folders.values())
-
-
-def _student_rows(folder: Path) -> pd.DataFrame:
-    filters = [("part", "==", "test")]
-    return read_parquet(folder / "predictions.parquet", columns=["sample_id", "scores"], filters=filters).to_pandas()
-
-
-def _teacher_rows(path: Path, task: str) -> pd.DataFrame:
-    filters = [("part", "==", "test"), ("present", "==", True)]
-    rows = read_parquet(path, columns=["sample_id", "logits"], filters=filters).to_pandas()
-    if rows.empty:
-        return rows.rename(columns={"logits": "scores"})
-    logits = np.stack(rows["logits"].to_list()).astype(np.float64)
-    if task == "classification":
-        logits = np.exp(logits - logits.max(1, keepdims=True))
-        logits /= logits.sum(1, keepdims=True)
-    return pd.DataFrame({"sample_id": rows["sample_id"], "scores": list(logits.astype(np.float32))})
+def _test_in_words(draws: Draws) -> str:
+    every = len(draws.swaps) == 2 ** len(draws.subjects)
+    swaps = f"all {len(draws.swaps)}" if every else f"{len(draws.swaps)} random"
+    return (
+        f"two-sided paired permutation test over {len(draws.subjects)} subjects, {swaps} exchanges; Holm's correction"
+    )

@@ -1,0 +1,23 @@
+"""Expected calibration error: how far confidence and accuracy are apart; in [0, 1], 0 iff equal in every bin.
+
+Mean over samples of |accuracy - mean confidence| of their bin, in 15 bins of equal width of the largest probability
+(Guo et al. 2017, On Calibration of Modern Neural Networks, ICML). Few samples make it larger than it is.
+"""
+
+import numpy as np
+
+from mtpkd_cli.metrics._calibration import reliability
+
+TASK = "classification"
+GREATER_IS_BETTER = False
+LABEL = "ECE"
+UNIT = ""
+
+
+def metric(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """Returns (R,) error; NaN where all weights are zero.
+
+    Raises:
+        NumericalError: A row of scores is no distribution.
+    """
+    return reliability(labels, scores, weights).error

@@ -1,0 +1,131 @@
+"""All methods of a study compared by one metric, and what a method's predictions look like class by class."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mtpkd_cli import metrics
+from mtpkd_cli.registry import METRICS
+from mtpkd_cli.training.scored import Scored
+
+
+@dataclass(frozen=True)
+class Draws:
+    """What chance is made of, the same for all methods and metrics.
+
+    Args:
+        subjects: (S,) of the study, in the order of the columns below.
+        resamples: (R, S) from `metrics.bootstrap_weights`.
+        swaps: (P, S) from `metrics.subject_swaps`.
+    """
+
+    subjects: list[str]
+    resamples: np.ndarray
+    swaps: np.ndarray
+
+    @property
+    def bootstrap(self) -> tuple[list[str], np.ndarray]:
+        """What `metrics.resampled_scores` takes."""
+        return self.subjects, self.resamples
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One metric of all methods.
+
+    Args:
+        resampled: Method -> its score under the bootstrap.
+        differences: Method -> against the reference.
+        over_control: Method that is neither control nor reference -> against the control that scores best.
+        transfers: Student -> gain of each subject (S,) over the reference, and what it adds up to; headline only.
+    """
+
+    resampled: dict[str, metrics.Resampled]
+    differences: dict[str, metrics.Versus]
+    over_control: dict[str, metrics.Versus]
+    transfers: dict[str, tuple[np.ndarray, metrics.Transfer]]
+
+    def by_subject(self, subjects: Sequence[str]) -> pd.DataFrame:
+        """One row per student and subject: gain over the reference."""
+        rows = [
+            pd.DataFrame({"method": method, "subject": subjects, "gain": gains})
+            for method, (gains, _) in self.transfers.items()
+        ]
+        empty = pd.DataFrame({"method": [], "subject": [], "gain": []})
+        return pd.concat(rows, ignore_index=True) if rows else empty
+
+
+def compared(
+    name: str,
+    said: Mapping[str, Scored],
+    reference: str,
+    students: Sequence[str],
+    controls: Sequence[str],
+    draws: Draws,
+    headline: bool,
+) -> Compared:
+    """Compares methods by one metric.
+
+    Args:
+        name: The metric.
+        said: Method -> predictions, teachers among them.
+        students: Methods that see what the student sees at test time; p is corrected for their number.
+        controls: Students that a gain must exceed to be knowledge.
+        headline: Whether this is the metric that the study is judged by: it is tested against the best control too.
+    """
+    module = METRICS.load(name)
+    parts = {method: own.given(getattr(module, "THRESHOLD", None)) for method, own in said.items()}
+    resampled = {
+        method: metrics.resampled_scores(
+            module.metric, [part for _, part in keyed.values()], draws.subjects, draws.resamples
+        )
+        for method, keyed in parts.items()
+    }
+    others = [method for method in students if method != reference]
+    differences = metrics.versus(
+        module.metric, parts, resampled, reference, family=others, subjects=draws.subjects, swaps=draws.swaps
+    )
+    judged = [method for method in others if method not in controls]
+    best = metrics.best_of(resampled, controls, module.GREATER_IS_BETTER)
+    over_control = {}
+    if best is not None and judged:
+        rivals = {method: parts[method] for method in [*judged, best]}
+        swaps = draws.swaps if headline else None
+        over_control = metrics.versus(
+            module.metric, rivals, resampled, best, family=judged, subjects=draws.subjects, swaps=swaps
+        )
+    transfers = {
+        method: metrics.transfer(
+            module.metric, parts[method], parts[reference], draws.subjects, module.GREATER_IS_BETTER
+        )
+        for method in (others if headline else ())
+    }
+    return Compared(resampled, differences, over_control, transfers)
+
+
+def figures_of(
+    own: Scored, table: pd.DataFrame, task: str, outputs: list[str], names: Sequence[str], draws: Draws
+) -> dict[str, Any]:
+    """What one model's predictions look like: confusion, classes and reliability, or the scores of each target."""
+    parts = [part for _, part in own.plain.values()]
+    if task == "classification":
+        return metrics.class_figures(parts, outputs)
+    recordings = [table["recording"].to_numpy()[at] for at, _ in own.plain.values()]
+    modules = {name: METRICS.load(name) for name in names if hasattr(METRICS.load(name), "per_target")}
+    whole: dict[str, dict[str, Any]] = {target: {} for target in outputs}
+    for name, module in modules.items():
+        single = metrics.by_recording(module.per_target, parts, recordings)
+        for column, target in enumerate(outputs):
+            together = metrics.of_target(module.per_target, column)
+            found = [
+                metrics.resampled_scores(metric, given, *draws.bootstrap)
+                for metric, given in ((together, parts), (metrics.mean_defined(column), single))
+            ]
+            concatenated, recordwise = (
+                metrics.plain_estimate(metrics.interval(score.values, score.point)) for score in found
+            )
+            whole[target][name] = {"concatenated": concatenated, "by_recording": recordwise}
+    return {"targets": whole}
