@@ -66,6 +66,11 @@ class RunFolder:
         """Folder of one ablation: its cells' students, its evaluation and its table."""
         return self.root / "ablation" / name
 
+    @staticmethod
+    def last_checkpoint(folder: Path) -> Path:
+        """The checkpoint of a folder that is being filled; gone when that is done."""
+        return folder.with_name(f"{folder.name}.last.safetensors")
+
     @property
     def evaluation(self) -> Path:
         """Folder of metrics, predictions, figures and the report."""

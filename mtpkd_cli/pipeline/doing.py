@@ -4,12 +4,22 @@ import importlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from mtpkd_cli import interruption
-from mtpkd_cli.artifacts import MANIFEST, Manifest, RunFolder, read_manifest, replaced_folder, write_manifest
+from mtpkd_cli import __version__, interruption
+from mtpkd_cli.artifacts import (
+    MANIFEST,
+    Manifest,
+    RunFolder,
+    digest_of,
+    read_manifest,
+    replaced_folder,
+    write_manifest,
+)
+from mtpkd_cli.artifacts.last_checkpoint import LastCheckpoint
 from mtpkd_cli.artifacts.tasks import task
 from mtpkd_cli.config import Study
 from mtpkd_cli.errors import ArtifactError, Busy, StudyError, did_you_mean
@@ -69,6 +79,7 @@ def do_stage(run: RunFolder, study: Study, stage: str, choice: Choice, job: Job)
             busy[unit.folder] = waits_for
         elif _up_to_date(unit, states.of(unit), job):
             job.reporter.note(f"{unit.label}: up to date")
+            LastCheckpoint(run.last_checkpoint(unit.folder), "").remove()  # of a run killed after all was done
         elif unit.module == "import_features" and job.shard is not None and job.shard.number > 1:
             job.reporter.note(f"{unit.label}: ready features, left to shard 1")
         else:
@@ -119,6 +130,7 @@ def make_unit(run: RunFolder, unit: Unit, state: State, states: States, job: Job
         job.reporter.note(f"{unit.label}: made again, {state.reason}")
     if unit.fold is not None:
         _set_threads(job.threads)
+        job = replace(job, last=_last_checkpoint(run, unit, inputs, job))
     module = importlib.import_module(f"mtpkd_cli.stages.{unit.module}")
     begun = time.monotonic()
     with _place(unit) as out:
@@ -128,11 +140,19 @@ def make_unit(run: RunFolder, unit: Unit, state: State, states: States, job: Job
         files = [out / name for name in unit.files] or [p for p in out.rglob("*") if p.is_file() and p.name[0] != "."]
         manifest = Manifest(unit.reads, inputs, {}, counts, time.monotonic() - begun, job.device)
         write_manifest(out, [path for path in files if path.name != MANIFEST], manifest)
+    if job.last is not None:
+        job.last.remove()
     job.reporter.note(f"{unit.label}: done in {time.monotonic() - begun:.1f} s{_told(counts)}")
 
 
 def _up_to_date(unit: Unit, state: State, job: Job) -> bool:
     return state.kind == "done" and not job.overwrite and not (job.retry_failed and _has_failures(unit))
+
+
+def _last_checkpoint(run: RunFolder, unit: Unit, inputs: dict[str, str], job: Job) -> LastCheckpoint:
+    made_of = [unit.label, unit.reads, inputs, job.device, __version__, version("torch")]
+    path, tell = run.last_checkpoint(unit.folder), job.reporter.note
+    return LastCheckpoint(path, digest_of(made_of), lambda text: tell(f"{unit.label}: {text}"))
 
 
 def _has_failures(unit: Unit) -> bool:

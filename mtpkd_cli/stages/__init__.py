@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from mtpkd_cli.artifacts.last_checkpoint import LastCheckpoint
 from mtpkd_cli.artifacts.shards import Shard
 
 Counts = dict[str, Any]
@@ -45,6 +46,7 @@ class Job:
         max_failures: A count or a share with %, None = as the study says.
         shard: Extraction writes this share of the part files; None = all that are left.
         merge: Extraction reads no media: it seals what shards have written.
+        last: Where the fits of this unit go on after an interrupt; set per unit.
     """
 
     reporter: Reporter
@@ -58,3 +60,4 @@ class Job:
     max_failures: str | None = None
     shard: Shard | None = None
     merge: bool = False
+    last: LastCheckpoint | None = None

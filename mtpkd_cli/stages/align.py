@@ -12,6 +12,7 @@ from mtpkd_cli.stages import Counts, Job
 from mtpkd_cli.training.alignment import Alignment, fit_alignment, fit_tnet
 from mtpkd_cli.training.checkpoints import load_model, save_history, save_weights
 from mtpkd_cli.training.data import StudyData, outputs_of, read_data
+from mtpkd_cli.training.resuming import Resuming
 from mtpkd_cli.training.seeding import derived_seed, seeded
 from mtpkd_cli.training.splits import read_folds
 from mtpkd_cli.training.teachers import apply
@@ -66,6 +67,7 @@ def build(
             head=model.sizes["head"],
         ).to(job.device)
         tnet = TNet(model.embedding, len(privileged_teachers)).to(job.device)
+    resuming = Resuming(job.last)
     history = fit_alignment(
         data,
         alignment,
@@ -78,6 +80,7 @@ def build(
         joint_learning_rate=align.joint_learning_rate,
         options=options,
         seed=derived_seed(seed, fold, "align"),
+        checkpoint=resuming.fit("alignment"),
     )
     advance()
     tnet_history = fit_tnet(
@@ -92,6 +95,7 @@ def build(
         loss=align.tnet_loss,
         options=options,
         seed=derived_seed(seed, fold, "tnet"),
+        checkpoint=resuming.fit("T-Net"),
     )
     advance()
     save_weights(out / WEIGHTS, alignment)

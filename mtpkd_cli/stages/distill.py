@@ -15,6 +15,7 @@ from mtpkd_cli.training.calibration import calibrated_loss
 from mtpkd_cli.training.checkpoints import load_model, load_weights, save_model
 from mtpkd_cli.training.data import StudyData, outputs_of, read_data
 from mtpkd_cli.training.predictions import predictions_of
+from mtpkd_cli.training.resuming import Resuming
 from mtpkd_cli.training.seeding import derived_seed, seeded
 from mtpkd_cli.training.splits import read_folds
 from mtpkd_cli.training.students import fit_student
@@ -70,7 +71,8 @@ def build(
     starts = Starts(prevalent_teacher if student.init == "teacher" else None, alignment / "tnet.safetensors")
     advance = job.reporter.progress(f"fold {fold} seed {seed} student {method}", len(candidates))
     losses: list[float] = []
-    for candidate in candidates:
+    resuming = Resuming(job.last)
+    for number, candidate in enumerate(candidates):
         module = METHODS.load(candidate["method"])
         # The seed names no method: all students start from the same weights and see the same batches.
         with seeded(derived_seed(seed, fold, "student")) as order:
@@ -80,6 +82,7 @@ def build(
                 network, data, taught, module.terms, rows["train"], rows["validation"],
                 method_options=candidate["options"], options=fit.model_dump() | candidate["fit"], order=order,
                 draws=torch.Generator().manual_seed(derived_seed(seed, fold, "draws")),
+                checkpoint=resuming.fit(f"try {number}"),
             )  # fmt: skip
         advance()
         said = apply(network, data, list(features), rows["validation"]).logits

@@ -11,6 +11,7 @@ from mtpkd_cli.stages import Counts, Job
 from mtpkd_cli.training.bank import fixed_lists
 from mtpkd_cli.training.checkpoints import save_model
 from mtpkd_cli.training.data import outputs_of, read_data
+from mtpkd_cli.training.resuming import Resuming
 from mtpkd_cli.training.seeding import derived_seed
 from mtpkd_cli.training.splits import inner_folds, read_folds
 from mtpkd_cli.training.teachers import crossfit_logits, fit_teacher
@@ -47,17 +48,19 @@ def build(
     held_out = inner_folds(sides.train, train.crossfit_folds, derived_seed(seed, fold, "inner"))
     advance = job.reporter.progress(f"fold {fold} seed {seed} teacher {name}", 1 + len(held_out))
     settings: dict[str, Any] = {"outputs": len(outputs), "sizes": model.sizes, "options": options}
+    resuming = Resuming(job.last)
     teacher, history = fit_teacher(
         data,
         modalities,
         data.rows(sides.train),
         data.rows(sides.validation),
         seed=derived_seed(seed, fold, name),
+        checkpoint=resuming.fit("teacher"),
         **settings,
     )
     advance()
     seeds = [derived_seed(seed, fold, name, "inner", i) for i in range(len(held_out))]
-    logits = crossfit_logits(data, modalities, sides, held_out, seeds, advance=advance, **settings)
+    logits = crossfit_logits(data, modalities, sides, held_out, seeds, resuming=resuming, advance=advance, **settings)
     arguments = {"features": data.sizes(modalities), "outputs": len(outputs), **model.sizes}
     about = {"task": task, "outputs": outputs, "modalities": modalities}
     save_model(out, teacher, arguments, about, history)

@@ -22,6 +22,7 @@ from mtpkd_cli.models.losses import (
 )
 from mtpkd_cli.training.data import StudyData
 from mtpkd_cli.training.loop import Terms, fit
+from mtpkd_cli.training.resuming import NOT_KEPT, FitCheckpoint
 from mtpkd_cli.training.seeding import seeded
 
 DISTANCES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -60,6 +61,7 @@ def fit_alignment(
     joint_learning_rate: float,
     options: Mapping[str, Any],
     seed: int,
+    checkpoint: FitCheckpoint = NOT_KEPT,
 ) -> list[dict[str, Any]]:
     """Fits adapters and heads, and tunes the joint teacher's fusion and head.
 
@@ -97,7 +99,9 @@ def fit_alignment(
     trunk.encoders.requires_grad_(False)
     slow = {joint_learning_rate: [*trunk.fusion.parameters(), *alignment.joint.head.parameters()]}
     with seeded(seed) as generator:
-        return fit(alignment, terms_of, validate, train, generator=generator, slow=slow, **options)
+        return fit(
+            alignment, terms_of, validate, train, generator=generator, slow=slow, checkpoint=checkpoint, **options
+        )
 
 
 def fit_tnet(
@@ -110,6 +114,7 @@ def fit_tnet(
     loss: str,
     options: Mapping[str, Any],
     seed: int,
+    checkpoint: FitCheckpoint = NOT_KEPT,
 ) -> list[dict[str, Any]]:
     """Fits R: prevalent embeddings (N, d) -> privileged embeddings (N, P, d) on the training rows.
 
@@ -133,6 +138,7 @@ def fit_tnet(
             lambda: distance(validation).item(),
             train,
             generator=generator,
+            checkpoint=checkpoint,
             **options,
         )
 

@@ -1,16 +1,16 @@
 """The one training loop: AdamW, warm-up and cosine decay, early stopping, the best weights kept."""
 
-import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from mtpkd_cli import interruption
 from mtpkd_cli.errors import NumericalError
 from mtpkd_cli.models.losses import Term
+from mtpkd_cli.training.fitting import Fitting
+from mtpkd_cli.training.resuming import NOT_KEPT, FitCheckpoint
 
 Terms = dict[str, Term]
 
@@ -29,6 +29,8 @@ def fit(
     warmup_share: float,
     patience: int,
     slow: dict[float, list[nn.Parameter]] | None = None,
+    draws: Sequence[torch.Generator] = (),
+    checkpoint: FitCheckpoint = NOT_KEPT,
 ) -> list[dict[str, Any]]:
     """Fits a model and leaves in it the weights of the best validation epoch.
 
@@ -39,11 +41,14 @@ def fit(
         rows: (N,) long, the training samples.
         generator: Order of the samples.
         slow: Learning rate -> parameters that have their own one; a rate of 0 freezes them.
+        draws: Other generators that `step` draws from.
+        checkpoint: Where the fit goes on if it was interrupted, and leaves its state if it is.
 
     Returns:
         One entry per epoch: terms and total (means over batches), validation loss, learning rate, whether it was best.
 
     Raises:
+        Interrupted: The program was asked to stop.
         NumericalError: A loss is not finite; the message names epoch, batch and terms.
     """
     slow = slow or {}
@@ -53,60 +58,85 @@ def fit(
     optimiser = torch.optim.AdamW(groups, lr=learning_rate, weight_decay=weight_decay, fused=True)
     n_batches = max(1, len(rows) // batch_size)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, _schedule(epochs * n_batches, warmup_share))
-    history: list[dict[str, Any]] = []
-    best, best_state = math.inf, copy.deepcopy(model.state_dict())
-    for epoch in range(epochs):
-        model.train()
-        sums: dict[str, float] = {}
-        for number, batch in enumerate(equal_batches(rows, n_batches, generator)):
-            terms = step(batch)
-            total = torch.stack([term.weight * term.value for term in terms.values()]).sum()
-            _check_finite(total, terms, epoch, number)
-            optimiser.zero_grad(set_to_none=True)
-            total.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimiser.step()
-            scheduler.step()
-            for name, value in {**{n: t.value for n, t in terms.items()}, "total": total}.items():
-                sums[name] = sums.get(name, 0.0) + value.item() / n_batches
-            interruption.check()
-        model.eval()
-        with torch.no_grad():
-            loss = validate()
-        if not math.isfinite(loss):
-            raise NumericalError(
-                f"the validation loss of epoch {epoch} is {loss}",
-                expected="a finite number",
-                todo="lower the learning rate, or look for extreme values in the features",
-            )
-        improved = loss < best
-        if improved:
-            best, best_state, waited = loss, copy.deepcopy(model.state_dict()), 0
-        else:
-            waited = epoch - _best_epoch(history)
-        history.append(
-            {
-                "epoch": epoch,
-                "train": sums,
-                "validation": loss,
-                "learning_rate": scheduler.get_last_lr()[0],
-                "best": improved,
-            }
-        )
-        if waited >= patience:
-            break
-    model.load_state_dict(best_state)
+    fitting = Fitting(model, optimiser, scheduler, [generator, *draws])
+    finished = checkpoint.begin(fitting)
+    while not finished and fitting.epoch < epochs and _waited(fitting.history) < patience:
+        _train_epoch(fitting, step, rows, n_batches, generator, checkpoint)
+        _validate_epoch(fitting, validate)
+    if not finished:
+        model.load_state_dict(fitting.best_state)
+        checkpoint.finish(fitting)
     model.eval()
-    return history
+    return fitting.history
 
 
-def equal_batches(rows: Tensor, n_batches: int, generator: torch.Generator) -> list[Tensor]:
-    """Shuffles rows into batches whose sizes differ by one at most.
+def _train_epoch(
+    fitting: Fitting,
+    step: Callable[[Tensor], Terms],
+    rows: Tensor,
+    n_batches: int,
+    generator: torch.Generator,
+    checkpoint: FitCheckpoint,
+) -> None:
+    """Does what is left of an epoch."""
+    fitting.model.train()
+    if len(fitting.order) == 0:
+        fitting.order = shuffled(rows, generator)
+    for number, batch in enumerate(equal_batches(fitting.order, n_batches)):
+        if number < fitting.batch:
+            continue
+        terms = step(batch)
+        total = torch.stack([term.weight * term.value for term in terms.values()]).sum()
+        _check_finite(total, terms, fitting.epoch, number)
+        fitting.optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        nn.utils.clip_grad_norm_(fitting.model.parameters(), 1.0)
+        fitting.optimiser.step()
+        fitting.scheduler.step()
+        for name, value in {**{n: t.value for n, t in terms.items()}, "total": total}.items():
+            fitting.sums[name] = fitting.sums.get(name, 0.0) + value.item() / n_batches
+        fitting.batch = number + 1
+        checkpoint.step(fitting)
+
+
+def _validate_epoch(fitting: Fitting, validate: Callable[[], float]) -> None:
+    """Validates after an epoch's steps, keeps the weights where they are the best so far, and begins the next epoch."""
+    fitting.model.eval()
+    with torch.no_grad():
+        loss = validate()
+    if not math.isfinite(loss):
+        raise NumericalError(
+            f"the validation loss of epoch {fitting.epoch} is {loss}",
+            expected="a finite number",
+            todo="lower the learning rate, or look for extreme values in the features",
+        )
+    improved = loss < fitting.best
+    if improved:
+        fitting.keep_best(loss)
+    fitting.history.append(
+        {
+            "epoch": fitting.epoch,
+            "train": fitting.sums,
+            "validation": loss,
+            "learning_rate": fitting.scheduler.get_last_lr()[0],
+            "best": improved,
+        }
+    )
+    fitting.begin_epoch(fitting.epoch + 1)
+
+
+def shuffled(rows: Tensor, generator: torch.Generator) -> Tensor:
+    """The same rows in another order."""
+    return rows[torch.randperm(len(rows), generator=generator)]
+
+
+def equal_batches(order: Tensor, n_batches: int) -> list[Tensor]:
+    """Cuts rows into batches whose sizes differ by one at most.
 
     No small last batch: a batch is never smaller than asked for unless the whole training part is, so terms over the
     pairs of a batch see the number of samples that they were given anchors for.
     """
-    return list(torch.tensor_split(rows[torch.randperm(len(rows), generator=generator)], n_batches))
+    return list(torch.tensor_split(order, n_batches))
 
 
 def _schedule(steps: int, warmup_share: float) -> Callable[[int], float]:
@@ -120,8 +150,10 @@ def _schedule(steps: int, warmup_share: float) -> Callable[[int], float]:
     return factor
 
 
-def _best_epoch(history: list[dict[str, Any]]) -> int:
-    return max((entry["epoch"] for entry in history if entry["best"]), default=-1)
+def _waited(history: list[dict[str, Any]]) -> int:
+    """Epochs since the best one; less than any patience before the first."""
+    best = max((entry["epoch"] for entry in history if entry["best"]), default=0)
+    return history[-1]["epoch"] - best if history else -1
 
 
 def _check_finite(total: Tensor, terms: Terms, epoch: int, batch: int) -> None:

@@ -11,6 +11,7 @@ from mtpkd_cli.models import Student
 from mtpkd_cli.models.losses import Term, task_loss
 from mtpkd_cli.training.data import StudyData
 from mtpkd_cli.training.loop import Terms, fit
+from mtpkd_cli.training.resuming import NOT_KEPT, FitCheckpoint
 from mtpkd_cli.training.teachers import apply
 
 
@@ -26,6 +27,7 @@ def fit_student(
     options: Mapping[str, Any],
     order: torch.Generator,
     draws: torch.Generator,
+    checkpoint: FitCheckpoint = NOT_KEPT,
 ) -> list[dict[str, Any]]:
     """Fits a student on training rows; the best epoch is the one with the least task loss on validation rows.
 
@@ -37,6 +39,7 @@ def fit_student(
         options: Keyword arguments of `loop.fit`.
         order: Order of the batches.
         draws: What the method draws; apart from the order, so that all methods see the same batches.
+        checkpoint: Where the fit goes on after an interrupt.
     """
     seen = student.trunk.modalities
 
@@ -47,4 +50,4 @@ def fit_student(
     def validate() -> float:
         return task_loss(apply(student, data, seen, validation).logits, data.labels[validation]).item()
 
-    return fit(student, step, validate, train, generator=order, **options)
+    return fit(student, step, validate, train, generator=order, draws=[draws], checkpoint=checkpoint, **options)

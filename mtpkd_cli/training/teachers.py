@@ -11,6 +11,7 @@ from mtpkd_cli.models import Output, Student, Teacher
 from mtpkd_cli.models.losses import Term, task_loss
 from mtpkd_cli.training.data import StudyData
 from mtpkd_cli.training.loop import Terms, fit
+from mtpkd_cli.training.resuming import NOT_KEPT, FitCheckpoint, Resuming
 from mtpkd_cli.training.seeding import seeded
 from mtpkd_cli.training.splits import Fold
 
@@ -27,6 +28,7 @@ def fit_teacher(
     sizes: Mapping[str, Any],
     options: Mapping[str, Any],
     seed: int,
+    checkpoint: FitCheckpoint = NOT_KEPT,
 ) -> tuple[Teacher, list[dict[str, Any]]]:
     """Fits one teacher on training rows, stopping early on validation rows.
 
@@ -37,6 +39,7 @@ def fit_teacher(
         outputs: Classes or targets C.
         sizes: Keyword arguments of `Teacher`: embedding, heads, dropout.
         options: Keyword arguments of `loop.fit`.
+        checkpoint: Where the fit goes on after an interrupt.
 
     Returns:
         The teacher with its best weights, and the history.
@@ -59,7 +62,7 @@ def fit_teacher(
         def validate() -> float:
             return task_loss(apply(teacher, data, modalities, validation).logits, data.labels[validation]).item()
 
-        history = fit(teacher, step, validate, train, generator=generator, **options)
+        history = fit(teacher, step, validate, train, generator=generator, checkpoint=checkpoint, **options)
     return teacher, history
 
 
@@ -78,6 +81,7 @@ def crossfit_logits(
     held_out: list[list[str]],
     seeds: list[int],
     *,
+    resuming: Resuming,
     advance: Callable[[], None],
     **settings: Any,
 ) -> Tensor:
@@ -87,6 +91,7 @@ def crossfit_logits(
         fold: The outer fold; its validation subjects stop each inner fit early.
         held_out: Subjects of each inner fold, a partition of the training subjects.
         seeds: One seed per inner fold.
+        resuming: Where each of the fits goes on after an interrupt.
         advance: Called after each inner fold.
         settings: outputs, sizes and options of `fit_teacher`.
 
@@ -95,9 +100,11 @@ def crossfit_logits(
     """
     logits = torch.full((len(data.samples), settings["outputs"]), torch.nan)
     present = data.present(modalities).cpu()
-    for subjects, seed in zip(held_out, seeds, strict=True):
+    for number, (subjects, seed) in enumerate(zip(held_out, seeds, strict=True)):
         rest = [subject for subject in fold.train if subject not in set(subjects)]
-        teacher, _ = fit_teacher(data, modalities, data.rows(rest), data.rows(fold.validation), seed=seed, **settings)
+        sides = data.rows(rest), data.rows(fold.validation)
+        checkpoint = resuming.fit(f"inner fold {number}")
+        teacher, _ = fit_teacher(data, modalities, *sides, seed=seed, checkpoint=checkpoint, **settings)
         rows = data.rows(subjects)
         rows = rows[present[rows]]
         if len(rows):

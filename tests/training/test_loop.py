@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mtpkd_cli.errors import NumericalError
 from mtpkd_cli.models.losses import Term
-from mtpkd_cli.training.loop import Terms, equal_batches, fit
+from mtpkd_cli.training.loop import Terms, equal_batches, fit, shuffled
 from mtpkd_cli.training.seeding import derived_seed, seeded
 
 N, D = 23, 3
@@ -63,7 +63,8 @@ def returns(values: list[float]) -> Iterator[float]:
 
 @pytest.mark.parametrize(("rows", "asked"), [(23, 5), (9, 5), (10, 5), (32, 31), (3, 5), (7, 1)])
 def test_batches_are_never_smaller_than_asked_and_hold_each_row_once(rows: int, asked: int) -> None:
-    batches = equal_batches(100 + torch.arange(rows), max(1, rows // asked), torch.Generator().manual_seed(0))
+    order = shuffled(100 + torch.arange(rows), torch.Generator().manual_seed(0))
+    batches = equal_batches(order, max(1, rows // asked))
     sizes = [len(batch) for batch in batches]
     assert min(sizes) >= min(asked, rows)
     assert max(sizes) - min(sizes) <= 1
