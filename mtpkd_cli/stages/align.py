@@ -14,7 +14,7 @@ from mtpkd_cli.training.checkpoints import load_model, save_history, save_weight
 from mtpkd_cli.training.data import StudyData, outputs_of, read_data
 from mtpkd_cli.training.resuming import Resuming
 from mtpkd_cli.training.seeding import derived_seed, seeded
-from mtpkd_cli.training.splits import read_folds
+from mtpkd_cli.training.splits import Fold, read_folds
 from mtpkd_cli.training.teachers import apply
 
 WEIGHTS, TNET = "alignment.safetensors", "tnet.safetensors"
@@ -47,7 +47,7 @@ def build(
     loaded = {name: load_model(folder, Teacher)[0].to(job.device) for name, folder in teachers.items()}
     seen = {name: teacher.trunk.modalities for name, teacher in loaded.items()}
     present = {name: data.present(modalities) for name, modalities in seen.items()}
-    rows = _seen_rows(data, sides.train, present[align.joint]), _seen_rows(data, sides.validation, present[align.joint])
+    rows = _sides(data, sides, present[align.joint])
     embeddings = {
         name: apply(teacher, data, seen[name], torch.arange(len(data.samples))).embedding
         for name, teacher in loaded.items()
@@ -88,10 +88,7 @@ def build(
         embeddings[prevalent_teacher],
         torch.stack([embeddings[name] for name in privileged_teachers], dim=1),
         torch.stack([present[name] for name in privileged_teachers], dim=1),
-        (
-            _seen_rows(data, sides.train, present[prevalent_teacher]),
-            _seen_rows(data, sides.validation, present[prevalent_teacher]),
-        ),
+        _sides(data, sides, present[prevalent_teacher]),
         loss=align.tnet_loss,
         options=options,
         seed=derived_seed(seed, fold, "tnet"),
@@ -106,6 +103,8 @@ def build(
     return {"epochs": len(history), "tnet_epochs": len(tnet_history)}
 
 
-def _seen_rows(data: StudyData, subjects: list[str], present: Tensor) -> Tensor:
-    rows = data.rows(subjects)
-    return rows[present.cpu()[rows]]
+def _sides(data: StudyData, fold: Fold, present: Tensor) -> tuple[Tensor, Tensor]:
+    """Training and validation rows of the samples that are there for a teacher."""
+    train, validation = (data.rows(subjects) for subjects in (fold.train, fold.validation))
+    there = present.cpu()
+    return train[there[train]], validation[there[validation]]
