@@ -4,14 +4,18 @@ Both are small files in RUN/tasks, beside the results and not among them: a resu
 """
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from logging import ERROR
 from pathlib import Path
+from typing import Any
 
 from mtpkd_cli.artifacts.atomic import write_json
 from mtpkd_cli.artifacts.locks import Holder, holder_of, locked
+from mtpkd_cli.artifacts.logs import log
 from mtpkd_cli.artifacts.process import batch_job, this_process
 from mtpkd_cli.artifacts.run_folder import RunFolder
 from mtpkd_cli.errors import Busy, Interrupted, MtpkdError
@@ -39,13 +43,22 @@ class Failure:
 
 
 @contextmanager
-def task(run: RunFolder, folder: Path, label: str, *, shard: str = "", wait_s: float = 0.0) -> Iterator[None]:
-    """Makes a unit's folder alone among all processes; remembers an error that ends the block.
+def task(
+    run: RunFolder,
+    folder: Path,
+    label: str,
+    about: dict[str, Any] | None = None,
+    *,
+    shard: str = "",
+    wait_s: float = 0.0,
+) -> Iterator[None]:
+    """Makes a unit's folder alone among all processes; remembers an error that ends the block, and logs how it went.
 
     Args:
         run: The run folder.
         folder: What is being made; its name in the run names the task.
         label: How people call it.
+        about: What the log's lines say beside the folder: stage, fold, seed.
         shard: Which share of it, "i/n"; shards of one folder do not exclude each other.
         wait_s: How long to wait for another process.
 
@@ -53,16 +66,21 @@ def task(run: RunFolder, folder: Path, label: str, *, shard: str = "", wait_s: f
         Busy: Another process makes it.
     """
     lock, failed = run.lock(folder, shard), run.failure(folder)
+    about, begun = {"unit": run.relative(folder)} | (about or {}), time.monotonic()
     with locked(lock, label, wait_s):
+        log("unit begun", **about)
         try:
             yield
-        except (Busy, Interrupted):
+        except (Busy, Interrupted) as err:
+            log("unit left", **about, error=str(err))
             raise
         except Exception as err:
             _remember(failed, err)
+            log("unit failed", level=ERROR, **about, error=f"{type(err).__name__}: {err}")
             raise
         # Only now: were it killed meanwhile, the lock that it leaves says so.
         failed.unlink(missing_ok=True)
+        log("unit ended", **about, seconds=round(time.monotonic() - begun, 3))
 
 
 def running(run: RunFolder, folder: Path) -> list[Holder]:

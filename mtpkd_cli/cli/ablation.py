@@ -8,6 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from mtpkd_cli.artifacts import RunFolder
+from mtpkd_cli.artifacts.logs import logged
 from mtpkd_cli.cli.progress import Terminal
 from mtpkd_cli.cli.show import ONE_LINE_WIDTH, interval_text, print_json, wide_console
 from mtpkd_cli.cli.work import chosen_device, jobs_at_most
@@ -45,11 +46,11 @@ def ablate(
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_+-]*", name):
         raise StudyError(f"'{name}' is no name for a folder", where="--name", expected="letters, digits, _ + -")
     cells = cells_of(run, method, over, name)
-    with Terminal(quiet) as terminal:
+    with logged(run.logs, "ablate"), Terminal(quiet) as terminal:
         on = chosen_device(device)
         job = Job(
             terminal, on, threads, jobs or jobs_at_most(on, threads), run.data_root(study.data.root),
-            overwrite=overwrite,
+            overwrite=overwrite, logs=run.logs,
         )  # fmt: skip
         made = train_cells(cells, method, Choice(fold, seed), job)
         terminal.note(f"ablate: {made} students trained, {len(cells)} cells" if made else "ablate: nothing to train")

@@ -8,6 +8,8 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from mtpkd_cli.artifacts.logs import log
+
 PLAIN_EVERY_S = 15.0
 
 
@@ -38,7 +40,8 @@ class Terminal:
             self._bars.stop()
 
     def note(self, text: str) -> None:
-        """Prints one line."""
+        """Prints one line, and writes it to the log."""
+        log("note", text=text)
         if not self.quiet:
             self.console.print(text, markup=False, soft_wrap=True)
 

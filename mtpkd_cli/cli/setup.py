@@ -8,7 +8,8 @@ from rich.table import Table
 
 from mtpkd_cli.artifacts import RunFolder, write_text
 from mtpkd_cli.cli.ready_features import ready_features_wanted, with_ready_features
-from mtpkd_cli.cli.show import print_json, print_status, status_of
+from mtpkd_cli.cli.show import print_json
+from mtpkd_cli.cli.status import print_status, status_of
 from mtpkd_cli.config import read_study
 from mtpkd_cli.config.presets import preset_help, preset_names, preset_text
 from mtpkd_cli.config.reading import parse_study, with_keys

@@ -6,49 +6,14 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from mtpkd_cli.artifacts import RunFolder, read_manifest
-from mtpkd_cli.pipeline import STAGES, States, Unit
 from mtpkd_cli.stages import TEACHER_PREFIX
 
 LOG_WIDTH, ONE_LINE_WIDTH = 180, 150
-MARKS = {"done": "[green]done[/green]", "stale": "[yellow]stale[/yellow]", "missing": "[dim]missing[/dim]"}
 
 
 def print_json(content: Any) -> None:
     """Prints plain data for machines."""
     print(json.dumps(content, indent=1, ensure_ascii=False))
-
-
-def status_of(run: RunFolder, states: States, units: list[Unit]) -> list[dict[str, Any]]:
-    """One entry per unit: stage, folder, state, reason, and the counts of its manifest."""
-    entries = []
-    for unit in units:
-        state = states.of(unit)
-        manifest = read_manifest(unit.folder) if state.kind == "done" else None
-        entries.append(
-            {
-                "stage": unit.stage, "unit": run.relative(unit.folder), "fold": unit.fold, "seed": unit.seed,
-                "state": state.kind, "reason": state.reason, "counts": manifest.counts if manifest else {},
-            }
-        )  # fmt: skip
-    return entries
-
-
-def print_status(entries: list[dict[str, Any]], title: str) -> None:
-    """One row per stage, and under it every stale or half-finished unit with its reason."""
-    table = Table("stage", "state", "done", "what is left", title=title, title_justify="left")
-    for stage in STAGES:
-        own = [entry for entry in entries if entry["stage"] == stage]
-        done = [entry for entry in own if entry["state"] == "done"]
-        stale = [entry for entry in own if entry["state"] == "stale"]
-        kind = "done" if len(done) == len(own) else "stale" if stale else "missing"
-        left = [f"{e['unit']}: {e['reason']}" for e in stale[:3]]
-        left += [f"and {len(stale) - 3} more stale"] if len(stale) > 3 else []
-        missing = [entry["unit"] for entry in own if entry["state"] == "missing"]
-        if missing and len(missing) < len(own):
-            left.append(f"{len(missing)} missing, first {missing[0]}")
-        table.add_row(stage, MARKS[kind], f"{len(done)}/{len(own)}", "\n".join(left))
-    Console().print(table)
 
 
 def print_scores(summary: dict[str, Any]) -> None:

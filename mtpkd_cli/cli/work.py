@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from mtpkd_cli.artifacts import RunFolder
+from mtpkd_cli.artifacts.logs import logged
 from mtpkd_cli.artifacts.shards import Shard, parse_shard
 from mtpkd_cli.cli.gains import print_gains
 from mtpkd_cli.cli.progress import Terminal
@@ -38,7 +39,10 @@ def stages(
     """Does what is left of the named stages."""
     run = RunFolder(folder)
     share = _shard(shard, merge, overwrite or retry_failed)
-    with Terminal(quiet) as terminal:
+    with (
+        logged(run.logs if run.study.exists() else None, names[0] if len(names) == 1 else "run"),
+        Terminal(quiet) as terminal,
+    ):
         for change in set_keys(run.study, assignments or []):
             terminal.note(f"{run.study}: {change}")
         study = read_study(run.study)
@@ -59,6 +63,7 @@ def stages(
                 max_failures,
                 share,
                 merge,
+                run.logs,
             )
             made = do_stage(run, study, stage, Choice(fold, seed, name), job)
             terminal.note(f"{stage}: {made} made" if made else f"{stage}: nothing to do")

@@ -105,7 +105,8 @@ def make_alone(run: RunFolder, unit: Unit, states: States, job: Job) -> bool:
     """
     shard = str(job.shard).removeprefix("shard ") if job.shard is not None and unit.module == "extract" else ""
     wait_s = SAMPLES_WAIT_S if unit.frozen else 0.0
-    with task(run, unit.folder, unit.label, shard=shard, wait_s=wait_s):
+    about = {"stage": unit.stage, "fold": unit.fold, "seed": unit.seed}
+    with task(run, unit.folder, unit.label, about, shard=shard, wait_s=wait_s):
         states.forget(unit)
         state = states.of(unit)
         if _up_to_date(unit, state, job):

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from mtpkd_cli import interruption
+from mtpkd_cli.artifacts.logs import logged
 from mtpkd_cli.errors import Busy, MtpkdError, first_ten
 from mtpkd_cli.stages import Job
 
@@ -102,7 +103,7 @@ def _result(future: Future[tuple[int, list[str]]]) -> tuple[int, list[str]]:
 def _apart(function: Callable[..., int], call: tuple[Any, ...], job: Job) -> tuple[int, list[str]]:
     reporter = Collected()
     # The pool's own handler leaves at once; this lets a step and its checkpoint be ended first.
-    with interruption.listening():
+    with interruption.listening(), logged(job.logs, "repetition"):
         interruption.check()
         return function(*call, replace(job, reporter=reporter)), reporter.notes
 

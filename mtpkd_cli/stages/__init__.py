@@ -47,6 +47,7 @@ class Job:
         shard: Extraction writes this share of the part files; None = all that are left.
         merge: Extraction reads no media: it seals what shards have written.
         last: Where the fits of this unit go on after an interrupt; set per unit.
+        logs: Where processes write their logs; None = they write none.
     """
 
     reporter: Reporter
@@ -61,3 +62,4 @@ class Job:
     shard: Shard | None = None
     merge: bool = False
     last: LastCheckpoint | None = None
+    logs: Path | None = None

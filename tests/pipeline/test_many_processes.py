@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -134,3 +135,57 @@ def test_a_process_that_was_killed_counts_as_failed(tiny: Any) -> None:
     failure = failure_of(tiny.run, folder)
     assert failure is not None
     assert (failure.exit_code, failure.host, failure.pid, failure.when) == (None, "node7", 11, "then")
+
+
+def test_status_tells_who_is_at_work_and_what_failed(tiny: Any, mtpkd: Callable[..., Any]) -> None:
+    failed, held = tiny.run.teacher(0, 0, "eda"), tiny.run.student(1, 0, "kd")
+    (failed / "manifest.json").unlink()
+    with pytest.raises(DataError), task(tiny.run, failed, "eda"):
+        raise DataError("the signal is [flat]")
+    with task(tiny.run, held, "kd"):
+        units = {unit["unit"]: unit for unit in json.loads(mtpkd("status", tiny.run.root, "--json").stdout)["units"]}
+        table = mtpkd("status", tiny.run.root).stdout
+    assert units["fold-0/seed-0/teachers/eda"]["state"] == "failed"
+    failure = units["fold-0/seed-0/teachers/eda"]["failure"]
+    assert (failure["exit_code"], failure["error"]) == (4, "the signal is [flat]")
+    assert units["fold-1/seed-0/students/kd"]["state"] == "running"
+    [at_work] = units["fold-1/seed-0/students/kd"]["running"]
+    assert at_work["pid"] == os.getpid()
+    assert at_work["host"] == socket.gethostname()
+    assert units["fold-0/seed-0/students/kd"]["state"] == "stale"
+    assert units["fold-1/seed-0/students/pkdot"]["state"] == "done"
+    words = " ".join(table.replace("│", " ").split())
+    assert "exit code 4: the signal is [flat]" in words
+    assert f"process {os.getpid()} on" in words
+
+
+def test_every_process_has_a_log_and_every_line_says_what_it_is_about(tiny: Any, mtpkd: Callable[..., Any]) -> None:
+    for fold in (0, 1):
+        (tiny.run.student(fold, 0, "kd") / "manifest.json").unlink()
+    done = mtpkd("distill", tiny.run.root, "--method", "kd", "--jobs", 2, "--device", "cpu")
+    assert done.returncode == 0, done.stderr
+    logs = {path: [json.loads(line) for line in path.read_text().splitlines()] for path in tiny.run.logs.iterdir()}
+    lines = [line for log in logs.values() for line in log]
+    assert all(line.keys() >= {"time", "level", "host", "pid", "event"} for line in lines)
+    assert all(f"-{line['pid']}." in path.name for path, log in logs.items() for line in log)
+    own = [line for log in logs.values() for line in log if "arguments" in line and "distill" in line["arguments"]]
+    assert len(own) >= 1
+    ended = [line for line in lines if line["event"] == "unit ended"]
+    assert {(line["stage"], line["fold"], line["seed"], line["unit"]) for line in ended} == {
+        ("distill", fold, 0, f"fold-{fold}/seed-0/students/kd") for fold in (0, 1)
+    }
+    assert all(line["seconds"] > 0 for line in ended)
+
+    failed = mtpkd("distill", tiny.run.root, "--method", "nothing", "--device", "cpu")
+    assert failed.returncode == 2
+    last = [json.loads(path.read_text().splitlines()[-1]) for path in tiny.run.logs.iterdir()]
+    assert [line["error"] for line in last if line["event"] == "ended" and line["exit_code"] == 2]
+
+
+def test_where_no_log_can_be_written_the_work_goes_on(tiny: Any, mtpkd: Callable[..., Any]) -> None:
+    (tiny.run.student(1, 0, "kd") / "manifest.json").unlink()
+    tiny.run.logs.write_text("a file, not a folder")
+    done = mtpkd("distill", tiny.run.root, "--device", "cpu", "--jobs", 1)
+    assert done.returncode == 0
+    assert done.stderr.count("no log: ") == 1
+    assert not tiny.undone() - {"evaluate evaluation"}
