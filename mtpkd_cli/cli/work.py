@@ -63,7 +63,7 @@ def stages(
                 max_failures,
                 share,
                 merge,
-                run.logs,
+                logs=run.logs,
             )
             made = do_stage(run, study, stage, Choice(fold, seed, name), job)
             terminal.note(f"{stage}: {made} made" if made else f"{stage}: nothing to do")
