@@ -7,11 +7,11 @@ import traceback
 from typing import NoReturn
 
 from mtpkd_cli import interruption
-from mtpkd_cli.cli import ablate_command
+from mtpkd_cli.cli import ablate_command, deploy_commands
 from mtpkd_cli.cli.stage_commands import app
 from mtpkd_cli.errors import Interrupted, MtpkdError
 
-__all__ = ["ablate_command", "app", "main"]
+__all__ = ["ablate_command", "app", "deploy_commands", "main"]
 
 
 _GO_ON = "interrupted; run the same command again to go on"

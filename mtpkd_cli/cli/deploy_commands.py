@@ -1,0 +1,50 @@
+"""The commands that put a student to work: predict."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from mtpkd_cli.cli.app import app
+from mtpkd_cli.cli.options import Fold, Json, Quiet, Run, Seed, Workers
+
+Method = Annotated[str | None, typer.Option(help="Student of this method; default: least validation loss, no control.")]
+
+
+@app.command(rich_help_panel="Use")
+def predict(
+    run: Run,
+    media: Annotated[
+        list[str], typer.Argument(help="Files, folders, patterns, or - for a list on stdin.", show_default=False)
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write windows and recordings: .parquet, .csv or .jsonl.")
+    ] = None,
+    method: Method = None,
+    fold: Fold = None,
+    seed: Seed = None,
+    average: Annotated[
+        bool, typer.Option("--average", help="Mean over the students of all folds and seeds, with their spread.")
+    ] = False,
+    window: Annotated[
+        float | None, typer.Option(help="Window in seconds; default: a recording is one window.", metavar="SECONDS")
+    ] = None,
+    hop: Annotated[
+        float | None, typer.Option(help="From window to window; default: a window.", metavar="SECONDS")
+    ] = None,
+    person: Annotated[
+        Literal["each", "folder", "all"],
+        typer.Option(help="Where features are standardised per person: whose the recordings are."),
+    ] = "each",
+    overlay: Annotated[
+        Path | None, typer.Option(help="Draw the prediction over the video (one recording).", metavar="OUT.mp4")
+    ] = None,
+    workers: Workers = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Predict on new recordings; nothing of the corpus is needed."""
+    from mtpkd_cli.cli import predict as work
+
+    asked = work.Asked(method, fold, seed, average, window, hop, person, output, overlay, workers)
+    work.predict(run, media, asked, json, quiet)

@@ -1,0 +1,38 @@
+"""How long a medium lasts, so that windows can be laid over it."""
+
+from pathlib import Path
+from typing import Any
+
+from mtpkd_cli.errors import DataError
+from mtpkd_cli.media.audio import read_audio
+from mtpkd_cli.media.signals import read_signal
+from mtpkd_cli.media.video import iter_frames
+
+
+def length_s(path: Path, options: dict[str, Any]) -> float:
+    """Returns the length in seconds.
+
+    Args:
+        path: A table of signals, a video, a folder of images, or sound.
+        options: Of the encoder that reads it; a signal's column, rate and times, and the rate of images.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    if "column" in options:
+        signal = read_signal(
+            path,
+            options["column"],
+            options["sample_rate_hz"],
+            time_column=options["time_column"] or None,
+            time_unit_s=options["time_unit_s"],
+        )
+        return len(signal.values) / signal.rate_hz
+    if "image_rate_hz" in options or path.is_dir():
+        frames = iter_frames(path, chunk=1, rate_hz=1.0, max_side=64, image_rate_hz=options.get("image_rate_hz", 25.0))
+        return next(frames).length_s
+    try:
+        return next(iter_frames(path, chunk=1, rate_hz=1.0, max_side=64)).length_s
+    except DataError:
+        sound = read_audio(path, 8000)
+        return len(sound.samples) / sound.rate_hz

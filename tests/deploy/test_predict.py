@@ -1,0 +1,176 @@
+"""Prediction on media: the stored test predictions again, windows, outputs, and what is told where it cannot be."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mtpkd_cli.artifacts import RunFolder
+
+Call = Callable[..., Any]
+
+
+@pytest.fixture(scope="session")
+def copied(media_run: RunFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run on another machine: no corpus, no features, no teachers, no bank."""
+    root = tmp_path_factory.mktemp("elsewhere") / "run"
+    ignored = shutil.ignore_patterns("part-*.parquet", "teachers", "bank", "align", "evaluation")
+    shutil.copytree(media_run.root, root, ignore=ignored)
+    return root
+
+
+def test_a_clip_is_predicted_as_evaluation_has_stored_it(
+    media_run: RunFolder, copied: Path, clips: list[Path], here: Call, tmp_path: Path
+) -> None:
+    stored = pd.read_parquet(media_run.student(1, 0, "kd") / "predictions.parquet")
+    stored = stored[stored["part"] == "test"].set_index("sample_id")
+    own = [clip for clip in clips if clip.stem in stored.index]
+    out = tmp_path / "out.parquet"
+    done = here(
+        "predict", copied, *own, "--method", "kd", "--fold", 1, "--seed", 0, "--workers", 0, "-o", out, "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    table = pd.read_parquet(out)
+    assert len(own) >= 4
+    assert table["level"].tolist() == ["window"] * len(own) + ["recording"] * len(own)
+    for level in ("window", "recording"):
+        rows = table[table["level"] == level]
+        said = rows[["p_BL1", "p_PA4"]].to_numpy()
+        expected = np.stack(stored.loc[[Path(name).stem for name in rows["recording"]], "scores"])
+        np.testing.assert_allclose(said, expected, atol=1e-5)
+        np.testing.assert_allclose(rows["confidence"], said.max(1))
+        assert rows["predicted"].tolist() == [("BL1", "PA4")[c] for c in said.argmax(1)]
+    told = json.loads(done.stdout)
+    assert told["students"][0].startswith("kd, fold 1, seed 0")
+    assert [row["recording"] for row in told["recordings"]] == [str(clip) for clip in own]
+
+
+def test_windows_files_and_the_mean_of_all_students(
+    copied: Path, clips: list[Path], here: Call, tmp_path: Path
+) -> None:
+    arguments = ["predict", copied, clips[0], "--window", 2, "--hop", 1.5, "--average", "--workers", 0]
+    for suffix in ("csv", "jsonl"):
+        done = here(*arguments, "-o", tmp_path / f"out.{suffix}")
+        assert done.returncode == 0, done.stderr
+    assert "mean of 4" in done.stderr
+    table = pd.read_csv(tmp_path / "out.csv")
+    windows, recording = table[table["level"] == "window"], table[table["level"] == "recording"].iloc[0]
+    assert windows["start_s"].tolist() == [0.0, 1.5, 3.0]
+    assert windows["end_s"].tolist() == [2.0, 3.5, 5.0]
+    assert recording["windows"] == recording["of"] == 3
+    assert recording["p_PA4"] == pytest.approx(windows["p_PA4"].mean())
+    assert (windows["spread"] >= 0).all()
+    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [line["p_PA4"] for line in lines] == pytest.approx(table["p_PA4"])
+
+
+def test_folders_patterns_and_lists_name_recordings(copied: Path, clips: list[Path], here: Call) -> None:
+    folder = clips[0].parent
+    inside = sorted(map(str, folder.glob("*.mp4")))
+    for media in ([folder], [f"{folder}/*.mp4"], [folder, inside[0]], ["-"]):
+        listed = "\n".join(inside) + "\n"
+        done = here("predict", copied, *media, "--json", "-q", "--workers", 0, "--window", 1, "--hop", 9, listed=listed)
+        assert [row["recording"] for row in json.loads(done.stdout)["recordings"]] == inside
+
+
+def test_what_is_not_there_is_told_before_anything_is_read(copied: Path, here: Call, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = here("predict", copied, tmp_path / "no.mp4", tmp_path / "empty", tmp_path / "*.avi")
+    assert done.returncode == 2
+    assert "no.mp4: there is no such file or folder" in done.stderr
+    assert "empty: the folder holds no file of these kinds" in done.stderr
+    assert "*.avi: nothing matches" in done.stderr
+
+
+def test_a_video_without_a_face_has_no_prediction(copied: Path, clips: list[Path], here: Call, tmp_path: Path) -> None:
+    blank = _video(tmp_path / "blank.mp4", lambda t: np.full((96, 96, 3), 90 + 10 * (t % 2), np.uint8))
+    done = here("predict", copied, blank, "--workers", 0)
+    assert done.returncode == 4
+    assert "no face was found in any of its" in done.stderr
+    (tmp_path / "text.mp4").write_text("not a video")
+    out = tmp_path / "out.csv"
+    done = here("predict", copied, clips[0], blank, tmp_path / "text.mp4", "-o", out, "--workers", 0)
+    assert done.returncode == 5
+    assert "no prediction for 2 of 3 recordings" in done.stderr
+    table = pd.read_csv(out).query("level == 'recording'")
+    assert table["predicted"].notna().tolist() == [True, False, False]
+    assert table["error"].notna().tolist() == [False, True, True]
+
+
+def test_another_encoder_than_the_students_is_refused(
+    copied: Path, clips: list[Path], here: Call, tmp_path: Path
+) -> None:
+    changed = tmp_path / "run"
+    shutil.copytree(copied, changed)
+    study = changed / "study.toml"
+    study.write_text(study.read_text().replace("rate_hz = 5.0", "rate_hz = 4.0"))
+    done = here("predict", changed, clips[0])
+    assert done.returncode == 3
+    assert "rate_hz was 5.0, is 4.0" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-o", "out.xlsx"], "expected: a name that ends in .parquet, .csv, .jsonl"),
+        (["--hop", "1"], "a hop without a window"),
+        (["--window", "0"], "expected: seconds, more than 0"),
+        (["--method", "kds"], "did you mean 'kd'?"),
+        (["--overlay", "out.avi"], "a name that ends in .mp4"),
+    ],
+)
+def test_wrong_use_is_told(copied: Path, clips: list[Path], here: Call, arguments: list[str], said: str) -> None:
+    done = here("predict", copied, clips[0], *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_the_overlay_shows_the_video_with_the_prediction(
+    copied: Path, clips: list[Path], here: Call, tmp_path: Path
+) -> None:
+    from mtpkd_cli.media.video import read_frames
+
+    out = tmp_path / "seen.mp4"
+    done = here("predict", copied, clips[0], "--window", 2.5, "--overlay", out, "--workers", 0)
+    assert done.returncode == 0, done.stderr
+    before, after = read_frames(clips[0]), read_frames(out)
+    assert after.frames.shape == before.frames.shape
+    np.testing.assert_allclose(after.times_s, before.times_s, atol=2e-3)
+    rows = before.frames.shape[1] // 2
+    changed = np.abs(after.frames.astype(int) - before.frames).mean(axis=(0, 2, 3))
+    assert changed[:rows].mean() < 4 < changed[-rows // 3 :].mean()
+
+
+def test_a_student_of_ready_features_reads_no_media(tiny: Any, clips: list[Path], here: Call) -> None:
+    done = here("predict", tiny.run.root, clips[0])
+    assert done.returncode == 2
+    assert "brought ready-made" in done.stderr
+
+
+def _video(path: Path, picture: Callable[[int], np.ndarray], frames: int = 20) -> Path:
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("libx264", rate=10)
+        stream.height, stream.width = picture(0).shape[:2]
+        stream.pix_fmt = "yuv420p"
+        for t in range(frames):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture(t), format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def test_the_command_leaves_with_the_exit_code_of_the_error(
+    copied: Path, mtpkd: Callable[..., "subprocess.CompletedProcess[str]"], tmp_path: Path
+) -> None:
+    (tmp_path / "text.mp4").write_text("not a video")
+    done = mtpkd("predict", copied, tmp_path / "text.mp4", "--workers", 1)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "error: no prediction for the recording" in done.stderr
+    assert "Traceback" not in done.stderr
