@@ -69,6 +69,12 @@ class Busy(MtpkdError):
     exit_code = 73
 
 
+class StorageError(MtpkdError):
+    """The disk does not take what is to be written; the number is EX_IOERR of sysexits.h."""
+
+    exit_code = 74
+
+
 class Interrupted(MtpkdError):
     """A signal asked the program to stop; running the same command again continues."""
 

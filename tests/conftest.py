@@ -1,5 +1,7 @@
 """A tiny study of ready features that runs in seconds, one finished copy of it, and the command line."""
 
+import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -100,6 +102,17 @@ class Tiny:
     def undone(self) -> set[str]:
         """Labels of the units that are stale or missing."""
         return {label for label, state in self.states().items() if state.kind != "done"}
+
+    def artifacts(self) -> dict[str, Any]:
+        """Path in the run -> content of everything that was made; manifests without times."""
+        found: dict[str, Any] = {}
+        for path in sorted(path for path in self.run.root.rglob("*") if path.is_file()):
+            name = self.run.relative(path)
+            if path.name == "manifest.json":
+                found[name] = json.loads(path.read_text()) | {"seconds": 0, "written": ""}
+            elif name.split("/")[0] not in ("tasks", "logs"):
+                found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+        return found
 
     def copy(self, root: Path) -> "Tiny":
         shutil.copytree(self.root, root, dirs_exist_ok=True)

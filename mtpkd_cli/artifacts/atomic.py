@@ -4,6 +4,7 @@ What is being written is called `.NAME.OWNER`, and OWNER names machine, process 
 one shared folder never meet, and what a killed process has left is known as such and taken away by the next writer.
 """
 
+import errno
 import json
 import os
 import re
@@ -21,6 +22,7 @@ import pyarrow.parquet as pq
 
 from mtpkd_cli.artifacts.process import Process, this_process
 from mtpkd_cli.errors import ArtifactError
+from mtpkd_cli.storage import writing
 
 # Whether a process of another machine still lives cannot be asked; what it has not touched for a day is given up.
 FOREIGN_LEFTOVER_S = 86_400.0
@@ -28,18 +30,19 @@ _LEFTOVER = re.compile(r"\..+\.(?P<host>[\w-]+)@(?P<pid>\d+)-(?P<start>\d+)(\.ol
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Writes a file atomically; makes its folder where there is none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(path.parent, path.name)
+    """Writes a file atomically; makes its folder where there is none. Raises StorageError where the disk refuses."""
     beside = path.with_name(f".{path.name}.{this_process()}")
-    try:
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(path.parent, path.name)
+        try:
+            with beside.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
 
 
 def write_text(path: Path, content: str) -> None:
@@ -77,18 +80,27 @@ def read_parquet(path: Path, **options: Any) -> pa.Table:
 
 @contextmanager
 def replaced_folder(folder: Path) -> Iterator[Path]:
-    """Gives an empty folder to fill; it takes the place of `folder` only when the block ends without an error."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(folder.parent, folder.name)
+    """Gives an empty folder to fill; it takes the place of `folder` only when the block ends without an error.
+
+    Raises:
+        StorageError: The disk refuses, or what was being filled has vanished meanwhile.
+    """
     beside = folder.with_name(f".{folder.name}.{this_process()}")
     before = folder.with_name(f"{beside.name}.old")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir()
+    with writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(folder.parent, folder.name)
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir()
+        made = beside.stat().st_ino
     try:
         yield beside
-        if folder.exists():
-            folder.rename(before)
-        beside.rename(folder)
+        with writing(folder):
+            if beside.stat().st_ino != made:  # taken away and made anew by a later write: not all is in it
+                raise FileNotFoundError(errno.ENOENT, "taken away while it was being filled", beside)
+            if folder.exists():
+                folder.rename(before)
+            beside.rename(folder)
     finally:
         # An interrupt may fall between the two renames.
         if before.exists() and not folder.exists():

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtpkd_cli.artifacts.atomic import remove_leftovers, write_bytes
+from mtpkd_cli.storage import writing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -68,8 +69,10 @@ class LastCheckpoint:
 
     def remove(self) -> None:
         """Deletes the checkpoint, and what a killed process had begun to write of one."""
+        # Asked first: a read-only disk refuses to delete even what is not there.
         if self.path.exists():
-            self.path.unlink(missing_ok=True)
+            with writing(self.path):
+                self.path.unlink(missing_ok=True)
         remove_leftovers(self.path.parent, self.path.name)
 
 

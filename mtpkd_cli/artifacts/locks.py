@@ -20,6 +20,7 @@ from mtpkd_cli import interruption
 from mtpkd_cli.artifacts.heartbeats import heartbeats
 from mtpkd_cli.artifacts.process import Process, batch_job, this_process
 from mtpkd_cli.errors import Busy
+from mtpkd_cli.storage import writing
 
 SILENT_S = 300.0
 _POLL_S = 0.2
@@ -69,7 +70,8 @@ def locked(path: Path, label: str, wait_s: float = 0.0) -> Iterator[None]:
     about = {"since": datetime.now(UTC).isoformat(timespec="seconds"), "batch": batch_job()}
     process = this_process()
     mine = json.dumps({"host": process.host, "pid": process.pid, "start": process.start} | about)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + wait_s
     while not _taken(path, mine):
         text = _text(path)
@@ -77,7 +79,8 @@ def locked(path: Path, label: str, wait_s: float = 0.0) -> Iterator[None]:
         if text is None:
             continue  # it was given back meanwhile
         if holder is None or not holder.lives:
-            _put_aside(path, text)
+            with writing(path):
+                _put_aside(path, text)
         elif time.monotonic() >= deadline:
             raise Busy(
                 f"{label} is being made by {holder}",
@@ -93,8 +96,10 @@ def locked(path: Path, label: str, wait_s: float = 0.0) -> Iterator[None]:
         yield
     finally:
         heartbeats.remove(path)
-        if _text(path) == mine:
-            path.unlink(missing_ok=True)
+        # Where the disk has failed, what failed tells it; the lock is stale once this process is gone.
+        with suppress(OSError):
+            if _text(path) == mine:
+                path.unlink(missing_ok=True)
 
 
 def holder_of(path: Path) -> Holder | None:
@@ -106,20 +111,21 @@ def holder_of(path: Path) -> Holder | None:
 def _taken(path: Path, content: str) -> bool:
     """Tries to make the lock's file with this content; False where there is one."""
     beside = path.with_name(f".{path.name}.{this_process()}")
-    try:
-        beside.write_text(content, encoding="utf-8")
+    with writing(path):
         try:
-            os.link(beside, path)
-        except FileExistsError:
-            # On NFS the answer to a link that was made may be lost and the link be asked for twice.
-            return beside.stat().st_nlink == 2
-        except OSError as err:
-            if err.errno not in _NO_LINKS:
-                raise
-            return _created(path, content)
-        return True
-    finally:
-        beside.unlink(missing_ok=True)
+            beside.write_text(content, encoding="utf-8")
+            try:
+                os.link(beside, path)
+            except FileExistsError:
+                # On NFS the answer to a link that was made may be lost and the link be asked for twice.
+                return beside.stat().st_nlink == 2
+            except OSError as err:
+                if err.errno not in _NO_LINKS:
+                    raise
+                return _created(path, content)
+            return True
+        finally:
+            beside.unlink(missing_ok=True)
 
 
 def _created(path: Path, content: str) -> bool:

@@ -18,7 +18,8 @@ from mtpkd_cli.artifacts.locks import Holder, holder_of, locked
 from mtpkd_cli.artifacts.logs import log
 from mtpkd_cli.artifacts.process import batch_job, this_process
 from mtpkd_cli.artifacts.run_folder import RunFolder
-from mtpkd_cli.errors import Busy, Interrupted, MtpkdError
+from mtpkd_cli.errors import Busy, Interrupted, MtpkdError, StorageError
+from mtpkd_cli.storage import writing
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,9 @@ def task(
             log("unit failed", level=ERROR, **about, error=f"{type(err).__name__}: {err}")
             raise
         # Only now: were it killed meanwhile, the lock that it leaves says so.
-        failed.unlink(missing_ok=True)
+        if failed.exists():
+            with writing(failed):
+                failed.unlink(missing_ok=True)
         log("unit ended", **about, seconds=round(time.monotonic() - begun, 3))
 
 
@@ -115,5 +118,5 @@ def _remember(path: Path, err: Exception) -> None:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     try:
         write_json(path, asdict(Failure(code, error, process.machine, process.pid, now, batch_job())))
-    except OSError:
+    except StorageError:
         return  # a full disk, say: the error that is on its way tells more

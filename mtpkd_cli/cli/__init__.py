@@ -43,12 +43,15 @@ def main() -> NoReturn:
         if debug:
             traceback.print_exc()
         code = _tell(f"unexpected error: {type(err).__name__}: {err}\n  to do: run it with --debug and report it", 1)
-    sys.stdout.flush()
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
     sys.exit(code)
 
 
 def _tell(text: str, code: int) -> int:
-    print(text, file=sys.stderr, flush=True)
+    # A batch log on the disk that is full must not hide the exit code.
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
     return code
 
 

@@ -16,7 +16,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done; 1 unexpected; 2 usage or study.toml; 3 an earlier stage is missing or stale; "
-    "4 invalid data; 5 too many failures; 6 numerical failure; 75 interrupted, run again to resume.",
+    "4 invalid data; 5 too many failures; 6 numerical failure; 73 another process is at it; "
+    "74 the disk refuses; 75 interrupted, run again to resume.",
 )
 
 

@@ -43,7 +43,12 @@ class Terminal:
         """Prints one line, and writes it to the log."""
         log("note", text=text)
         if not self.quiet:
-            self.console.print(text, markup=False, soft_wrap=True)
+            try:
+                self.console.print(text, markup=False, soft_wrap=True)
+            except BrokenPipeError:
+                raise
+            except OSError:  # a batch log on a full disk: no reason to end the work
+                return
 
     def progress(self, label: str, total: int) -> Callable[[], None]:
         """Begins a count of `total` steps; the returned function adds one."""

@@ -14,6 +14,7 @@ from mtpkd_cli.config.checks import problems_across_sections
 from mtpkd_cli.config.options import Options
 from mtpkd_cli.config.study import Study
 from mtpkd_cli.errors import StudyError, did_you_mean, first_ten
+from mtpkd_cli.storage import writing
 
 AnyOptions = TypeVar("AnyOptions", bound=Options)
 
@@ -82,8 +83,12 @@ def set_keys(path: Path, assignments: list[str]) -> list[str]:
     text, changes = with_keys(path.read_text(encoding="utf-8"), assignments, where=path)
     if changes:
         beside = path.with_name(f".{path.name}.{os.getpid()}")
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
+        with writing(path):
+            try:
+                beside.write_text(text, encoding="utf-8")
+                beside.replace(path)
+            finally:
+                beside.unlink(missing_ok=True)
     return changes
 
 

@@ -27,6 +27,7 @@ from mtpkd_cli.pipeline.parallel import all_busy, side_by_side
 from mtpkd_cli.pipeline.states import State, States
 from mtpkd_cli.pipeline.units import Unit, units_of
 from mtpkd_cli.stages import Job
+from mtpkd_cli.storage import writing
 
 SAMPLES_WAIT_S = 600.0
 
@@ -183,7 +184,8 @@ def _place(unit: Unit) -> Iterator[Path]:
         with replaced_folder(unit.folder) as out:
             yield out
         return
-    unit.folder.mkdir(parents=True, exist_ok=True)
-    if not unit.frozen:
-        (unit.folder / MANIFEST).unlink(missing_ok=True)
+    with writing(unit.folder):
+        unit.folder.mkdir(parents=True, exist_ok=True)
+        if not unit.frozen:
+            (unit.folder / MANIFEST).unlink(missing_ok=True)
     yield unit.folder

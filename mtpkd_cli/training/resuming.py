@@ -7,11 +7,13 @@ written now and then, and when the program is asked to stop.
 
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor
 
 from mtpkd_cli import interruption
 from mtpkd_cli.artifacts.last_checkpoint import LastCheckpoint
+from mtpkd_cli.errors import StorageError
 from mtpkd_cli.training.fitting import Fitting, State
 
 EVERY_S = 60.0
@@ -45,21 +47,29 @@ class Resuming:
 
         Raises:
             Interrupted: The program was asked to stop; what there is was written.
+            StorageError: It was, and nothing could be written. On the way that is told, and the fit goes on.
         """
-        if self.last is not None and (interruption.asked() or time.monotonic() - self._written >= self.every_s):
+        asked = interruption.asked()
+        if self.last is not None and (asked or time.monotonic() - self._written >= self.every_s):
             begun = time.monotonic()
-            tensors, numbers = fitting.state()
-            parts = {"begun": tensors} | {f"finished.{i}": state[0] for i, state in enumerate(self.finished.values())}
-            about = {
-                "begun": [name, numbers],
-                "finished": [[fit, state[1]] for fit, state in self.finished.items()],
-            }
-            self.last.write({f"{part}/{key}": t for part, held in parts.items() for key, t in held.items()}, about)
+            try:
+                self.last.write(*self._state(name, fitting))
+            except StorageError as err:
+                if asked:
+                    raise
+                self.last.tell(f"no checkpoint could be written, the fit goes on: {err.what}; {err.expected}")
             self._written = time.monotonic()
             self.every_s = max(self.every_s, _SHARE_OF_TIME * (self._written - begun))
         interruption.check()
 
-    def _take(self, last: LastCheckpoint, tensors: Mapping[str, Tensor], about: dict) -> None:
+    def _state(self, name: str, fitting: Fitting) -> State:
+        tensors, numbers = fitting.state()
+        parts = {"begun": tensors} | {f"finished.{i}": state[0] for i, state in enumerate(self.finished.values())}
+        finished = [[fit, state[1]] for fit, state in self.finished.items()]
+        flat = {f"{part}/{key}": tensor for part, held in parts.items() for key, tensor in held.items()}
+        return flat, {"begun": [name, numbers], "finished": finished}
+
+    def _take(self, last: LastCheckpoint, tensors: Mapping[str, Tensor], about: dict[str, Any]) -> None:
         parts: dict[str, dict[str, Tensor]] = {}
         for key, tensor in tensors.items():
             part, _, name = key.partition("/")

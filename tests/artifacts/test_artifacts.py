@@ -22,7 +22,7 @@ from mtpkd_cli.artifacts import (
     write_text,
 )
 from mtpkd_cli.artifacts.feature_parts import PartAbout, part_about, part_table, read_parts
-from mtpkd_cli.errors import ArtifactError, DataError, Interrupted
+from mtpkd_cli.errors import ArtifactError, DataError, Interrupted, StorageError
 
 
 def _names(folder: Path) -> list[str]:
@@ -48,7 +48,7 @@ def test_what_json_cannot_hold_leaves_the_old_file(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_leaves_nothing_beside(tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "x").touch()
-    with pytest.raises(OSError, match="taken"):
+    with pytest.raises(StorageError, match="taken"):
         write_text(tmp_path / "taken", "a file in place of a folder")
     assert _names(tmp_path) == ["taken"]
 

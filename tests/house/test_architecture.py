@@ -17,7 +17,7 @@ PACKAGE = Path(mtpkd_cli.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 STOREYS = (
     {"errors"},
-    {"interruption"},
+    {"interruption", "storage"},
     {"registry"},
     {"config"},
     {"artifacts"},
