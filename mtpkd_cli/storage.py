@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mtpkd_cli.errors import StorageError
 
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _AGAIN = "then run the same command again; what was done is kept"
 _TODO = {
     errno.ENOSPC: f"free some space, or move the run folder to a larger disk, {_AGAIN}",

@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -85,5 +85,6 @@ class _JsonLines(logging.Handler):
                 file.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
         except OSError as err:
             if not self._broken:
-                print(f"no log: {self.path}: {err.strerror}", file=sys.stderr, flush=True)
+                with suppress(OSError):  # stderr may go to the same disk
+                    print(f"no log: {self.path}: {err.strerror}", file=sys.stderr, flush=True)
             self._broken = True

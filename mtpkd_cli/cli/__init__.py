@@ -9,7 +9,8 @@ from typing import NoReturn
 from mtpkd_cli import interruption
 from mtpkd_cli.cli import ablate_command, deploy_commands
 from mtpkd_cli.cli.stage_commands import app
-from mtpkd_cli.errors import Interrupted, MtpkdError
+from mtpkd_cli.errors import Interrupted, MtpkdError, StorageError
+from mtpkd_cli.storage import DISK_FULL
 
 __all__ = ["ablate_command", "app", "deploy_commands", "main"]
 
@@ -37,15 +38,34 @@ def main() -> NoReturn:
         code = _tell(f"error: {err}", err.exit_code)
     except BrokenPipeError:
         # The reader of a pipe (head, less) has left; nothing is wrong with the work.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_stdout()
         code = 0
     except Exception as err:
         if debug:
             traceback.print_exc()
-        code = _tell(f"unexpected error: {type(err).__name__}: {err}\n  to do: run it with --debug and report it", 1)
-    with contextlib.suppress(OSError):
+        if isinstance(err, OSError) and err.errno in DISK_FULL:  # on a disk that is not the run folder's, say
+            code = _tell(f"error: {err}\n  to do: free some space there", StorageError.exit_code)
+        else:
+            code = _tell(
+                f"unexpected error: {type(err).__name__}: {err}\n  to do: run it with --debug and report it", 1
+            )
+    sys.exit(_flushed(code))
+
+
+def _flushed(code: int) -> int:
+    """Writes out what stdout still holds; results that a full disk does not take are an error."""
+    try:
         sys.stdout.flush()
-    sys.exit(code)
+    except BrokenPipeError:
+        _drop_stdout()
+    except OSError as err:
+        _drop_stdout()
+        code = code or _tell(f"error: cannot write to stdout: {err.strerror}", StorageError.exit_code)
+    return code
+
+
+def _drop_stdout() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _tell(text: str, code: int) -> int:

@@ -14,7 +14,6 @@ import pytest
 
 from mtpkd_cli.errors import StorageError
 from mtpkd_cli.pipeline import STAGES
-from mtpkd_cli.report import write_report
 from mtpkd_cli.storage import writing
 
 
@@ -105,16 +104,25 @@ def test_a_log_on_the_full_disk_does_not_hide_the_exit_code(small_disk: Path, ma
     assert done.returncode == 74
 
 
+def test_results_that_stdout_does_not_take_are_an_error(small_disk: Path) -> None:
+    command = [sys.executable, "-m", "mtpkd_cli", "methods"]
+    with (small_disk / "list").open("w") as file, _filled(small_disk, 0):
+        done = subprocess.run(command, stdout=file, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+    assert done.returncode == 74
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_finished_run_can_be_read_where_it_cannot_be_written(
     small_disk: Path, finished: Any, mtpkd: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
     tiny = finished.copy(small_disk / "study")
     wanted = tiny.artifacts()
-    write_report(tiny.run)
+    (tiny.run.evaluation / "report.html").touch()
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     try:
-        for command in ("status", "run"):
-            read = mtpkd(command, tiny.run.root)
+        for command, *options in (["status"], ["run", "--jobs", "1"]):
+            read = mtpkd(command, tiny.run.root, *options)
             assert read.returncode == 0, read.stderr
         refused = mtpkd("distill", tiny.run.root, "--method", "kd", "--overwrite", "--fold", 0)
         changed = mtpkd("distill", tiny.run.root, "--set", "distill.epochs=3")
