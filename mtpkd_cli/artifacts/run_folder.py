@@ -34,6 +34,11 @@ class RunFolder:
         return self.root / "samples.parquet"
 
     @property
+    def frames(self) -> Path:
+        """One row per labelled frame, where the corpus labels single frames."""
+        return self.root / "frames.parquet"
+
+    @property
     def splits(self) -> Path:
         """Folds by subject."""
         return self.root / "splits.json"

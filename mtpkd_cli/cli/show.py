@@ -17,27 +17,37 @@ def print_json(content: Any) -> None:
 
 
 def print_scores(summary: dict[str, Any]) -> None:
-    """One row per method: every score with its interval, the headline metric first."""
-    console = wide_console()
+    """One row per method: every score with its interval, the headline metric first; then of single frames."""
     names = sorted(summary["metrics"], key=lambda name: name != summary["headline"])
-    labels = [summary["metrics"][name]["label"] for name in names]
     title = (
         f"{summary['samples']} samples of {summary['subjects']} subjects, {len(summary['repetitions'])} fold x seed; "
         "mean and 95 % interval over subjects"
     )
+    _print_methods(summary, summary["methods"], names, title)
+    for method, row in summary["methods"].items():
+        if unseen := summary["samples"] - row["scored"]:
+            print(f"{method}: {unseen} without a score, since it could see nothing of them")
+    if frames := summary.get("frames"):
+        title = f"{frames['frames']} labelled frames, each by the mean of the windows that cover it"
+        _print_methods(summary, frames["methods"], [name for name in names if name in frames["metrics"]], title)
+        for method, row in frames["methods"].items():
+            if row["unscored"]:
+                print(f"{method}: {row['unscored']} frames without a score, since no window over them could be read")
+
+
+def _print_methods(summary: dict[str, Any], methods: dict[str, Any], names: list[str], title: str) -> None:
+    console = wide_console()
+    labels = [summary["metrics"][name]["label"] for name in names]
     table = Table("method", *labels, title=title, title_justify="left")
     between = " " if console.width >= ONE_LINE_WIDTH else "\n"
     before = ""
-    for method, row in summary["methods"].items():
+    for method, row in methods.items():
         if method.startswith(TEACHER_PREFIX) and not before.startswith(TEACHER_PREFIX):
             table.add_section()
         cells = [interval_text(row["scores"][name], between) for name in names]
         table.add_row(method, *cells)
         before = method
     console.print(table)
-    for method, row in summary["methods"].items():
-        if unseen := summary["samples"] - row["scored"]:
-            print(f"{method}: {unseen} without a score, since it could see nothing of them")
 
 
 def wide_console() -> Console:

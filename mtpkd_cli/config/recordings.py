@@ -13,11 +13,18 @@ class DataSection(Options):
 
     adapter: str = Field(description="a file of mtpkd_cli/datasets")
     root: str = Field(description="folder of the corpus; a relative path is taken from the run folder")
-    split: Literal["group-kfold", "loso"] = "group-kfold"
+    split: Literal["group-kfold", "loso", "official"] = Field(
+        "group-kfold", description="official: the sides that the corpus names, one fold"
+    )
     folds: Annotated[int, Field(ge=2)] = Field(5, description="folds of group-kfold; every subject is tested once")
     validation_share: Annotated[float, Field(gt=0, lt=1)] = Field(0.25, description="of the training subjects")
     split_seed: Annotated[int, Field(ge=0)] = 0
     options: dict[str, Any] = Field({}, description="options of the adapter")
+
+    @property
+    def planned_folds(self) -> int:
+        """Folds before they are made; leave-one-subject-out then has as many as there are subjects."""
+        return 1 if self.split == "official" else self.folds
 
 
 class ModalitySection(Options):

@@ -11,7 +11,13 @@ A dataset file has
               end_s      float, end within the media file; NaN = the whole file
               label      int class index (classification), or one float column `target_<name>` per target (regression)
               media_<kind>  str, path relative to root with forward slashes, "" where this sample has none
+              and, where the corpus has them,
+              split        str, "train", "validation" or "test": the official side, for data.split = "official"
+              first_frame, last_frame     int, the labelled frames of the recording that it covers, counted from 1
+              start_s_<kind>, end_s_<kind>  start and end for one kind of media that has a clock of its own
     classes   (root: Path, Config) -> tuple[str, ...], class names in index order; () in regression
+    frames    optional, (root: Path, Config) -> pandas.DataFrame, one row per labelled frame, sorted: recording, frame
+              (int, from 1), valid (bool), and label or target_<name> as above, -1 or NaN where not valid
 
 A dataset only reads tables and lists folders; it opens no media file.
 """
@@ -19,3 +25,5 @@ A dataset only reads tables and lists folders; it opens no media file.
 SAMPLE_COLUMNS = ("sample_id", "subject", "recording", "start_s", "end_s")
 MEDIA_PREFIX = "media_"
 TARGET_PREFIX = "target_"
+SPLIT_COLUMN = "split"
+SIDES = ("train", "validation", "test")

@@ -9,8 +9,18 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from mtpkd_cli.config import Options
+from mtpkd_cli.datasets import SIDES, SPLIT_COLUMN
 from mtpkd_cli.datasets._wide_table import read_columns
 from mtpkd_cli.errors import DataError, did_you_mean, first_ten
+
+_SIDES = {side: side for side in SIDES} | {
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "dev": "validation",
+    "development": "validation",
+    "testing": "test",
+}
 
 
 class RowOptions(Options):
@@ -20,6 +30,9 @@ class RowOptions(Options):
     sample_column: str = Field("sample_id", description="Column of the samples' names, each once.")
     subject_column: str = Field("subject", description="Column of the persons; splits keep a person on one side.")
     recording_column: str | None = Field(None, description="Column of the recordings; none = every sample its own.")
+    split_column: str | None = Field(
+        None, description="Column of train, validation (or val, dev) and test, for data.split = official."
+    )
     label_column: str = Field("label", description="Column of the classes' names or indices.")
     classes: list[str] = Field([], description="Names in index order; empty = the values of the label column, sorted.")
     targets: list[str] = Field([], description="Columns to predict in regression; empty = classification.")
@@ -65,8 +78,9 @@ def read_rows(path: Path, config: RowOptions, numeric: Sequence[str] = (), text:
     Raises:
         DataError: See `read_columns`.
     """
-    as_written = [*config.id_columns, *([] if config.targets else [config.label_column]), *text]
-    columns = [*config.id_columns, *config.outcome_columns, *numeric, *text]
+    sides = [config.split_column] if config.split_column else []
+    as_written = [*config.id_columns, *sides, *([] if config.targets else [config.label_column]), *text]
+    columns = [*config.id_columns, *sides, *config.outcome_columns, *numeric, *text]
     table = read_columns(path, columns, text=as_written)
     if not config.targets:
         table[config.label_column] = _as_integers(table[config.label_column])
@@ -78,6 +92,12 @@ def row_problems(table: pd.DataFrame, config: RowOptions) -> list[str]:
     problems = []
     for name in [*config.id_columns, *config.outcome_columns]:
         problems += [f"row {i + 1}: no '{name}'" for i in np.flatnonzero(table[name].isna())]
+    if config.split_column:
+        sides = table[config.split_column].fillna("")
+        problems += [
+            f"row {i + 1}: '{config.split_column}' is '{sides[i]}', expected train, validation or test"
+            for i in np.flatnonzero(_sides(table, config).isna())
+        ]
     names = table[config.sample_column]
     return problems + [
         f"row {i + 1}: '{names[i]}' stands twice" for i in np.flatnonzero(names.duplicated() & names.notna())
@@ -112,6 +132,8 @@ def sample_rows(table: pd.DataFrame, config: RowOptions) -> pd.DataFrame:
     if config.recording_column:
         # Sessions are often named alike for everyone.
         result["recording"] = result["subject"] + "/" + table[config.recording_column].astype(str)
+    if config.split_column:
+        result[SPLIT_COLUMN] = _sides(table, config)
     return result
 
 
@@ -122,6 +144,11 @@ def bad_rows(problems: list[str], where: Path) -> DataError:
         where=where,
         todo="mend or remove these rows (counted from 1, below the header)",
     )
+
+
+def _sides(table: pd.DataFrame, config: RowOptions) -> pd.Series:
+    """Side of the official split of each row, NaN where the cell says none."""
+    return table[config.split_column].astype(str).str.strip().str.casefold().map(_SIDES)
 
 
 def _as_integers(labels: pd.Series) -> pd.Series:

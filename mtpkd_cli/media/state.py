@@ -11,8 +11,9 @@ def media_state(root: Path, samples: pd.DataFrame) -> list[list[Any]]:
 
     Times of modification are left out on purpose: copying a corpus changes them, and must not make features stale.
     """
-    paths = [root / media if media else None for media in samples["media"]]
-    sizes = [-1 if path is None else _size(path) for path in paths]
+    # Many windows are of one file.
+    size = {media: _size(root / media) if media else -1 for media in samples["media"].unique()}
+    sizes = samples["media"].map(size)
     rows = zip(samples["sample_id"], samples["media"], sizes, samples["start_s"], samples["end_s"], strict=True)
     return [
         [sample, media, size, seconds_or_none(start), seconds_or_none(end)] for sample, media, size, start, end in rows

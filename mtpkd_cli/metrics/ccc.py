@@ -12,6 +12,7 @@ TASK = "regression"
 GREATER_IS_BETTER = True
 LABEL = "CCC"
 UNIT = ""
+MOMENTS = True
 
 
 def per_target(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:

@@ -8,6 +8,7 @@ TASK = "regression"
 GREATER_IS_BETTER = False
 LABEL = "RMSE"
 UNIT = "target units"
+MOMENTS = True
 
 
 def per_target(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:

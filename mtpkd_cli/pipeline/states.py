@@ -4,13 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import pandas as pd
+
 from mtpkd_cli.artifacts import MANIFEST, Manifest, RunFolder, digest_of, read_manifest, read_parquet
 from mtpkd_cli.config import Study
 from mtpkd_cli.errors import ArtifactError, DataError
 from mtpkd_cli.media.state import media_state
 from mtpkd_cli.pipeline.units import Unit
 from mtpkd_cli.stages.extract import media_of
-from mtpkd_cli.stages.samples import list_samples
+from mtpkd_cli.stages.samples import list_frames, list_samples
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,9 @@ class States:
         root = self.run.data_root(self.study.data.root)
         if unit.module == "samples" and root.is_dir():
             samples, classes = list_samples(root, self.study.study.task, self.study.data)
-            return {"corpus": digest_of([samples.to_json(orient="split"), classes])}
+            frames = list_frames(root, self.study.data)
+            labels = [] if frames is None else [str(pd.util.hash_pandas_object(frames, index=False).sum())]
+            return {"corpus": digest_of([samples.to_json(orient="split"), classes, *labels])}
         if unit.module == "extract" and root.is_dir():
             table = media_of(read_parquet(self.run.samples).to_pandas(), unit.name, unit.arguments["medium"])
             return {"media": digest_of(media_state(root, table))}

@@ -13,6 +13,7 @@ from mtpkd_cli.config import Study
 from mtpkd_cli.config.checks import READY_FEATURES, fitting_metrics
 from mtpkd_cli.pipeline.student_units import student_units
 from mtpkd_cli.pipeline.unit import STAGES, Unit, plain
+from mtpkd_cli.registry import DATASETS
 from mtpkd_cli.stages.extract import resolved_encoder
 from mtpkd_cli.training.splits import count_folds
 
@@ -20,7 +21,7 @@ from mtpkd_cli.training.splits import count_folds
 def units_of(run: RunFolder, study: Study) -> list[Unit]:
     """Lists all units of a study, each after those that it reads."""
     units = [_samples(run, study), *_features(run, study)]
-    folds = count_folds(run.splits, study.data.folds)
+    folds = count_folds(run.splits, study.data.planned_folds)
     for fold, seed in product(range(folds), study.study.seeds):
         units += _repetition(run, study, fold, seed)
     return [*sorted(units, key=lambda unit: STAGES.index(unit.stage)), _evaluation(run, study, folds)]
@@ -30,9 +31,13 @@ def _samples(run: RunFolder, study: Study) -> Unit:
     arguments = {"task": study.study.task, "data": study.data}
     # Where the corpus lies says nothing of what it holds: moving it makes nothing stale.
     reads = {"study": {"task": study.study.task}, "data": study.data.model_dump(mode="json", exclude={"root"})}
-    return Unit(
-        "extract", "samples", run.root, "samples", reads, {}, arguments, files=("samples.parquet", "splits.json")
-    )
+    files = ["samples.parquet", "splits.json", *(["frames.parquet"] if _has_frames(study) else [])]
+    return Unit("extract", "samples", run.root, "samples", reads, {}, arguments, files=tuple(files))
+
+
+def _has_frames(study: Study) -> bool:
+    """Whether the corpus labels single frames, by which it is scored as well."""
+    return hasattr(DATASETS.load(study.data.adapter), "frames")
 
 
 def _features(run: RunFolder, study: Study) -> Iterator[Unit]:
@@ -101,7 +106,14 @@ def _evaluation(run: RunFolder, study: Study, folds: int) -> Unit:
         "methods": study.distill.methods,
         "keys": list(banks),
     }
+    frames = run.frames if _has_frames(study) else None
     inputs = {"samples": run.root} | {f"{key}/bank": path for key, path in banks.items()}
     inputs |= {f"{key}/students/{m}": path for m, paths in students.items() for key, path in paths.items()}
-    arguments = own | {"samples": run.samples, "students": students, "banks": banks, "evaluate": evaluate}
+    arguments = own | {
+        "samples": run.samples,
+        "frames": frames,
+        "students": students,
+        "banks": banks,
+        "evaluate": evaluate,
+    }
     return Unit("evaluate", "evaluate", run.evaluation, "evaluation", reads, inputs, arguments)

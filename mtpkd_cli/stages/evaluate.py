@@ -12,9 +12,11 @@ from mtpkd_cli.errors import DataError
 from mtpkd_cli.models import Student
 from mtpkd_cli.registry import METHODS, METRICS
 from mtpkd_cli.stages import TEACHER_PREFIX, Counts, Job
+from mtpkd_cli.training.bank import tested_samples
 from mtpkd_cli.training.checkpoints import load_model
 from mtpkd_cli.training.comparison import Compared, Draws, compared, figures_of
 from mtpkd_cli.training.data import outputs_of
+from mtpkd_cli.training.frame_scores import score_frames, subjects_of
 from mtpkd_cli.training.scored import Scored, predictions_table, scored, student_rows, teacher_rows
 
 HEADLINES = {"classification": "balanced-accuracy", "regression": "ccc"}
@@ -26,6 +28,7 @@ def build(
     job: Job,
     *,
     samples: Path,
+    frames: Path | None,
     students: dict[str, dict[str, Path]],
     banks: dict[str, Path],
     teachers: dict[str, bool],
@@ -35,6 +38,7 @@ def build(
     """Writes predictions.parquet, subjects.parquet and metrics.json.
 
     Args:
+        frames: The table of labelled frames, where the corpus has one; then scores of frames are written too.
         students: Method -> "fold/seed" -> folder of the student.
         banks: "fold/seed" -> folder of the teacher bank, for the teachers' own test scores (upper bounds).
         teachers: Name in the bank -> whether it needs privileged modalities.
@@ -50,7 +54,8 @@ def build(
     for teacher in teachers:
         rows = {key: teacher_rows(folder / f"{teacher}.parquet", task) for key, folder in banks.items()}
         said[TEACHER_PREFIX + teacher] = scored(rows, table, binary)
-    subjects = sorted(table["subject"].unique())
+    tested = {key: tested_samples(folder) for key, folder in banks.items()}
+    subjects = subjects_of(table, tested)
     draws = Draws(
         subjects,
         metrics.bootstrap_weights(len(subjects), evaluate.resamples, evaluate.bootstrap_seed),
@@ -73,7 +78,7 @@ def build(
         "task": task,
         "outputs": outputs,
         "subjects": len(subjects),
-        "samples": len(table),
+        "samples": len(set().union(*tested.values())),
         "repetitions": sorted(banks),
         "reference": evaluate.reference,
         "headline": headline,
@@ -92,6 +97,8 @@ def build(
             for method, own in said.items()
         },
     }
+    if frames is not None:
+        summary["frames"] = score_frames(out / "frames", frames, table, said, tested, names, evaluate)
     write_json(out / "metrics.json", summary)
     return {"methods": len(students), "repetitions": len(banks)}
 

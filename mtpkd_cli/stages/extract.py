@@ -92,14 +92,16 @@ def resolved_encoder(name: str, modality: ModalitySection) -> dict[str, Any]:
 
 
 def media_of(samples: pd.DataFrame, name: str, medium: str) -> pd.DataFrame:
-    """Returns sample_id, start_s, end_s and the media path of one modality; raises StudyError on an unknown medium."""
+    """Returns sample_id, start_s, end_s (by the medium's own clock) and media; raises StudyError on a wrong medium."""
     column = MEDIA_PREFIX + medium
     if column not in samples:
         known = [c.removeprefix(MEDIA_PREFIX) for c in samples.columns if c.startswith(MEDIA_PREFIX)]
         raise StudyError(
             f"the corpus has no medium '{medium}'", where=f"modalities.{name}.media", expected=", ".join(known)
         )
-    return samples.rename(columns={column: "media"})[["sample_id", "start_s", "end_s", "media"]]
+    own = {f"{time}_{medium}": time for time in ("start_s", "end_s") if f"{time}_{medium}" in samples}
+    table = samples.drop(columns=list(own.values())).rename(columns={column: "media", **own})
+    return table[["sample_id", "start_s", "end_s", "media"]]
 
 
 def encode_sample(

@@ -11,31 +11,43 @@ from mtpkd_cli.datasets import MEDIA_PREFIX, TARGET_PREFIX
 from mtpkd_cli.errors import DataError, StudyError, first_ten
 from mtpkd_cli.registry import DATASETS
 from mtpkd_cli.stages import Counts, Job
-from mtpkd_cli.training.splits import check_folds, make_folds, to_json
+from mtpkd_cli.training.splits import Fold, check_folds, make_folds, official_folds, to_json
 
 
 def build(out: Path, job: Job, *, task: str, data: DataSection) -> Counts:
-    """Lists the corpus and splits its subjects; writes samples.parquet and splits.json into `out`.
+    """Lists the corpus and splits its subjects; writes samples.parquet, splits.json and, if it labels single frames,
+    frames.parquet.
 
     Raises:
         DataError: The corpus is not there or not what its adapter expects, a class has no samples, or there are too few
             subjects.
     """
     samples, classes = list_samples(job.root, task, data)
-    folds = make_folds(samples["subject"].tolist(), data.split, data.folds, data.validation_share, data.split_seed)
+    folds = folds_of(samples, data)
     check_folds(folds, samples, classes)
     if classes:
         samples.insert(samples.columns.get_loc("label") + 1, "label_name", [classes[i] for i in samples["label"]])
     write_parquet(out / "samples.parquet", samples)
+    frames = list_frames(job.root, data)
+    if frames is not None:
+        write_parquet(out / "frames.parquet", frames)
     settings = {"split": data.split, "validation_share": data.validation_share, "seed": data.split_seed}
     write_json(out / "splits.json", to_json(folds, settings))
     return {
         "samples": len(samples),
         "subjects": samples["subject"].nunique(),
         "folds": len(folds),
+        **({} if frames is None else {"frames": len(frames), "valid_frames": int(frames["valid"].sum())}),
         "classes": {name: int((samples["label"] == i).sum()) for i, name in enumerate(classes)},
         "media": {c.removeprefix(MEDIA_PREFIX): int((samples[c] != "").sum()) for c in _media_columns(samples)},
     }
+
+
+def folds_of(samples: pd.DataFrame, data: DataSection) -> list[Fold]:
+    """Splits the subjects as the study says; raises DataError where that cannot be done."""
+    if data.split == "official":
+        return official_folds(samples, data.validation_share, data.split_seed)
+    return make_folds(samples["subject"].tolist(), data.split, data.folds, data.validation_share, data.split_seed)
 
 
 def list_samples(root: Path | None, task: str, data: DataSection) -> tuple[pd.DataFrame, list[str]]:
@@ -72,6 +84,15 @@ def list_samples(root: Path | None, task: str, data: DataSection) -> tuple[pd.Da
             f"the corpus cannot be used:\n{first_ten(problems)}", where=root, todo="mend the corpus or [data.options]"
         )
     return samples.reset_index(drop=True), classes if task == "classification" else []
+
+
+def list_frames(root: Path | None, data: DataSection) -> pd.DataFrame | None:
+    """Asks the adapter for the labels of single frames; None where the corpus has labels of samples only."""
+    dataset = DATASETS.load(data.adapter)
+    if root is None or not hasattr(dataset, "frames"):
+        return None
+    frames: pd.DataFrame = dataset.frames(root, parse_options(dataset.Config, data.options, where="[data.options]"))
+    return frames
 
 
 def _label_problems(samples: pd.DataFrame, classes: list[str]) -> list[str]:

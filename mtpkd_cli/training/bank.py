@@ -56,6 +56,13 @@ def read_bank(
     return TeacherBank(names, embeddings, logits, crossfit_logits, seen, tuple(sees))
 
 
+def tested_samples(folder: Path) -> list[str]:
+    """The samples that a repetition tests, those among them that no teacher could read included."""
+    table = read_parquet(min(folder.glob("*.parquet")), columns=["sample_id"], filters=[("part", "==", "test")])
+    ids: list[str] = table.column("sample_id").to_pylist()
+    return ids
+
+
 def fixed_lists(values: Tensor) -> pa.Array:
     """(N, D) tensor -> Arrow column of N fixed-size lists of float32."""
     array = np.ascontiguousarray(values.numpy(), np.float32)

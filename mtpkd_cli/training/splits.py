@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mtpkd_cli.errors import ArtifactError, DataError
+from mtpkd_cli.datasets import SIDES, SPLIT_COLUMN
+from mtpkd_cli.errors import ArtifactError, DataError, first_ten
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,42 @@ def make_folds(subjects: list[str], split: str, folds: int, validation_share: fl
     generator = np.random.default_rng(seed)
     parts = np.array_split(generator.permutation(subjects), count)
     return [_fold(subjects, part.tolist(), validation_share, generator) for part in parts]
+
+
+def official_folds(samples: pd.DataFrame, validation_share: float, seed: int) -> list[Fold]:
+    """The one fold that the corpus names; validation subjects are cut from its training side where it names none.
+
+    Args:
+        samples: With columns subject and split ("train", "validation" or "test").
+        validation_share: Share of the training subjects that validate where the corpus has no validation side.
+        seed: Seed of that choice.
+
+    Raises:
+        DataError: The corpus names no sides, somebody is on two of them, or a side has too few subjects.
+    """
+    if SPLIT_COLUMN not in samples:
+        raise DataError(
+            "the corpus names no training and test side",
+            where="data.split = 'official'",
+            expected="a corpus with an official split, or a table with data.options.split_column",
+            todo='name that column, or set data.split = "group-kfold"',
+        )
+    sides = {side: sorted(samples.loc[samples[SPLIT_COLUMN] == side, "subject"].unique()) for side in SIDES}
+    of = samples.groupby("subject")[SPLIT_COLUMN].unique()
+    if both := [f"subject {subject} is in {' and in '.join(on)}" for subject, on in of.items() if len(on) > 1]:
+        raise DataError(
+            f"{len(both)} subjects are on more than one side of the official split\n{first_ten(both)}",
+            expected="every subject on one side",
+            todo="leave their samples out of one side, or correct the subjects",
+        )
+    least = {"train": 2 if sides["validation"] else 3, "validation": 0, "test": 1}
+    few = [f"{side}: {len(sides[side])}, expected {n} or more" for side, n in least.items() if len(sides[side]) < n]
+    if few:
+        raise DataError(f"the official split has too few subjects\n{first_ten(few)}", where="data.split = 'official'")
+    if sides["validation"]:
+        return [Fold(**sides)]
+    generator = np.random.default_rng(seed)
+    return [_fold([*sides["train"], *sides["test"]], sides["test"], validation_share, generator)]
 
 
 def count_folds(path: Path, planned: int) -> int:

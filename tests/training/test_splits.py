@@ -10,7 +10,16 @@ import pandas as pd
 import pytest
 
 from mtpkd_cli.errors import ArtifactError, DataError
-from mtpkd_cli.training.splits import Fold, check_folds, count_folds, inner_folds, make_folds, read_folds, to_json
+from mtpkd_cli.training.splits import (
+    Fold,
+    check_folds,
+    count_folds,
+    inner_folds,
+    make_folds,
+    official_folds,
+    read_folds,
+    to_json,
+)
 
 
 def _subjects(count: int) -> list[str]:
@@ -125,3 +134,34 @@ def test_damaged_splits_are_told(tmp_path: Path, content: str | None) -> None:
         path.write_text(content)
     with pytest.raises(ArtifactError, match="splits cannot be read"):
         read_folds(path)
+
+
+def _sides(**sides: int) -> pd.DataFrame:
+    rows = [(f"{side}{i}", side) for side, count in sides.items() for i in range(count) for _ in range(2)]
+    return pd.DataFrame(rows, columns=["subject", "split"])
+
+
+def test_the_official_split_is_taken_as_it_is() -> None:
+    [fold] = official_folds(_sides(train=2, validation=1, test=3), 0.5, seed=0)
+    assert fold == Fold(["train0", "train1"], ["validation0"], ["test0", "test1", "test2"])
+
+
+def test_without_an_official_validation_side_it_is_cut_from_the_training_side() -> None:
+    [fold] = official_folds(_sides(train=9, test=4), 0.3, seed=1)
+    assert fold.test == ["test0", "test1", "test2", "test3"]
+    assert len(fold.validation) == 3
+    assert sorted(fold.train + fold.validation) == [f"train{i}" for i in range(9)]
+    assert [fold] == official_folds(_sides(train=9, test=4), 0.3, seed=1)
+    assert [fold] != official_folds(_sides(train=9, test=4), 0.3, seed=2)
+    assert len(official_folds(_sides(train=3, test=1), 0.9, seed=0)[0].train) == 2
+
+
+def test_an_official_split_that_cannot_serve_is_told() -> None:
+    with pytest.raises(DataError, match="names no training and test side"):
+        official_folds(_sides(train=9, test=4).drop(columns="split"), 0.3, seed=0)
+    with pytest.raises(DataError, match="train: 2, expected 3 or more\n  - test: 0, expected 1 or more"):
+        official_folds(_sides(train=2), 0.3, seed=0)
+    both = _sides(train=4, test=2)
+    both.loc[0, "subject"] = "test1"
+    with pytest.raises(DataError, match="subject test1 is in train and in test"):
+        official_folds(both, 0.3, seed=0)

@@ -1,0 +1,180 @@
+"""Scores of single frames: the predictions of all windows that cover a frame, averaged, against the frame's own label.
+
+All valid frames of a repetition's test recordings are concatenated, as the ABAW challenges score; intervals are by
+bootstrap over subjects, which in Aff-Wild2 are the raw videos.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mtpkd_cli import metrics
+from mtpkd_cli.artifacts import read_parquet, write_parquet
+from mtpkd_cli.config.study import EvaluateSection
+from mtpkd_cli.registry import METRICS
+from mtpkd_cli.training.data import labels_of, outputs_of
+from mtpkd_cli.training.frame_rows import Rows, class_rows, covering_mean, target_rows
+from mtpkd_cli.training.scored import Scored
+
+# Elements of the largest (resamples, rows) block of weights held at once: 80 MB.
+BLOCK_ELEMENTS = 10_000_000
+
+
+@dataclass(frozen=True)
+class FramePredictions:
+    """What one repetition of one method says of the frames of its test recordings.
+
+    Args:
+        frames: Those rows of the table of frames.
+        scores: (F, C) means over the windows that cover a frame; NaN where none does.
+    """
+
+    frames: pd.DataFrame
+    scores: np.ndarray
+
+    @property
+    def scorable(self) -> np.ndarray:
+        """(F,) bool: frames with a label that counts and a prediction."""
+        return self.frames["valid"].to_numpy() & ~np.isnan(self.scores[:, 0])
+
+
+def score_frames(
+    out: Path,
+    frames_file: Path,
+    samples: pd.DataFrame,
+    said: Mapping[str, Scored],
+    tested: dict[str, list[str]],
+    names: Sequence[str],
+    evaluate: EvaluateSection,
+) -> dict[str, Any]:
+    """Scores all methods; writes one table of frame predictions per method into `out`.
+
+    Args:
+        out: Folder to make.
+        frames_file: The table of labelled frames.
+        samples: The samples table, with recording, first_frame and last_frame.
+        said: Method -> its predictions of the test samples.
+        tested: "fold/seed" -> all samples that were to be tested.
+        names: Metrics; those that choose a threshold by samples are left out.
+        evaluate: Resamples and reference.
+
+    Returns:
+        What metrics.json says under "frames": method -> scores, and differences from the reference, as of samples.
+    """
+    frames, outputs = read_parquet(frames_file).to_pandas(), outputs_of(samples)
+    subjects = subjects_of(samples, tested)
+    draws = metrics.bootstrap_weights(len(subjects), evaluate.resamples, evaluate.bootstrap_seed).astype(np.float64)
+    person = samples.drop_duplicates("recording").set_index("recording")["subject"]
+    people = person.map({subject: index for index, subject in enumerate(subjects)})
+    own = {key: _frames_of(frames, samples, ids) for key, ids in tested.items()}
+    out.mkdir()
+    rows: dict[str, dict[str, Any]] = {}
+    results = {}
+    names = [name for name in names if METRICS.constant(name, "THRESHOLD") is None]
+    for method, scored in said.items():
+        of_frames = {
+            key: predict_frames(own[key], samples.iloc[at], part.scores) for key, (at, part) in scored.plain.items()
+        }
+        write_parquet(out / f"{method.replace(' ', '-')}.parquet", _table(of_frames, outputs))
+        entries = list(of_frames.values())
+        results[method] = {name: _resampled(name, entries, people, draws) for name in names}
+        scorable = sum(int(entry.scorable.sum()) for entry in entries)
+        unscored = sum(int(entry.frames["valid"].sum()) for entry in entries) - scorable
+        rows[method] = {"scored": scorable, "unscored": unscored}
+    for method, scores in results.items():
+        rows[method] |= _estimates(scores, results[evaluate.reference])
+    interval = f"95 % percentile bootstrap over {len(subjects)} subjects, {evaluate.resamples} resamples"
+    valid = pd.concat(own.values()).drop_duplicates(["recording", "frame"])["valid"]
+    return {"frames": int(valid.sum()), "interval": interval, "metrics": list(names), "methods": rows}
+
+
+def subjects_of(samples: pd.DataFrame, tested: dict[str, list[str]]) -> list[str]:
+    """The subjects that are tested in some repetition, sorted; the bootstrap draws these."""
+    ids = set().union(*tested.values())
+    return sorted(samples.loc[samples["sample_id"].isin(ids), "subject"].unique())
+
+
+def predict_frames(frames: pd.DataFrame, windows: pd.DataFrame, scores: np.ndarray) -> FramePredictions:
+    """Averages the windows over each frame.
+
+    Args:
+        frames: Of the tested recordings, sorted by recording and frame, without gaps.
+        windows: W rows of the samples table, with recording, first_frame and last_frame.
+        scores: (W, C).
+    """
+    first_rows = np.flatnonzero(~frames["recording"].duplicated())
+    start = pd.Series(first_rows, index=frames["recording"].iloc[first_rows].to_numpy())
+    offset = windows["recording"].map(start).to_numpy() - 1
+    spans = np.column_stack([offset + windows[name].to_numpy() for name in ("first_frame", "last_frame")])
+    return FramePredictions(frames, covering_mean(scores.astype(np.float64), spans, len(frames)))
+
+
+def _frames_of(frames: pd.DataFrame, samples: pd.DataFrame, ids: list[str]) -> pd.DataFrame:
+    """The frames of the recordings that these samples are windows of."""
+    recordings = samples.loc[samples["sample_id"].isin(ids), "recording"].unique()
+    return frames[frames["recording"].isin(recordings)].reset_index(drop=True)
+
+
+def _resampled(
+    name: str, said: list[FramePredictions], people: pd.Series, draws: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """A metric's mean over repetitions, and its (R,) bootstrap values; as `metrics.resampled_scores` of samples."""
+    metric = METRICS.load(name).metric
+    points, values, shares, seen = [], [], [], set()
+    for entry in said:
+        part = _rows(name, entry, people)
+        if not len(part.labels):
+            continue
+        own = np.unique(part.people)
+        points.append(metric(part.labels, part.scores, part.counts[None]))
+        block = max(1, BLOCK_ELEMENTS // len(part.counts))
+        blocks = (draws[i : i + block, part.people] * part.counts for i in range(0, len(draws), block))
+        values.append(np.concatenate([metric(part.labels, part.scores, weights) for weights in blocks]))
+        shares.append(draws[:, own].sum(axis=1) / len(own))
+        seen.update(own.tolist())
+    if not points:
+        return np.nan, np.full(len(draws), np.nan)
+    resampled = metrics.fold_mean(np.stack(values), np.stack(shares))
+    if len(seen) == 1:
+        resampled[:] = np.nan  # every draw is the same person, which says nothing about others
+    return float(metrics.fold_mean(np.stack(points), np.ones((len(points), 1)))[0]), resampled
+
+
+def _rows(name: str, entry: FramePredictions, people: pd.Series) -> Rows:
+    """What a metric is to be given: frames, or as few rows as it cannot tell from them."""
+    own = entry.scorable
+    frames, scores = entry.frames[own], entry.scores[own]
+    labels, who = labels_of(frames).numpy(), frames["recording"].map(people).to_numpy(np.int64)
+    if labels.ndim == 1:
+        return class_rows(labels, scores, who)
+    if METRICS.constant(name, "MOMENTS"):
+        return target_rows(labels.astype(np.float64), scores, who)
+    return Rows(labels, scores, who, np.ones(len(labels)))
+
+
+def _table(said: dict[str, FramePredictions], outputs: list[str]) -> pd.DataFrame:
+    """Frame predictions of all repetitions: fold, seed, recording, frame and a column score_<output> each."""
+    tables = []
+    for key, entry in said.items():
+        fold, seed = (int(part.split("-")[1]) for part in key.split("/"))
+        scores = pd.DataFrame(entry.scores.astype(np.float32), columns=[f"score_{name}" for name in outputs])
+        place = entry.frames[["recording", "frame", "valid"]].assign(fold=fold, seed=seed)
+        tables.append(pd.concat([place, scores], axis=1))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _estimates(
+    scores: dict[str, tuple[float, np.ndarray]], reference: dict[str, tuple[float, np.ndarray]]
+) -> dict[str, Any]:
+    result: dict[str, Any] = {"scores": {}, "differences": {}}
+    for name, (point, values) in scores.items():
+        base, base_values = reference[name]
+        result["scores"][name] = metrics.plain_estimate(metrics.interval(values, point))
+        if values is not base_values:
+            estimate = metrics.difference(base, base_values, point, values)
+            result["differences"][name] = metrics.plain_estimate(estimate)
+    return result
