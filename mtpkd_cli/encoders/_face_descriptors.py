@@ -3,11 +3,16 @@
 The regions follow the muscles of facial expression (brows, glabella, eyes, nose, cheeks, mouth), at their places in the
 square that a frontal face detector gives. Legend: T frames, S side of the crop, R regions.
 
+Means over regions and the fit of a rigid head are linear, so all frames go through one matrix product.
+
 References:
     Ekman and Friesen, "Facial Action Coding System", 1978 (which regions move).
     Farneback, "Two-frame motion estimation based on polynomial expansion", SCIA 2003 (the flow).
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -38,8 +43,10 @@ FLOW_NAMES = (
 COLOUR_NAMES = ("skin_red", "skin_green")
 HEAD_NAMES = ("head_dx", "head_dy", "head_growth", "head_roll")
 
-_FLOW_SIDE_PX = 64
+_FLOW_SIDE_PX = 48
 _LEAST_CONTRAST = 4.0
+# So many crops at a time that what is computed of them stays in the processor's cache.
+_BLOCK = 16
 
 
 def look(crops: np.ndarray) -> np.ndarray:
@@ -54,16 +61,27 @@ def look(crops: np.ndarray) -> np.ndarray:
     Returns:
         (T, R * 5) float32, columns `LOOK_NAMES`; brightness in standard deviations of the crop.
     """
-    grey = crops.astype(np.float32)
-    spread = np.maximum(grey.std(axis=(1, 2), keepdims=True), _LEAST_CONTRAST)
-    grey = (grey - grey.mean(axis=(1, 2), keepdims=True)) / spread
+    return np.concatenate([_look(crops[i : i + _BLOCK]) for i in range(0, len(crops), _BLOCK)])
+
+
+def _look(crops: np.ndarray) -> np.ndarray:
+    n, size = crops.shape[:2]
+    grey, means = crops.astype(np.float32), _region_means(size)
+    flat = grey.reshape(n, -1)
+    level = flat.mean(axis=1, keepdims=True)
+    spread = np.maximum(flat.std(axis=1, keepdims=True), _LEAST_CONTRAST)
     across, down = np.zeros_like(grey), np.zeros_like(grey)
-    across[:, :, 1:-1] = (grey[:, :, 2:] - grey[:, :, :-2]) / 2
-    down[:, 1:-1] = (grey[:, 2:] - grey[:, :-2]) / 2
-    diagonal = np.float32(np.sqrt(0.5))
-    maps = [np.abs(m) for m in (across, down, (across - down) * diagonal, (across + down) * diagonal)]
-    columns = [_region(m, box).mean(axis=(1, 2)) for box in REGIONS.values() for m in (*maps, grey)]
-    return np.stack(columns, axis=1)
+    np.subtract(grey[:, :, 2:], grey[:, :, :-2], out=across[:, :, 1:-1])
+    np.subtract(grey[:, 2:], grey[:, :-2], out=down[:, 1:-1])
+    rising, falling = across - down, across + down
+    columns = np.empty((n, len(REGIONS), len(_EDGES) + 1), np.float32)
+    diagonal = float(np.sqrt(0.5))
+    for k, (slope, length) in enumerate(((across, 1.0), (down, 1.0), (rising, diagonal), (falling, diagonal))):
+        np.abs(slope, out=slope)
+        # A slope is half the difference of the two neighbours.
+        columns[..., k] = slope.reshape(n, -1) @ means * (length / 2) / spread
+    columns[..., -1] = (flat @ means - level) / spread
+    return columns.reshape(n, -1)
 
 
 def motion(crops: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -82,55 +100,65 @@ def motion(crops: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         head: (T - 1, 4) float32, columns `HEAD_NAMES`; growth as a share, roll in radians, clockwise positive.
     """
     flow = _flow(crops)
-    size = flow.shape[1]
-    ticks = (np.arange(size, dtype=np.float32) + 0.5) / size - 0.5
-    place = np.stack(np.broadcast_arrays(ticks[None, :], ticks[:, None]), axis=-1)
-    steady = np.zeros((size, size), bool)
-    for name in _RIGID:
-        _region(steady[None], REGIONS[name])[...] = True
-    p, v = place[steady], flow[:, steady]
-    mean_p, mean_v = p.mean(axis=0), v.mean(axis=1)
-    p, v = p - mean_p, v - mean_v[:, None]
-    inertia = float((p**2).sum())
-    growth = (v * p).sum(axis=(1, 2)) / inertia
-    roll = (v[..., 1] * p[:, 0] - v[..., 0] * p[:, 1]).sum(axis=1) / inertia
-    offset = place - mean_p
-    turned = np.stack([-offset[..., 1], offset[..., 0]], axis=-1)
-    own = flow - mean_v[:, None, None] - growth[:, None, None, None] * offset - roll[:, None, None, None] * turned
-    length = np.hypot(own[..., 0], own[..., 1])
-    speeds = np.stack([_region(length, box).mean(axis=(1, 2)) for box in REGIONS.values()], axis=1)
-    means = [_region(own, box).mean(axis=(1, 2)) for box in REGIONS.values()]
+    n, size = flow.shape[:2]
+    means, rigid = _region_means(size), _rigid(size)
+    head = flow.reshape(n, -1) @ rigid.fit
+    own = flow - (head @ rigid.fields).reshape(flow.shape)
+    speeds = np.hypot(own[..., 0], own[..., 1]).reshape(n, -1) @ means
+    # (n, 2, pixels) @ (pixels, R) -> (n, R, 2)
+    directions = np.matmul(np.moveaxis(own.reshape(n, -1, 2), 2, 1), means).swapaxes(1, 2).reshape(n, -1)
     stretches = [_stretch(_region(own, REGIONS[name])[..., axis], axis)[:, None] for name, axis in _STRETCHED]
-    # Shift of the crop's centre, so that the fit does not depend on where the steady regions lie.
-    shift = mean_v - growth[:, None] * mean_p - roll[:, None] * np.array([-mean_p[1], mean_p[0]], np.float32)
-    head = np.column_stack([shift, growth, roll])
-    return speeds, np.concatenate([*means, *stretches], axis=1), head
+    return speeds, np.concatenate([directions, *stretches], axis=1), head
 
 
-def to_grey(frames: np.ndarray) -> np.ndarray:
-    """Returns (T, H, W) uint8 grey of (T, H, W, 3) RGB."""
-    import cv2
+@dataclass(frozen=True)
+class _Rigid:
+    """What a rigid head does to a flow of P pixels.
 
-    return np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames])
+    Args:
+        fit: (2P, 4) gives shift of the crop's centre, growth and roll of a flow by least squares over steady regions.
+        fields: (4, 2P) the flow of each of the four by itself.
+    """
+
+    fit: np.ndarray
+    fields: np.ndarray
 
 
-def skin_colour(frames: np.ndarray, centres_px: np.ndarray, side_px: float) -> np.ndarray:
+@cache
+def _rigid(size: int) -> _Rigid:
+    ticks = (np.arange(size) + 0.5) / size - 0.5
+    x, y = (axis.ravel() for axis in np.meshgrid(ticks, ticks))
+    one, none = np.ones_like(x), np.zeros_like(x)
+    # Shift is that of the crop's centre, so that it does not depend on where the steady regions lie.
+    fields = np.stack([(one, none), (none, one), (x, y), (-y, x)]).transpose(0, 2, 1).reshape(4, -1)
+    steady = np.zeros((1, size, size), bool)
+    for name in _RIGID:
+        _region(steady, REGIONS[name])[...] = True
+    chosen = np.repeat(steady.ravel(), 2)
+    fit = np.zeros_like(fields.T)
+    fit[chosen] = np.linalg.pinv(fields[:, chosen])
+    return _Rigid(fit.astype(np.float32), fields.astype(np.float32))
+
+
+def skin_colour(frames: Sequence[np.ndarray], centres_px: np.ndarray, side_px: float) -> np.ndarray:
     """Measures flushing and pallor, brightness taken out.
 
     Args:
-        frames: (T, H, W, 3) uint8 RGB.
+        frames: T frames, (H, W, 3) uint8 RGB.
         centres_px: (T, 2) x and y of the face's centre.
         side_px: Side of the face.
 
     Returns:
         (T, 2) float, shares of red and green in the middle half of the face, columns `COLOUR_NAMES`.
     """
-    reach, shares = max(1, round(side_px / 4)), []
-    for frame, (x, y) in zip(frames, np.round(centres_px).astype(int), strict=True):
-        patch = frame[max(0, y - reach) : y + reach, max(0, x - reach) : x + reach]
-        red, green, blue = (patch.reshape(-1, 3).mean(axis=0) if patch.size else np.zeros(3)) + 1.0
-        shares.append((red / (red + green + blue), green / (red + green + blue)))
-    return np.array(shares)
+    import cv2
+
+    reach, means = max(1, round(side_px / 4)), np.ones((len(frames), 3))
+    for row, (frame, (x, y)) in enumerate(zip(frames, np.round(centres_px).astype(int).tolist(), strict=True)):
+        patch = frame[max(0, y - reach) : max(0, y + reach), max(0, x - reach) : max(0, x + reach)]
+        if patch.size:
+            means[row] += cv2.mean(patch)[:3]
+    return (means / means.sum(axis=1, keepdims=True))[:, :2]
 
 
 def _flow(crops: np.ndarray) -> np.ndarray:
@@ -150,6 +178,16 @@ def _region(maps: np.ndarray, box: tuple[float, float, float, float]) -> np.ndar
     size = maps.shape[1]
     left, top, right, bottom = (round(share * size) for share in box)
     return maps[:, top:bottom, left:right]
+
+
+@cache
+def _region_means(size: int) -> np.ndarray:
+    """(size * size, R) float32: pixels @ this = their mean in every region."""
+    masks = np.zeros((len(REGIONS), size, size), np.float32)
+    for mask, box in zip(masks, REGIONS.values(), strict=True):
+        region = _region(mask[None], box)
+        region[...] = 1.0 / region.size
+    return np.ascontiguousarray(masks.reshape(len(REGIONS), -1).T)
 
 
 def _stretch(component: np.ndarray, axis: int) -> np.ndarray:

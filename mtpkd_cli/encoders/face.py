@@ -27,13 +27,12 @@ from mtpkd_cli.encoders._face_descriptors import (
     look,
     motion,
     skin_colour,
-    to_grey,
 )
 
 if TYPE_CHECKING:
     from mtpkd_cli.media.faces import FaceTracker
 
-VERSION = 1
+VERSION = 2
 
 # About 0.6 GB at the default sizes, however long the video; a clip of up to 12 s keeps one crop size.
 _CHUNK = 128
@@ -58,7 +57,7 @@ class Config(Options):
 
     rate_hz: float = Field(10.0, gt=0, le=120, description="Frames read per second; a slower video gives all it has.")
     step_s: float = Field(0.5, gt=0, description="Length of a step of the features in seconds.")
-    frame_side_px: int = Field(480, ge=64, description="Frames are sampled down to this longest side while decoding.")
+    frame_side_px: int = Field(640, ge=64, description="Frames are sampled down to this longest side while decoding.")
     crop_side_px: int = Field(96, ge=48, le=512, description="Side of the face crops.")
     detect_every_s: float = Field(1.0, gt=0, description="Time between two searches for the face in seconds.")
     baseline: Literal["start", "median"] = Field(
@@ -142,7 +141,8 @@ def _read(segment: Segment, config: Config) -> tuple[_Frames, dict[str, float]]:
     from mtpkd_cli.media.video import iter_frames
 
     tracker, parts, by_pyav, length_s = FaceTracker(config.detect_every_s), [], 0, 0.0
-    grey, times_s = np.empty((0, 0, 0), np.uint8), np.empty(0)
+    frames: list[np.ndarray] = []
+    times_s = np.empty(0)
     for chunk in iter_frames(
         segment.path,
         start_s=segment.start_s,
@@ -153,11 +153,10 @@ def _read(segment: Segment, config: Config) -> tuple[_Frames, dict[str, float]]:
         image_rate_hz=config.image_rate_hz,
     ):
         # The last frame of the part before comes first again, since movement is measured between two frames.
-        before = len(times_s[-1:])
-        fresh = to_grey(chunk.frames)
-        grey = np.concatenate([grey[-1:], fresh]) if before else fresh
+        before = len(frames[-1:])
+        frames = [*frames[-1:], *chunk.frames]
         times_s = np.concatenate([times_s[-1:], chunk.times_s])
-        parts.append(_describe(chunk.frames, grey, times_s, before, tracker, config))
+        parts.append(_describe(frames, times_s, before, tracker, config))
         by_pyav, length_s = max(by_pyav, int(chunk.reader == "pyav")), chunk.length_s
     missing_s = 0.0 if segment.end_s is None else max(0.0, segment.end_s - length_s)
     joined = _Frames(*(np.concatenate([getattr(p, name) for p in parts]) for name in _Frames.__dataclass_fields__))
@@ -165,13 +164,13 @@ def _read(segment: Segment, config: Config) -> tuple[_Frames, dict[str, float]]:
 
 
 def _describe(
-    frames: np.ndarray, grey: np.ndarray, times_s: np.ndarray, before: int, tracker: "FaceTracker", config: Config
+    frames: list[np.ndarray], times_s: np.ndarray, before: int, tracker: "FaceTracker", config: Config
 ) -> _Frames:
     from mtpkd_cli.media.faces import crop_faces
 
-    track = tracker.track(grey, times_s)
-    crops = crop_faces(grey, track, config.crop_side_px)
-    n, side = len(grey), track.crop_side_px
+    track = tracker.track(frames, times_s)
+    crops = crop_faces(frames, track, config.crop_side_px, grey=True)
+    n, side = len(crops), track.crop_side_px
     speeds = np.zeros((n, len(SPEED_NAMES)))
     flows, heads = np.zeros((n, len(FLOW_NAMES))), np.zeros((n, len(HEAD_NAMES)))
     if n > 1:
@@ -181,7 +180,7 @@ def _describe(
         heads[1:, :2] += np.diff(track.centres_px, axis=0) / side * per_s
     places = np.column_stack([track.centres_px / side, np.log(track.sides_px)])
     new = slice(before, None)
-    colours = skin_colour(frames, track.centres_px[new], side)
+    colours = skin_colour(frames[new], track.centres_px[new], side)
     return _Frames(
         times_s[new], look(crops[new]), speeds[new], flows[new], heads[new], places[new], colours, track.found[new]
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mtpkd_cli.media._pyav import stated_side
 from mtpkd_cli.media._video_request import Request, Stream, Unreadable, choose, fit, length_s, one_line
 
 
@@ -53,7 +54,8 @@ def _open_decord(path: str, _state: tuple[int, int], max_side: int | None) -> An
         reader = decord.VideoReader(path, **options)
     if len(reader) == 0:
         raise RuntimeError("no frames")
-    if max_side is not None:
+    # decord tells no size before it has decoded a frame, which it then decodes again; the file's header tells it.
+    if max_side is not None and not 0 < stated_side(path) <= max_side:
         height, width = reader[0].shape[:2]
         if max(height, width) > max_side:
             width, height = fit(width, height, max_side)

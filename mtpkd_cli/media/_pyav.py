@@ -41,6 +41,20 @@ def read_pyav(request: Request) -> Iterator[Stream]:
         raise Unreadable(one_line(err)) from err
 
 
+def stated_side(path: str) -> int:
+    """The longest side in pixels that a video's header states; 0 where it states none."""
+    import av
+
+    av.logging.set_level(av.logging.PANIC)
+    try:
+        with av.open(path) as container:
+            stream = container.streams.best("video")
+            context: Any = None if stream is None else stream.codec_context
+            return 0 if context is None else max(context.width, context.height)
+    except (av.FFmpegError, ValueError, RuntimeError):
+        return 0
+
+
 def _stamps(container: Any, stream: Any) -> np.ndarray:
     packets = [p.dts if p.pts is None else p.pts for p in container.demux(stream) if p.size and not p.is_discard]
     stamps = np.unique(np.array([stamp for stamp in packets if stamp is not None], np.int64))

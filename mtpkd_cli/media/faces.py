@@ -1,24 +1,15 @@
-"""Where the face is in the frames of a video: OpenCV's own Haar cascade on a few frames, interpolated between them.
+"""Where the face is in the frames of a video: looked for in a few of them, interpolated between them.
 
-The cascade ships with OpenCV, so nothing is downloaded, and it is deterministic. It is slow next to decoding,
-so it sees about one small grey frame per second; a head moves little in between.
-
-References:
-    Viola and Jones, "Rapid object detection using a boosted cascade of simple features", CVPR 2001.
-    Lienhart and Maydt, "An extended set of Haar-like features for rapid object detection", ICIP 2002.
+A head moves little within a second, so about one frame per second is searched; see `_face_search` for how.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 import numpy as np
 
 from mtpkd_cli.media._face_boxes import one_face, smooth
-
-_CASCADE = "haarcascade_frontalface_alt2.xml"
-# The cascade's window is 20 pixels; faces below a seventh of the picture's short side are not looked for.
-_MIN_SIDE_PX, _MIN_SHARE = 20, 1 / 7
+from mtpkd_cli.media._face_search import find_faces
 
 
 @dataclass(frozen=True)
@@ -29,7 +20,7 @@ class FaceTrack:
         centres_px: (T, 2) float, x and y of the face's centre.
         sides_px: (T,) float, side of the square around the face, from brows to chin.
         crop_side_px: Median of the sides: one size for all crops, so that a crop changes only with what it shows.
-        found: (T,) bool, whether the cascade found the face in the nearest frame that it saw.
+        found: (T,) bool, whether the face was found in the nearest frame that was searched.
     """
 
     centres_px: np.ndarray
@@ -42,34 +33,41 @@ class FaceTracker:
     """Follows one face through consecutive parts of a video.
 
     Args:
-        detect_every_s: Time between two frames that the cascade sees.
-        detect_side_px: Longest side of the frames that it sees; larger ones are sampled down.
+        detect_every_s: Time between two frames that are searched.
     """
 
-    def __init__(self, detect_every_s: float = 1.0, detect_side_px: int = 240) -> None:
-        self._every_s, self._side_px = detect_every_s, detect_side_px
+    def __init__(self, detect_every_s: float = 1.0) -> None:
+        self._every_s = detect_every_s
         self._last: np.ndarray | None = None
 
-    def track(self, grey: np.ndarray, times_s: np.ndarray) -> FaceTrack:
+    def track(self, frames: Sequence[np.ndarray] | np.ndarray, times_s: np.ndarray) -> FaceTrack:
         """Finds the face in the next frames.
 
-        The cascade sees the first frame, one per interval and the last; where it finds nothing in any of them, the
-        frames half-way in between until it does. Of several faces the one that is largest and in most frames is
+        The first frame is searched, one per interval and the last; where nothing is found in any of them, the frames
+        half-way in between until something is. Only the first search looks everywhere, the others near what the one
+        before found, and everywhere where that is gone. Of several faces the one that is largest and in most frames is
         kept. Without any, the last known box is kept, or the centre square of the picture.
 
         Args:
-            grey: (T, H, W) uint8, T >= 1.
+            frames: T >= 1 frames of one size, (H, W, 3) uint8 RGB or (H, W) uint8 grey.
             times_s: (T,) increasing.
 
         Returns:
-            The track; all `found` are False where the cascade found nothing.
+            The track; all `found` are False where nothing was found.
         """
-        height, width = grey.shape[1:]
+        height, width = frames[0].shape[:2]
         tried = self._tick_frames(times_s, 0.0)
-        candidates = [self._detect(grey[index]) for index in tried]
+        candidates: list[np.ndarray] = []
+        known = np.empty((0, 3))
+        for turn, index in enumerate(tried):
+            # Small faces are looked for at both ends and half-way: that takes as long as decoding three frames.
+            thorough = turn in {0, len(tried) // 2, len(tried) - 1}
+            candidates.append(find_faces(frames[index], known, small=thorough))
+            known = candidates[-1] if len(candidates[-1]) else known
         if not any(map(len, candidates)):
             for index in self._tick_frames(times_s, 0.5):
-                tried, candidates = np.append(tried, index), [*candidates, self._detect(grey[index])]
+                tried = np.append(tried, index)
+                candidates.append(find_faces(frames[index], known, small=False))
                 if len(candidates[-1]):
                     break
             order = np.argsort(tried, kind="stable")
@@ -82,61 +80,52 @@ class FaceTracker:
             )
             n = len(times_s)
             return FaceTrack(np.tile(fallback[:2], (n, 1)), np.full(n, fallback[2]), fallback[2], np.zeros(n, bool))
-        known = smooth(np.array([boxes[i] for i in hits]))
-        self._last = known[-1]
+        smoothed = smooth(np.array([boxes[i] for i in hits]))
+        self._last = smoothed[-1]
         seen_s = times_s[tried]
-        track = np.stack([np.interp(times_s, seen_s[hits], known[:, k]) for k in range(3)], axis=1)
+        track = np.stack([np.interp(times_s, seen_s[hits], smoothed[:, k]) for k in range(3)], axis=1)
         nearest = np.abs(times_s[:, None] - seen_s[None, :]).argmin(axis=1)
         found = np.isin(nearest, hits)
-        return FaceTrack(track[:, :2], track[:, 2], float(np.median(known[:, 2])), found)
+        return FaceTrack(track[:, :2], track[:, 2], float(np.median(smoothed[:, 2])), found)
 
     def _tick_frames(self, times_s: np.ndarray, offset: float) -> np.ndarray:
         n_ticks = int((times_s[-1] - times_s[0]) / self._every_s) + 1
         ticks = times_s[0] + (np.arange(n_ticks) + offset) * self._every_s
         return np.unique(np.append(np.searchsorted(times_s, ticks - 1e-3), len(times_s) - 1).clip(max=len(times_s) - 1))
 
-    def _detect(self, grey: np.ndarray) -> np.ndarray:
-        import cv2
 
-        scale = min(1.0, self._side_px / max(grey.shape))
-        small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else grey
-        least = max(_MIN_SIDE_PX, int(min(small.shape) * _MIN_SHARE))
-        if min(small.shape) < least:
-            return np.empty((0, 3))
-        found = _cascade().detectMultiScale(
-            cv2.equalizeHist(np.ascontiguousarray(small)), scaleFactor=1.2, minNeighbors=4, minSize=(least, least)
-        )
-        corners = np.array(found, float).reshape(-1, 4) / scale
-        return np.column_stack([corners[:, :2] + corners[:, 2:] / 2, corners[:, 2]])
-
-
-def crop_faces(grey: np.ndarray, track: FaceTrack, size_px: int) -> np.ndarray:
+def crop_faces(
+    frames: Sequence[np.ndarray] | np.ndarray, track: FaceTrack, size_px: int, *, grey: bool = False
+) -> np.ndarray:
     """Cuts the square around the face out of each frame; beyond the picture its border is repeated.
 
     Args:
-        grey: (T, H, W) uint8.
+        frames: T frames, (H, W, 3) uint8 RGB or (H, W) uint8 grey.
         track: The face in these frames.
         size_px: Side of the crops.
+        grey: Whether RGB frames give grey crops.
 
     Returns:
-        (T, size_px, size_px) uint8.
+        (T, size_px, size_px) uint8, or (T, size_px, size_px, 3) of RGB frames where `grey` is false.
     """
     import cv2
 
     side = max(2, round(track.crop_side_px))
-    # Cut at sub-pixel positions: whole pixels would shake the crop and look like motion.
-    cuts = [
-        cv2.getRectSubPix(frame, (side, side), (x - 0.5, y - 0.5))
-        for frame, (x, y) in zip(grey, track.centres_px.tolist(), strict=True)
-    ]
     method = cv2.INTER_AREA if side > size_px else cv2.INTER_LINEAR
-    return np.stack([cv2.resize(cut, (size_px, size_px), interpolation=method) for cut in cuts])
+    height, width, *colours = frames[0].shape
+    crops = np.empty((len(frames), size_px, size_px, *([] if grey else colours)), np.uint8)
+    for crop, frame, (x, y) in zip(crops, frames, track.centres_px.tolist(), strict=True):
+        # The square and a pixel around it: colours of what is outside need not be converted.
+        left, right = _span(x, side, width)
+        top, bottom = _span(y, side, height)
+        part = frame[top:bottom, left:right]
+        part = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY) if grey and colours else np.ascontiguousarray(part)
+        # Cut at sub-pixel positions: whole pixels would shake the crop and look like motion.
+        cut = cv2.getRectSubPix(part, (side, side), (x - left - 0.5, y - top - 0.5))
+        cv2.resize(cut, (size_px, size_px), dst=crop, interpolation=method)
+    return crops
 
 
-@cache
-def _cascade() -> Any:
-    import cv2
-    from cv2.data import haarcascades
-
-    cv2.setNumThreads(1)
-    return cv2.CascadeClassifier(haarcascades + _CASCADE)
+def _span(centre: float, side: int, length: int) -> tuple[int, int]:
+    first = min(max(0, int(centre - side / 2) - 2), length - 1)
+    return first, max(first + 1, min(length, int(centre + side / 2) + 3))

@@ -1,0 +1,141 @@
+"""What extracting face video costs next to decoding the same frames with decord in a bare loop.
+
+As a test: one clip of 640 x 480, processor time. On any folder of clips, wall time with one and two workers:
+
+    python tests/benchmarks/test_extract_speed.py FOLDER [--workers 1 2] [--rounds 3]
+
+Both run in the same pool of workers; starting the workers is not counted. Leave the machine alone meanwhile.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import decord
+import numpy as np
+import pytest
+from matplotlib.cbook import get_sample_data
+
+from mtpkd_cli.encoders import Segment
+from mtpkd_cli.encoders.face import Config, encode
+from mtpkd_cli.media.pool import Task, run_isolated
+
+LIMIT = 1.3
+
+
+def decode_bare(path: Path) -> int:
+    """Decodes the frames that the default encoder takes, as the file stores them; returns how many."""
+    reader = decord.VideoReader(str(path), ctx=decord.cpu(0), num_threads=1)
+    step = max(1.0, reader.get_avg_fps() / Config().rate_hz)
+    wanted = np.unique(np.ceil(np.arange(0, len(reader), step) - 1e-6).astype(int))
+    wanted = wanted[wanted < len(reader)]
+    return sum(len(reader.get_batch(wanted[i : i + 128].tolist()).asnumpy()) for i in range(0, len(wanted), 128))
+
+
+def extract(path: Path) -> int:
+    """Encodes a clip with the default options; returns the number of steps."""
+    return len(encode(Segment(path), Config()).values)
+
+
+def warm_up() -> None:
+    """Keeps a worker busy until the others have started too."""
+    cv2.CascadeClassifier()
+    time.sleep(2.0)
+
+
+def pool_seconds(function: Callable[[Path], int], paths: list[Path], workers: int) -> float:
+    """Wall time of a pool of workers that are up and running."""
+    tasks = [Task("warm-up")] * workers + [Task(str(path), (path,)) for path in paths]
+    start = time.perf_counter()
+    for done, outcome in enumerate(run_isolated(_call, _with(function, tasks), workers=workers, timeout_s=600), 1):
+        if outcome.error is not None:
+            raise RuntimeError(f"{outcome.key}: {outcome.error}")
+        if done == workers:
+            start = time.perf_counter()
+    return time.perf_counter() - start
+
+
+def _with(function: Callable[[Path], int], tasks: list[Task]) -> list[Task]:
+    return [Task(task.key, (function if task.args else warm_up, *task.args)) for task in tasks]
+
+
+def _call(function: Callable[..., Any], *args: Any) -> Any:
+    return function(*args)
+
+
+def least(measure: Callable[[], dict[str, float]], rounds: int) -> dict[str, float]:
+    """The least of several rounds, in which all ways take turns."""
+    all_rounds = [measure() for _ in range(rounds)]
+    return {name: min(one[name] for one in all_rounds) for name in all_rounds[0]}
+
+
+def write_clip(path: Path, size: tuple[int, int] = (640, 480), frames: int = 100) -> Path:
+    """A person who sways a little before a still wall, with camera noise, 25 frames and about 3 Mbit per second."""
+    image = cv2.imread(str(get_sample_data("grace_hopper.jpg", asfileobj=False)))
+    noise = np.random.default_rng(0).normal(0, 4, (size[1], size[0], 1))
+    scale = 0.9 * size[1] / image.shape[0]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"preset": "veryfast", "crf": "20"})
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        for i in range(frames):
+            place = np.array([[scale, 0, size[0] / 4 + 8 * np.sin(i / 9)], [0, scale, 20 + 3 * np.cos(i / 7)]])
+            picture = cv2.warpAffine(image, place, size, borderValue=(90, 110, 100)) + np.roll(noise, 7 * i, 1)
+            frame = av.VideoFrame.from_ndarray(picture.clip(0, 255).astype(np.uint8), format="bgr24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.mark.slow
+def test_extraction_costs_little_more_than_decoding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clip = write_clip(tmp_path / "clip.mp4")
+    assert decode_bare(clip) == 40
+    assert extract(clip) == 8
+
+    def measure() -> dict[str, float]:
+        seconds = {}
+        for function in (decode_bare, extract):
+            start = time.process_time()
+            function(clip)
+            seconds[function.__name__] = time.process_time() - start
+        return seconds
+
+    # A busy machine only ever adds time, so more rounds come closer to what it takes.
+    seconds = least(measure, 3)
+    for _ in range(10):
+        if seconds["extract"] <= LIMIT * seconds["decode_bare"]:
+            break
+        seconds = {
+            name: min(before, now) for (name, before), now in zip(seconds.items(), measure().values(), strict=True)
+        }
+    ratio = seconds["extract"] / seconds["decode_bare"]
+    with capsys.disabled():
+        print(f"\nextraction / bare decoding, 640 x 480: {ratio:.2f} (processor time)")
+    assert ratio <= LIMIT
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--rounds", type=int, default=3)
+    args = parser.parse_args()
+    paths = sorted(path for path in args.folder.rglob("*") if path.suffix.lower() in {".mp4", ".avi", ".mkv", ".mov"})
+    ways = {"bare": decode_bare, "extract": extract}
+    first: dict[str, float] = {}
+    for n in args.workers:
+        seconds = least(lambda n=n: {name: pool_seconds(way, paths, n) for name, way in ways.items()}, args.rounds)
+        first = first or seconds
+        ratio = seconds["extract"] / seconds["bare"]
+        gains = [f"{first[name] / seconds[name]:.2f}" for name in ways]
+        print(f"{len(paths)} clips, {n} workers: decord alone {seconds['bare']:.2f} s, ", end="")
+        print(f"extraction {seconds['extract']:.2f} s, ratio {ratio:.2f}; ", end="")
+        print(f"{' and '.join(gains)} times as fast as with {args.workers[0]}")
+
+
+if __name__ == "__main__":
+    main()
