@@ -71,11 +71,6 @@ class RunFolder:
         """Folder of one ablation: its cells' students, its evaluation and its table."""
         return self.root / "ablation" / name
 
-    @staticmethod
-    def last_checkpoint(folder: Path) -> Path:
-        """The checkpoint of a folder that is being filled; gone when that is done."""
-        return folder.with_name(f"{folder.name}.last.safetensors")
-
     @property
     def evaluation(self) -> Path:
         """Folder of metrics, predictions, figures and the report."""
@@ -89,6 +84,10 @@ class RunFolder:
         """Locks that are there: of the folder, and of its shares."""
         name = escape(self._task(folder))
         return sorted(path for end in ("", ".*-of-*") for path in (self.root / "tasks").glob(f"{name}{end}.lock"))
+
+    def last_checkpoint(self, folder: Path) -> Path:
+        """Where the making of one folder goes on after an interrupt; gone when that is done."""
+        return self.root / "tasks" / f"{self._task(folder)}.last.safetensors"
 
     def failure(self, folder: Path) -> Path:
         """How the last try to make one folder failed."""

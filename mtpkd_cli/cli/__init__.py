@@ -7,12 +7,22 @@ import traceback
 from typing import NoReturn
 
 from mtpkd_cli import interruption
-from mtpkd_cli.cli import ablate_command, deploy_commands
+from mtpkd_cli.cli import (
+    ablate_command,
+    cluster_commands,
+    deploy_commands,
+)
 from mtpkd_cli.cli.stage_commands import app
 from mtpkd_cli.errors import Interrupted, MtpkdError, StorageError
 from mtpkd_cli.storage import DISK_FULL
 
-__all__ = ["ablate_command", "app", "deploy_commands", "main"]
+__all__ = [
+    "ablate_command",
+    "app",
+    "cluster_commands",
+    "deploy_commands",
+    "main",
+]
 
 
 _GO_ON = "interrupted; run the same command again to go on"

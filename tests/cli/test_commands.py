@@ -49,6 +49,15 @@ def test_a_study_runs_from_nothing_to_scores(tmp_path: Path, make_tiny: Callable
     assert json.loads(shown.stdout) == scores
 
 
+def test_a_run_folder_may_be_the_folder_where_one_is(tiny: Any, mtpkd: Call) -> None:
+    (tiny.run.student(0, 0, "kd") / "manifest.json").unlink()
+    before = {path.name for path in tiny.root.iterdir()}
+    done = mtpkd("run", ".", "--jobs", 1, "--device", "cpu", cwd=tiny.run.root)
+    assert done.returncode == 0, done.stderr
+    assert tiny.undone() == set()
+    assert {path.name for path in tiny.root.iterdir()} == before
+
+
 def test_status_tells_people_and_machines(tiny: Any, mtpkd: Call) -> None:
     tiny.put("distill.epsilon=0.5")
     table = mtpkd("status", tiny.run.root)

@@ -1,0 +1,103 @@
+"""On a real Slurm of one node: a study through arrays and dependencies, a failure, and a time limit."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[2]
+
+
+def _mtpkd(slurm: Any, *arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "mtpkd_cli", *map(str, arguments)]
+    done = subprocess.run(
+        command, env=slurm.environment, capture_output=True, text=True, timeout=300, check=False, cwd=ROOT
+    )
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def _submitted(slurm: Any, run: Path, *options: object) -> dict[str, dict[str, Any]]:
+    # The program is that of this checkout, wherever the job begins.
+    setup = ("--setup", f"export PYTHONPATH={ROOT}", "--cpus", 1)
+    rows = json.loads(_mtpkd(slurm, "slurm", run, "--submit", "--json", *setup, *options).stdout)["jobs"]
+    return {row["job"]: row for row in rows}
+
+
+def _units(slurm: Any, run: Path) -> dict[str, dict[str, Any]]:
+    units = json.loads(_mtpkd(slurm, "status", run, "--json").stdout)["units"]
+    return {f"{unit['stage']} {unit['unit']}": unit for unit in units}
+
+
+def test_the_sample_study_runs_through_arrays_and_dependencies_to_its_report(slurm: Any, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    small = ["data.folds=2", "train.epochs=3", "align.epochs=2", "distill.epochs=2", "extract.part_samples=24"]
+    sets = [word for key in small for word in ("--set", key)]
+    _mtpkd(slurm, "init", run, "--preset", "sample", "--data", ROOT / "sample_data", *sets)
+    jobs = _submitted(slurm, run, "--time", "0:30:00", "--shards", 2)
+    assert [(name, row["tasks"]) for name, row in jobs.items()] == [
+        ("extract", 2),
+        ("train-teachers", 2),
+        ("align", 2),
+        ("distill", 2),
+        ("evaluate", 1),
+    ]
+    numbers = [row["job_id"] for row in jobs.values()]
+    assert numbers == sorted(set(numbers))
+    again = _mtpkd(slurm, "slurm", run, "--submit", code=73)
+    assert "in the queue already" in again.stderr
+    slurm.wait_until_empty(600)
+    assert {unit["state"] for unit in _units(slurm, run).values()} == {"done"}
+    assert (run / "evaluation" / "report.html").stat().st_size > 10_000
+    shards = {path.name for path in (run / "slurm" / "out").glob("*extract*")}
+    assert len(shards) == 2
+    lines = [json.loads(line) for path in (run / "logs").iterdir() for line in path.read_text().splitlines()]
+    assert {str(number) for number in numbers[1:4]} <= {line.get("array_job") for line in lines}
+    assert json.loads(_mtpkd(slurm, "slurm", run, "--submit", "--json").stdout)["jobs"] == []
+
+
+def test_a_task_that_fails_stops_its_dependents_and_the_rest_is_submitted_later(slurm: Any, tiny: Any) -> None:
+    run = tiny.run.root
+    tiny.put("train.epochs=1")
+    teacher = tiny.run.lock(tiny.run.teacher(1, 0, "eda")).with_name("fold-1.seed-0.teachers.eda.lock")
+    teacher.mkdir(parents=True)  # something of the file system's that no task can pass
+    jobs = _submitted(slurm, run)
+    slurm.wait_until_empty(300)
+    assert slurm.state_of(jobs["train-teachers"]["job_id"])["JobState"] in ("COMPLETED", "FAILED")
+    for name in ("align", "distill", "evaluate"):
+        state = slurm.state_of(jobs[name]["job_id"])
+        assert (state["JobState"], state["Reason"]) == ("CANCELLED", "DependencyNeverSatisfied"), name
+    units = _units(slurm, run)
+    assert units["train-teachers fold-0/seed-0/teachers/eda"]["state"] == "done"
+    assert units["train-teachers fold-1/seed-0/teachers/eda"]["state"] != "done"
+    teacher.rmdir()
+    jobs = _submitted(slurm, run)
+    assert jobs["train-teachers"]["tasks"] == 1
+    slurm.wait_until_empty(300)
+    assert tiny.undone() == set()
+
+
+def test_a_job_that_meets_its_time_limit_goes_back_into_the_queue_and_completes(
+    slurm: Any, tmp_path: Path, make_tiny: Callable[..., Any]
+) -> None:
+    tiny = make_tiny(tmp_path / "s", study={'["student-only", "kd", "pkdot", "mt-pkdot"]': '["student-only"]'})
+    tiny.do("extract", "train-teachers", "align")
+    _mtpkd(slurm, "distill", tiny.run.root, "--fold", 0)
+    begun = time.monotonic()
+    _mtpkd(slurm, "distill", tiny.run.root, "--fold", 0, "--set", "distill.epochs=40", "--set", "distill.patience=40")
+    # Slower than the limit of one minute, whatever this machine is like; warned 30 s before it, or some seconds earlier.
+    epoch_s = max(0.005, (time.monotonic() - begun - 4) / 40)
+    epochs = min(20_000, int(70 / epoch_s))
+    tiny.put(f"distill.epochs={epochs}", f"distill.patience={epochs}")
+    jobs = _submitted(slurm, tiny.run.root, "--time", "1", "--warn", 30)
+    slurm.wait_until_empty(580)
+    texts = [path.read_text() for path in (tiny.run.slurm / "out").glob("*distill*")]
+    assert any("back into the queue" in text for text in texts), texts
+    assert tiny.undone() == set()
+    assert int(slurm.state_of(f"{jobs['distill']['job_id']}_0")["Restarts"]) >= 1
