@@ -88,12 +88,9 @@ def test_a_job_that_meets_its_time_limit_goes_back_into_the_queue_and_completes(
 ) -> None:
     tiny = make_tiny(tmp_path / "s", study={'["student-only", "kd", "pkdot", "mt-pkdot"]': '["student-only"]'})
     tiny.do("extract", "train-teachers", "align")
-    _mtpkd(slurm, "distill", tiny.run.root, "--fold", 0)
-    begun = time.monotonic()
-    _mtpkd(slurm, "distill", tiny.run.root, "--fold", 0, "--set", "distill.epochs=40", "--set", "distill.patience=40")
-    # Slower than the limit of one minute, whatever this machine is like; warned 30 s before it, or some seconds earlier.
-    epoch_s = max(0.005, (time.monotonic() - begun - 4) / 40)
-    epochs = min(20_000, int(70 / epoch_s))
+    # Longer than the limit of one minute, however fast this machine is; warned 30 s before it or some seconds earlier.
+    seconds = [_seconds_of(slurm, tiny, epochs) for epochs in (1, 401)]
+    epochs = int(70 / max(1e-3, (seconds[1] - seconds[0]) / 400))
     tiny.put(f"distill.epochs={epochs}", f"distill.patience={epochs}")
     jobs = _submitted(slurm, tiny.run.root, "--time", "1", "--warn", 30)
     slurm.wait_until_empty(580)
@@ -101,3 +98,10 @@ def test_a_job_that_meets_its_time_limit_goes_back_into_the_queue_and_completes(
     assert any("back into the queue" in text for text in texts), texts
     assert tiny.undone() == set()
     assert int(slurm.state_of(f"{jobs['distill']['job_id']}_0")["Restarts"]) >= 1
+
+
+def _seconds_of(slurm: Any, tiny: Any, epochs: int) -> float:
+    begun = time.monotonic()
+    keys = (f"distill.epochs={epochs}", f"distill.patience={epochs}")
+    _mtpkd(slurm, "distill", tiny.run.root, "--fold", 0, *(word for key in keys for word in ("--set", key)))
+    return time.monotonic() - begun
