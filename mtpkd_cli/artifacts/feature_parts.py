@@ -1,8 +1,8 @@
 """Part files of extracted features: one row per time step, with what a reader needs in the schema's metadata.
 
-Columns: sample_id, t_s (seconds from the sample's start), features (fixed-size list of D float32). Metadata: the names
-of the features, a key over everything that the part depends on, the samples that failed, who read the others, and
-counts for the user.
+Columns: sample_id, t_s (seconds from the sample's start), features (fixed-size list of D float32, or uint8 where an
+encoder gives pixels). Metadata: the names of the features, a key over everything that the part depends on, the samples
+that failed, who read the others, and counts for the user.
 """
 
 import json
@@ -51,7 +51,8 @@ def part_table(sequences: Mapping[str, tuple[np.ndarray, np.ndarray]], about: Pa
     times = np.concatenate([t for t, _ in sequences.values()]) if sequences else np.zeros(0)
     values = np.concatenate([v for _, v in sequences.values()]) if sequences else np.zeros((0, 1))
     ids = np.repeat(np.array(list(sequences), dtype=object), [len(t) for t, _ in sequences.values()])
-    features = pa.FixedSizeListArray.from_arrays(pa.array(values.astype(np.float32).ravel()), values.shape[1])
+    kept = values if values.dtype == np.uint8 else values.astype(np.float32)
+    features = pa.FixedSizeListArray.from_arrays(pa.array(kept.ravel()), values.shape[1])
     table = pa.table({"sample_id": pa.array(ids, pa.string()), "t_s": times.astype(np.float64), "features": features})
     content = {
         "key": about.key,
@@ -109,7 +110,7 @@ def read_parts(folder: Path, sample_ids: list[str]) -> tuple[np.ndarray, np.ndar
 
     Returns:
         rows (S,) int64, the sample of each time step; steps (S,) int64, its number within the sample; values (S, D)
-        float32, NaN where a cell is missing.
+        float32, NaN where a cell is missing, or uint8.
 
     Raises:
         ArtifactError: There is no part, or a part cannot be read.

@@ -11,10 +11,9 @@ import numpy as np
 from mtpkd_cli.artifacts.feature_ledgers import readable
 from mtpkd_cli.config.study import ExtractSection
 from mtpkd_cli.deploy.windows import Window, lay_windows
-from mtpkd_cli.encoders import Features
+from mtpkd_cli.encoders import Features, encode_sample
 from mtpkd_cli.media.length import length_s
 from mtpkd_cli.media.pool import Task, run_isolated
-from mtpkd_cli.stages.extract import encode_sample
 
 UNSEEN = "steps_without_"
 """What an encoder's note is called that counts steps of which it saw nothing, e.g. steps_without_face."""

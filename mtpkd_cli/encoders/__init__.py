@@ -5,6 +5,7 @@ Legend: T time steps, D features. An encoder file has
     VERSION   int; raised when the same input would give other numbers, so that caches of older versions are stale
     Config    its options, a `mtpkd_cli.config.Options`; units in the names
     encode    (Segment, Config) -> Features
+    files     Config -> paths of what features depend on besides the media, e.g. weights; left out where there is none
 
 Encoder files are imported to read their options, so they import librosa, decord, av, cv2, neurokit2 and torch inside
 their functions only.
@@ -12,8 +13,13 @@ their functions only.
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+
+from mtpkd_cli.errors import DataError
+from mtpkd_cli.media.reader_used import readers_used
+from mtpkd_cli.registry import ENCODERS
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ class Features:
     """What an encoder says about a segment.
 
     Args:
-        values: (T, D) float32, finite, T >= 1.
+        values: (T, D) float32, finite, T >= 1; or uint8, for pixels.
         times_s: (T,) float64, centres of the steps in seconds from the segment's start, strictly increasing.
         names: D names of the columns.
         notes: Counts worth telling the user, e.g. {"steps_without_face": 3}; summed over samples and shown.
@@ -46,3 +52,28 @@ class Features:
     times_s: np.ndarray
     names: tuple[str, ...]
     notes: dict[str, float] = field(default_factory=dict)
+
+
+def encode_sample(
+    encoder: str, options: dict[str, Any], path: Path, start_s: float | None, end_s: float | None
+) -> tuple[Features, str]:
+    """Encodes one sample; runs in a worker process.
+
+    Args:
+        encoder: Its name.
+        options: Its options, as `Config` takes them.
+
+    Returns:
+        The features, and the libraries that read the medium.
+
+    Raises:
+        DataError: The medium cannot be read, or the encoder gave no step or values that are not finite.
+    """
+    module = ENCODERS.load(encoder)
+    readers_used()
+    features: Features = module.encode(Segment(path, start_s, end_s), module.Config(**options))
+    if not len(features.values):
+        raise DataError(f"encoder '{encoder}' gave no time step", where=path)
+    if not np.isfinite(features.values).all():
+        raise DataError(f"encoder '{encoder}' gave values that are not finite", where=path)
+    return features, readers_used()

@@ -4,7 +4,7 @@ A head moves little within a second, so about one frame per second is searched; 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -92,6 +92,19 @@ class FaceTracker:
         n_ticks = int((times_s[-1] - times_s[0]) / self._every_s) + 1
         ticks = times_s[0] + (np.arange(n_ticks) + offset) * self._every_s
         return np.unique(np.append(np.searchsorted(times_s, ticks - 1e-3), len(times_s) - 1).clip(max=len(times_s) - 1))
+
+
+def widened(track: FaceTrack, margin: float) -> FaceTrack:
+    """The same track with room around the face, `margin` of its side on every side."""
+    grow = 1.0 + 2.0 * margin
+    return replace(track, sides_px=track.sides_px * grow, crop_side_px=track.crop_side_px * grow)
+
+
+def whole_picture(frames: Sequence[np.ndarray] | np.ndarray) -> FaceTrack:
+    """The centre square of every frame, for pictures that are face crops already."""
+    height, width = frames[0].shape[:2]
+    n, side = len(frames), float(min(height, width))
+    return FaceTrack(np.tile([width / 2, height / 2], (n, 1)), np.full(n, side), side, np.ones(n, bool))
 
 
 def crop_faces(

@@ -1,5 +1,7 @@
 """What a file of the corpus is known by, so that features are read anew where it has changed."""
 
+import hashlib
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,17 @@ def media_state(root: Path, samples: pd.DataFrame) -> list[list[Any]]:
     return [
         [sample, media, size, seconds_or_none(start), seconds_or_none(end)] for sample, media, size, start, end in rows
     ]
+
+
+def files_state(paths: list[Path]) -> list[list[Any]]:
+    """What features depend on besides the media, such as weights: size and SHA-256 of each file, -1 = not there."""
+    return [_content(path, path.stat().st_size, path.stat().st_mtime_ns) if path.is_file() else [-1] for path in paths]
+
+
+@lru_cache(maxsize=32)
+def _content(path: Path, size: int, _modified: int) -> list[Any]:
+    with path.open("rb") as file:
+        return [size, hashlib.file_digest(file, "sha256").hexdigest()]
 
 
 def seconds_or_none(seconds: float) -> float | None:

@@ -10,7 +10,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from mtpkd_cli.artifacts import digest_of, read_parquet, remove_leftovers
@@ -26,11 +25,10 @@ from mtpkd_cli.artifacts.feature_parts import PartAbout, held_parts, part_files,
 from mtpkd_cli.config import parse_options
 from mtpkd_cli.config.study import ExtractSection, ModalitySection
 from mtpkd_cli.datasets import MEDIA_PREFIX
-from mtpkd_cli.encoders import Features, Segment
+from mtpkd_cli.encoders import Features, encode_sample
 from mtpkd_cli.errors import ArtifactError, DataError, StudyError, first_ten
 from mtpkd_cli.media.pool import Outcome, Task, run_isolated
-from mtpkd_cli.media.reader_used import readers_used
-from mtpkd_cli.media.state import media_state, seconds_or_none
+from mtpkd_cli.media.state import files_state, media_state, seconds_or_none
 from mtpkd_cli.registry import ENCODERS
 from mtpkd_cli.stages import Counts, Job
 
@@ -85,10 +83,11 @@ def build(
 
 
 def resolved_encoder(name: str, modality: ModalitySection) -> dict[str, Any]:
-    """Returns name, version and all options, defaults filled in, of a modality's encoder."""
+    """Returns name, version, all options, defaults filled in, and the state of the files that an encoder reads."""
     module = ENCODERS.load(modality.encoder)
     config = parse_options(module.Config, modality.options, where=f"study.toml [modalities.{name}.options]")
-    return {"name": modality.encoder, "version": module.VERSION, "options": config.model_dump(mode="json")}
+    resolved = {"name": modality.encoder, "version": module.VERSION, "options": config.model_dump(mode="json")}
+    return resolved | ({"files": files_state(module.files(config))} if hasattr(module, "files") else {})
 
 
 def media_of(samples: pd.DataFrame, name: str, medium: str) -> pd.DataFrame:
@@ -102,20 +101,6 @@ def media_of(samples: pd.DataFrame, name: str, medium: str) -> pd.DataFrame:
     own = {f"{time}_{medium}": time for time in ("start_s", "end_s") if f"{time}_{medium}" in samples}
     table = samples.drop(columns=list(own.values())).rename(columns={column: "media", **own})
     return table[["sample_id", "start_s", "end_s", "media"]]
-
-
-def encode_sample(
-    encoder: str, options: dict[str, Any], path: Path, start_s: float | None, end_s: float | None
-) -> tuple[Features, str]:
-    """Encodes one sample; runs in a worker process. Returns its features, and who read the medium."""
-    module = ENCODERS.load(encoder)
-    readers_used()
-    features: Features = module.encode(Segment(path, start_s, end_s), module.Config(**options))
-    if not len(features.values):
-        raise DataError(f"encoder '{encoder}' gave no time step", where=path)
-    if not np.isfinite(features.values).all():
-        raise DataError(f"encoder '{encoder}' gave values that are not finite", where=path)
-    return features, readers_used()
 
 
 def _tasks(root: Path, piece: pd.DataFrame, encoder: dict[str, Any]) -> Iterator[Task]:
