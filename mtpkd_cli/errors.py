@@ -63,6 +63,12 @@ class NumericalError(MtpkdError):
     exit_code = 6
 
 
+class MachineError(MtpkdError):
+    """This machine lacks something that the program needs."""
+
+    exit_code = 69
+
+
 class Busy(MtpkdError):
     """Another process is making the same result."""
 

@@ -1,5 +1,6 @@
-"""`mtpkd slurm`: batch scripts of what is left, and their submission."""
+"""Clusters: `mtpkd slurm` writes and submits batch scripts of what is left, `mtpkd doctor` looks at the machine."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -50,3 +51,14 @@ def slurm(
 
     wishes = Wishes(partition, account, time, mem, cpus, gpus, warn, sbatch or [], setup or [])
     batch.batch_scripts(run, wishes, shards, array_limit, submit=submit, as_json=json)
+
+
+@app.command(rich_help_panel="Clusters")
+def doctor(
+    run: Annotated[Path, typer.Argument(help="A run folder, or where one is to be.")] = Path(),
+    json: Json = False,
+) -> None:
+    """Show versions, devices, codecs, disk and Slurm of this machine, and what is wrong (exit code 69)."""
+    from mtpkd_cli.cli import doctor as work
+
+    work.report(run, json)
