@@ -108,6 +108,10 @@ class RunFolder:
         name = "samples" if folder == self.root else self.relative(folder).replace("/", ".")
         return name if len(name) <= 180 else f"{name[:160]}-{sha256(name.encode()).hexdigest()[:12]}"
 
+    def export(self, method: str, kind: str) -> Path:
+        """Folder of a student that was exported as a kind of model."""
+        return self.root / "export" / f"{method}-{kind}"
+
     def data_root(self, root: str) -> Path:
         """The corpus folder that the study names; a relative path is taken from the run folder."""
         return Path(root) if Path(root).is_absolute() else self.root / root

@@ -1,4 +1,4 @@
-"""The commands that put a student to work: predict."""
+"""The commands that put a student to work: predict and export."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -48,3 +48,20 @@ def predict(
 
     asked = work.Asked(method, fold, seed, average, window, hop, person, output, overlay, workers)
     work.predict(run, media, asked, json, quiet)
+
+
+@app.command(rich_help_panel="Use")
+def export(
+    run: Run,
+    format: Annotated[Literal["onnx", "torchscript"], typer.Option("--format", help="Of the model.")] = "onnx",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder; default: RUN/export/METHOD-FORMAT.", metavar="FOLDER")
+    ] = None,
+    method: Method = None,
+    fold: Fold = None,
+    seed: Seed = None,
+) -> None:
+    """Write the chosen student as ONNX or TorchScript, checked, with an example and a model card."""
+    from mtpkd_cli.cli import export as work
+
+    work.export(run, format, output, method, fold, seed)

@@ -36,11 +36,12 @@ class ImputedTrunk(nn.Module):
     def completed(self, batch: ModalityBatch) -> ModalityBatch:
         """The batch with every modality of the trunk: those that are seen as they are, the others filled."""
         some = batch[self.modalities[0]][0]
+        samples = some.shape[0]  # not len(), which an exported model would keep as a number
         full = {name: batch[name] for name in self.modalities}
         for name, steps in self.steps.items():
             if name not in full:
-                values = self.fill(name).expand(len(some), steps, -1)
-                full[name] = values, torch.ones(len(some), steps, dtype=torch.bool, device=some.device)
+                values = self.fill(name).expand(samples, steps, -1)
+                full[name] = values, torch.ones(samples, steps, dtype=torch.bool, device=some.device)
         return full
 
     def fit_normalisers(self, batch: ModalityBatch) -> None:

@@ -62,6 +62,7 @@ class Student(nn.Module):
         if self.kind != "fusion":
             return Output(seen, self.head(seen), shares)
         vectors = [seen, *self.tnet(seen).unbind(1)]
-        one_step = torch.ones(len(seen), 1, dtype=torch.bool, device=seen.device)
+        # By the tensor's shape, not by len(): a number of samples must not be written into an exported model.
+        one_step = torch.ones_like(seen[:, :1], dtype=torch.bool)
         embedding, gates = self.fusion([v.unsqueeze(1) for v in vectors], [one_step] * len(vectors))
         return Output(embedding, self.head(embedding), gates)

@@ -1,0 +1,66 @@
+"""Applies an exported student: python predict_onnx.py FOLDER INPUT..., with numpy and onnxruntime alone.
+
+FOLDER holds model.onnx and features.json. INPUT is a .npz file with one array (T, D) per modality, or a recording, for
+which `pip install mtpkd` brings the encoders (torch is not loaded). One line of JSON per input is printed.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+
+def features_of(path: Path, about: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Modality -> (T, D) float32 features of a recording, or as they lie in a .npz file."""
+    if path.suffix == ".npz":
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in about["modalities"] if name in arrays}
+    from mtpkd_cli.encoders import Segment
+    from mtpkd_cli.registry import ENCODERS
+
+    found = {}
+    for name, modality in about["modalities"].items():
+        encoder = modality["encoder"]
+        module = ENCODERS.load(encoder["name"])
+        if encoder["version"] != module.VERSION:
+            sys.exit(f"{encoder['name']} is version {module.VERSION} here; the student needs {encoder['version']}")
+        found[name] = module.encode(Segment(path), module.Config(**encoder["options"])).values
+    return found
+
+
+def standardised(values: np.ndarray) -> np.ndarray:
+    """Features (T, D) less their mean, in units of their deviation: the person's own, where the student wants it."""
+    mean, variance = np.nanmean(values, axis=0), np.nanvar(values, axis=0)
+    constant = variance <= 1e-12 * np.maximum(np.abs(mean), 1e-6) ** 2
+    return (values - mean) / np.sqrt(np.where(constant, 1.0, variance))
+
+
+def predict(folder: Path, features: dict[str, np.ndarray]) -> dict[str, Any]:
+    """What the student says of one recording: scores by class or target, the answer and its confidence."""
+    about = json.loads((folder / "features.json").read_text(encoding="utf-8"))
+    session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
+    inputs = {}
+    for name, modality in about["modalities"].items():
+        # A modality that the recording lacks is one step that does not count.
+        values = features.get(name, np.zeros((0, modality["size"])))
+        if about["normalise"] == "subject" and len(values):
+            values = standardised(values)
+        filled = np.zeros((1, max(1, len(values)), modality["size"]), np.float32)
+        filled[0, : len(values)] = values
+        inputs[f"{name}_values"] = filled
+        inputs[f"{name}_mask"] = np.full(filled.shape[:2], len(values) > 0)
+    scores = session.run(["scores"], inputs)[0][0]
+    said: dict[str, Any] = {"scores": dict(zip(about["outputs"], map(float, scores), strict=True))}
+    if about["task"] == "classification":
+        said |= {"predicted": about["outputs"][int(scores.argmax())], "confidence": float(scores.max())}
+    return said
+
+
+if __name__ == "__main__":
+    place = Path(sys.argv[1])
+    described = json.loads((place / "features.json").read_text(encoding="utf-8"))
+    for argument in sys.argv[2:]:
+        print(json.dumps({"input": argument} | predict(place, features_of(Path(argument), described))))
