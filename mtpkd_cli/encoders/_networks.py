@@ -3,7 +3,7 @@
 Legend: T frames, S side of a crop, W windows or steps, D features.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 PICTURE_COLOURS = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 CLIP_COLOURS = ((0.43216, 0.394666, 0.37645), (0.22803, 0.22145, 0.216989))
 
+Colours = tuple[tuple[float, ...], tuple[float, ...]]
 Kind = Literal["resnet18", "r3d18", "r2plus1d18"]
 
 
@@ -69,7 +70,13 @@ def _loaded(kind: Kind, path: Path, _state: tuple[int, int], device: str) -> "nn
     return network.eval().to(device)
 
 
-def normalised(pixels: np.ndarray, colours: tuple[tuple[float, ...], tuple[float, ...]], device: str) -> "Tensor":
+def colours_of(settings: Mapping[str, Any]) -> Colours:
+    """Means and deviations that a model's preprocessor_config.json states; ImageNet's where it states none."""
+    mean, deviation = PICTURE_COLOURS
+    return tuple(settings.get("image_mean") or mean), tuple(settings.get("image_std") or deviation)
+
+
+def normalised(pixels: np.ndarray, colours: Colours, device: str) -> "Tensor":
     """(T, S, S, 3) uint8 -> (T, 3, S, S) float on the device, standardised per colour."""
     import torch
 
