@@ -9,6 +9,7 @@ from typing import NoReturn
 from mtpkd_cli import interruption
 from mtpkd_cli.cli import (
     ablate_command,
+    check_command,
     cluster_commands,
     deploy_commands,
 )
@@ -19,6 +20,7 @@ from mtpkd_cli.storage import DISK_FULL
 __all__ = [
     "ablate_command",
     "app",
+    "check_command",
     "cluster_commands",
     "deploy_commands",
     "main",

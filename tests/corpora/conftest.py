@@ -13,6 +13,7 @@ import pytest
 HEADERS = {"VA": "valence,arousal", "EXPR": "Neutral,Anger,Disgust,Fear,Happiness,Sadness,Surprise,Other"}
 TOPS = {"VA": "VA_Estimation_Challenge", "EXPR": "EXPR_Recognition_Challenge"}
 LEVELS = ("BL1", "PA1", "PA2", "PA3", "PA4")
+TRIALS = (("BL1", 81), ("PA4", 7))
 SIDE_PX, SOUND_HZ = 64, 16000
 
 
@@ -71,6 +72,58 @@ def write_biosignals(path: Path, n_rows: int, seed: int) -> None:
         table[name] = rng.normal(size=n_rows)
     path.parent.mkdir(parents=True, exist_ok=True)
     table.round(4).to_csv(path, sep="\t", index=False)
+
+
+@pytest.fixture(scope="session")
+def biovid_tree() -> Callable[..., Path]:
+    """(root, images) -> BioVid of ten subjects with a window each of BL1 and PA4; as handed out, or as images."""
+
+    def make(root: Path, images: bool = False) -> Path:
+        subjects = [f"0713{i:02d}_{'wm'[i % 2]}_{21 + i}" for i in range(10)]
+        names = [f"{subject}-{level}-{trial:03d}" for subject in subjects for level, trial in TRIALS]
+        for seed, name in enumerate(names):
+            subject, level, _ = name.split("-")
+            number, n_rows = LEVELS.index(level), 2816 + seed % 3 - 1
+            if images:
+                write_images(root / str(number) / name, list(range(1, 76, 5)), seed, "img_{:05d}.jpg")
+                write_biosignals(root / "physio" / str(number) / f"{name}_bio.csv", n_rows, seed)
+            else:
+                write_video(root / "video" / subject / f"{name}.mp4", 28, 5, seed, sound=False)
+                write_biosignals(root / "biosignals_filtered" / subject / f"{name}_bio.csv", n_rows, seed)
+        if not images:
+            rows = [
+                (f"{i}", n.split("-")[0], f"{LEVELS.index(n.split('-')[1])}", "x", "1", n) for i, n in enumerate(names)
+            ]
+            (root / "starting_point").mkdir()
+            listing = root / "starting_point" / "samples.csv"
+            listing.write_text("a\tb\tc\td\te\tf\n" + "".join("\t".join(row) + "\n" for row in rows))
+        return root
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def table_tree() -> Callable[..., Path]:
+    """root -> a corpus as a table of ten recordings of 4 s by ten people, two samples each; an official split."""
+
+    def make(root: Path) -> Path:
+        rows = []
+        for i in range(10):
+            write_video(root / "clips" / f"p{i}.mp4", 20, 5, i)
+            t = np.arange(4 * 64) / 64
+            signals = pd.DataFrame({"time": t, "eda": 2 + np.sin(t + i), "ecg": np.sin(2 * np.pi * 1.2 * t) ** 31})
+            (root / "signals").mkdir(exist_ok=True)
+            signals.round(4).to_csv(root / "signals" / f"p{i}.csv", index=False)
+            side = "test" if i >= 7 else "train"
+            for k, label in enumerate(("calm", "stress")):
+                rows.append(
+                    (f"p{i}-{k}", f"p{i}", label, f"clips/p{i}.mp4", f"signals/p{i}.csv", 2 * k, 2 * k + 2, side)
+                )
+        columns = ["sample_id", "subject", "label", "video", "physio", "start_s", "end_s", "side"]
+        pd.DataFrame(rows, columns=columns).to_csv(root / "samples.csv", index=False)
+        return root
+
+    return make
 
 
 @pytest.fixture(scope="session")

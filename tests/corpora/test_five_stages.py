@@ -1,14 +1,15 @@
 """Every corpus goes from its folder to its scores by the real command line, as its preset stands but for sizes."""
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
-Call = Callable[..., subprocess.CompletedProcess[str]]
+from mtpkd_cli.cli import app
 
 SMALL = (
     "study.seeds=[0]", "model.embedding=4", "train.epochs=1", "train.crossfit_folds=2", "align.epochs=1",
@@ -17,23 +18,29 @@ SMALL = (
 FACE = ("frame_side_px=64", "crop_side_px=48", "rate_hz=4.0")
 
 
-def _run(mtpkd: Call, root: Path, preset: str, *assignments: str) -> dict[str, object]:
+def _call(*arguments: object) -> str:
+    """The command line within this process, so that libraries are loaded once; returns what it printed."""
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def _run(root: Path, preset: str, *assignments: str) -> dict[str, Any]:
     """Makes a run folder beside the corpus, does all stages and returns metrics.json."""
     run = root.parent / "run"
     keys = [part for key in (*SMALL, *assignments) for part in ("--set", key)]
-    made = mtpkd("init", run, "--preset", preset, "--data", root, *keys)
-    assert (made.returncode, made.stderr) == (0, "")
-    done = mtpkd("run", run, "--workers", 0, "--jobs", 1, "--device", "cpu", "--quiet")
-    assert done.returncode == 0, done.stderr
-    assert "mt-pkdot" in done.stdout
-    status = json.loads(mtpkd("status", run, "--json").stdout)
+    _call("init", run, "--preset", preset, "--data", root, *keys)
+    _call("run", run, "--workers", 0, "--jobs", 1, "--device", "cpu", "--quiet")
+    status = json.loads(_call("status", run, "--json"))
     assert {unit["state"] for unit in status["units"]} == {"done"}
-    return json.loads((run / "evaluation" / "metrics.json").read_text())
+    found: dict[str, Any] = json.loads((run / "evaluation" / "metrics.json").read_text())
+    assert {"student-only", "mt-pkdot", "teacher joint"} <= set(found["methods"])
+    return found
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("challenge", "media"), [("VA", "crops"), ("EXPR", "video")])
-def test_affwild2(challenge: str, media: str, tmp_path: Path, mtpkd: Call, affwild2_tree: Callable[..., Path]) -> None:
+def test_affwild2(challenge: str, media: str, tmp_path: Path, affwild2_tree: Callable[..., Path]) -> None:
     affwild2_tree(tmp_path / "corpus", challenge, crops=media == "crops")
     options = [
         "data.options.rate_hz=10.0",
@@ -48,7 +55,7 @@ def test_affwild2(challenge: str, media: str, tmp_path: Path, mtpkd: Call, affwi
             f"data.options.expressions={expressions}",
             "study.task=classification",
         ]
-    found = _run(mtpkd, tmp_path / "corpus", "affwild2", *options)
+    found = _run(tmp_path / "corpus", "affwild2", *options)
     assert len(pd.read_parquet(tmp_path / "run" / "samples.parquet")) == 20
     assert (found["samples"], found["subjects"], found["repetitions"]) == (6, 2, ["fold-0/seed-0"])
     assert found["frames"]["frames"] == 3 * 27
@@ -61,3 +68,24 @@ def test_affwild2(challenge: str, media: str, tmp_path: Path, mtpkd: Call, affwi
     said = pd.read_parquet(tmp_path / "run" / "evaluation" / "frames" / "mt-pkdot.parquet")
     assert list(said["recording"].unique()) == ["v0", "v1_left", "v1_right"]
     assert len(said) == 90
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("images", [False, True], ids=["handed-out", "images"])
+def test_biovid(images: bool, tmp_path: Path, biovid_tree: Callable[..., Path]) -> None:
+    biovid_tree(tmp_path / "corpus", images)
+    faces = [f"modalities.video.options.{key}" for key in FACE]
+    found = _run(tmp_path / "corpus", "biovid", "data.folds=2", *faces)
+    assert (found["samples"], found["subjects"]) == (20, 10)
+    assert found["repetitions"] == ["fold-0/seed-0", "fold-1/seed-0"]
+    assert "frames" not in found
+    assert {"teacher video", "teacher eda", "teacher ecg", "teacher emg"} <= set(found["methods"])
+
+
+@pytest.mark.slow
+def test_table(tmp_path: Path, table_tree: Callable[..., Path]) -> None:
+    table_tree(tmp_path / "corpus")
+    options = [f"modalities.video.options.{key}" for key in FACE]
+    options += ["modalities.ecg.options.sample_rate_hz=64.0", "data.split=official", "data.options.split_column=side"]
+    found = _run(tmp_path / "corpus", "table", *options)
+    assert (found["samples"], found["subjects"], found["outputs"]) == (6, 3, ["calm", "stress"])

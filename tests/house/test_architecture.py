@@ -26,7 +26,7 @@ STOREYS = (
     {"training"},
     {"stages"},
     {"pipeline"},
-    {"deploy", "report", "cluster"},
+    {"check", "deploy", "report", "cluster"},
     {"cli"},
 )
 STOREY = {room: number for number, rooms in enumerate(STOREYS) for room in rooms}

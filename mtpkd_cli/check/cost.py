@@ -1,0 +1,75 @@
+"""Cost: time and size of extraction, by a trial on a few samples with the real encoder."""
+
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+
+from mtpkd_cli.check import Looked
+from mtpkd_cli.check.media import Modality
+from mtpkd_cli.config.study import ExtractSection
+from mtpkd_cli.encoders import Features
+from mtpkd_cli.media.pool import Task, run_isolated
+from mtpkd_cli.media.state import seconds_or_none
+from mtpkd_cli.stages.extract import encode_sample
+
+_BYTES = 4  # float32
+
+
+def look_at_cost(root: Path, modality: Modality, extract: ExtractSection, trial: int) -> Looked:
+    """Encodes some samples, far apart in the table, and reckons what all of them take.
+
+    Args:
+        root: The corpus folder.
+        modality: The modality.
+        extract: Workers and their limits.
+        trial: How many samples to encode, >= 1; the first also loads the libraries and is left out of the time.
+    """
+    there = modality.table[modality.table["media"] != ""]
+    chosen = there.iloc[np.unique(np.linspace(0, len(there) - 1, min(trial + 1, len(there))).astype(int))]
+    tasks = [
+        Task(row["sample_id"], (modality.encoder, modality.options, root / row["media"], *_times(row)))
+        for row in chosen.to_dict("records")
+    ]
+    limits = {"timeout_s": extract.timeout_s, "memory_gb": extract.memory_gb}
+    with closing(run_isolated(encode_sample, tasks, workers=min(1, extract.workers), **limits)) as outcomes:
+        done = list(outcomes)
+    problems = [
+        f"sample {o.key}: {o.error.splitlines()[0].replace(f'{root}/', '')}" for o in done if o.error is not None
+    ]
+    read: list[tuple[Features, float]] = [(o.value[0], o.seconds or 0.0) for o in done if o.error is None]
+    if not read:
+        return Looked(f"cost {modality.name}", "unknown: no sample could be encoded", problems)
+    steps, size = float(np.mean([len(f.values) for f, _ in read])), read[0][0].values.shape[1]
+    seconds = float(np.mean([s for _, s in read[1:] or read]))
+    total_s, total = seconds * len(there) / max(1, extract.workers), steps * size * _BYTES * len(there)
+    found = (
+        f"{len(there)} samples of about {steps:.3g} steps of {size} features: {_size(total)}, "
+        f"{_duration(total_s)} with {max(1, extract.workers)} workers ({seconds:.2g} s each)"
+    )
+    facts = {
+        "samples": len(there),
+        "steps": steps,
+        "features": size,
+        "bytes": round(total),
+        "seconds": round(total_s, 1),
+    }
+    return Looked(f"cost {modality.name}", found, problems, facts=facts)
+
+
+def _times(row: dict[str, float]) -> tuple[float | None, float | None]:
+    return seconds_or_none(row["start_s"]), seconds_or_none(row["end_s"])
+
+
+def _size(n_bytes: float) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if n_bytes < 1000:
+            return f"{n_bytes:.3g} {unit}"
+        n_bytes /= 1000
+    return f"{n_bytes:.3g} GB"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.2g} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

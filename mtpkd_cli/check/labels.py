@@ -1,0 +1,61 @@
+"""Labels: the reader takes them, classes are all there, targets vary and are finite."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mtpkd_cli.check import Looked
+from mtpkd_cli.datasets import MEDIA_PREFIX, TARGET_PREFIX
+
+
+def look_at_labels(samples: pd.DataFrame, classes: list[str], frames: pd.DataFrame | None) -> Looked:
+    """Counts classes, or tells the range of targets.
+
+    Args:
+        samples: The samples table, which its reader has checked.
+        classes: Names in index order; empty in regression.
+        frames: Labels of single frames, where there are any.
+    """
+    problems: list[str] = []
+    notes: list[str] = []
+    facts: dict[str, Any] = {}
+    if classes:
+        counts = samples["label"].value_counts().reindex(range(len(classes)), fill_value=0)
+        facts["classes"] = {name: int(counts[i]) for i, name in enumerate(classes)}
+        found = ", ".join(f"{name} {int(counts[i])}" for i, name in enumerate(classes))
+        if counts.min() and counts.max() > 10 * counts.min():
+            notes.append(f"the largest class has {counts.max() / counts.min():.0f} times the samples of the smallest")
+    else:
+        targets = [column for column in samples if column.startswith(TARGET_PREFIX)]
+        ranges = {name.removeprefix(TARGET_PREFIX): samples[name].astype(float) for name in targets}
+        facts["targets"] = {name: [float(values.min()), float(values.max())] for name, values in ranges.items()}
+        found = ", ".join(f"{name} {values.min():.3g} to {values.max():.3g}" for name, values in ranges.items())
+        for name, values in ranges.items():
+            if missing := int((~np.isfinite(values)).sum()):
+                problems.append(f"target '{name}': {missing} samples have no finite value")
+            elif values.nunique() == 1:
+                problems.append(f"target '{name}' is {values.iloc[0]:g} in every sample: there is nothing to predict")
+    if frames is not None:
+        valid = int(frames["valid"].sum())
+        found += f"; {valid} of {len(frames)} frames count"
+        facts |= {"frames": len(frames), "valid_frames": valid}
+    problems += _contradictions(samples)
+    return Looked("labels", found, problems, notes, facts)
+
+
+def _contradictions(samples: pd.DataFrame) -> list[str]:
+    """Samples of one and the same part of one and the same media that are labelled differently."""
+    media = [column for column in samples if column.startswith(MEDIA_PREFIX)]
+    labels = [column for column in samples if column == "label" or column.startswith(TARGET_PREFIX)]
+    there = samples[(samples[media] != "").any(axis=1)]
+    if there["start_s"].isna().all() and len(there) > len(there[media].drop_duplicates()) == 1:
+        return []  # ready features: all samples are rows of one table
+    part = there[["start_s", "end_s"]].fillna(-1.0)
+    groups = there.assign(**part).groupby([*media, "start_s", "end_s"])
+    found = []
+    for _, group in groups:
+        if len(group) > 1 and len(group[labels].drop_duplicates()) > 1:
+            names = ", ".join(group["sample_id"].tolist()[:4])
+            found.append(f"{names}: the same part of the same media, labelled differently")
+    return found

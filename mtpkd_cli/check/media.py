@@ -1,0 +1,154 @@
+"""Media: every file opens in a process of its own, holds what its encoder reads, and is as long as its samples say."""
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mtpkd_cli.check import Looked
+from mtpkd_cli.config.study import ExtractSection
+from mtpkd_cli.media.pool import Outcome, Task, run_isolated
+from mtpkd_cli.media.probe import Probe, probe
+from mtpkd_cli.media.signals import read_signal
+from mtpkd_cli.media.state import seconds_or_none
+
+PICTURE_HZ, SOUND_HZ = (1.0, 240.0), (4000.0, 400_000.0)
+# A segment may pass the end of its file by this much: containers round, and encoders count what is missing.
+PAST_END_S = 0.5
+
+
+@dataclass(frozen=True)
+class Modality:
+    """One modality of a study, as far as its media are concerned.
+
+    Args:
+        name: Its name.
+        medium: Kind of medium in the samples table.
+        table: sample_id, start_s, end_s and media of all samples.
+        encoder: Name of the encoder.
+        options: All its options.
+    """
+
+    name: str
+    medium: str
+    table: pd.DataFrame
+    encoder: str
+    options: dict[str, Any]
+
+    @property
+    def reads(self) -> str:
+        """What the encoder reads: "signal", "picture" or "sound", told by its options."""
+        if "column" in self.options:
+            return "signal"
+        return "picture" if "image_rate_hz" in self.options else "sound"
+
+
+def open_medium(path: Path, options: dict[str, Any], segments: list[tuple[float, float]]) -> Probe:
+    """Opens one medium; runs in a worker process. Of a signal, the parts of these samples are read."""
+    if "column" not in options:
+        return probe(path, options.get("image_rate_hz", 25.0))
+    length_s, rate_hz = 0.0, 0.0
+    for start_s, end_s in segments:
+        signal = read_signal(
+            path,
+            options["column"],
+            options["sample_rate_hz"],
+            time_column=options["time_column"] or None,
+            time_unit_s=options["time_unit_s"],
+            start_s=seconds_or_none(start_s),
+            end_s=seconds_or_none(end_s),
+        )
+        rate_hz = signal.rate_hz
+        length_s = max(length_s, (seconds_or_none(start_s) or 0.0) + len(signal.values) / rate_hz)
+    return Probe(length_s, sound_hz=rate_hz)
+
+
+def look_at_media(
+    root: Path, modality: Modality, extract: ExtractSection, advance: Callable[[], None]
+) -> tuple[Looked, dict[str, Probe]]:
+    """Opens all media of one modality; gives what was found in each too.
+
+    Args:
+        root: The corpus folder.
+        modality: The modality.
+        extract: Workers and their limits.
+        advance: Called once per file.
+    """
+    there = modality.table[modality.table["media"] != ""]
+    groups = {path: rows[["start_s", "end_s"]].to_numpy() for path, rows in there.groupby("media")}
+    tasks = (Task(path, (root / path, modality.options, _ends(parts))) for path, parts in groups.items())
+    opened: dict[str, Outcome] = {}
+    limits = {"timeout_s": extract.timeout_s, "memory_gb": extract.memory_gb}
+    with closing(run_isolated(open_medium, tasks, workers=extract.workers, **limits)) as outcomes:
+        for outcome in outcomes:
+            opened[outcome.key] = outcome
+            advance()
+    problems, notes, probes = [], [], {}
+    for path, outcome in opened.items():
+        if outcome.error is not None:
+            problems.append(f"{path}: {_one_line(outcome.error, root)}")
+        else:
+            probes[path] = outcome.value
+            problems += [f"{path}: {text}" for text in _wrong(outcome.value, groups[path], modality.reads)]
+    if absent := len(modality.table) - len(there):
+        notes.append(f"{absent} of {len(modality.table)} samples have no file; they are taken as missing")
+    notes += _unusual(probes, groups, modality.reads)
+    rates = Counter(_rate(found, modality.reads) for found in probes.values())
+    hours = sum(found.length_s for found in probes.values()) / 3600
+    found = f"{len(probes)} of {len(opened)} files open, {hours:.2f} h, {_listed(rates)}"
+    facts = {"files": len(opened), "open": len(probes), "hours": round(hours, 4), "rates_hz": dict(rates)}
+    return Looked(f"media {modality.name}", found, problems, notes, facts), probes
+
+
+def _ends(parts: np.ndarray) -> list[tuple[float, float]]:
+    """The first and the last segment of a file."""
+    order = np.argsort(np.nan_to_num(parts[:, 0]))
+    return [tuple(parts[i]) for i in dict.fromkeys((order[0], order[-1]))]
+
+
+def _wrong(found: Probe, parts: np.ndarray, reads: str) -> list[str]:
+    """What extraction would fail at."""
+    if reads != "signal" and not _rate(found, reads):
+        return [f"there is no {reads} in it"]
+    problems = [] if found.tail_read else [f"it ends before the {found.length_s:.2f} s that it states: it is cut short"]
+    starts = np.nan_to_num(parts[:, 0])
+    if found.length_s and (late := starts >= found.length_s).any():
+        problems.append(f"{late.sum()} samples begin after its {found.length_s:.2f} s, e.g. at {starts[late][0]:.2f} s")
+    return problems
+
+
+def _unusual(probes: dict[str, Probe], groups: dict[str, np.ndarray], reads: str) -> list[str]:
+    """What would be read, and perhaps should not."""
+    notes = []
+    low, high = {"picture": PICTURE_HZ, "sound": SOUND_HZ}.get(reads, (0.0, np.inf))
+    whole = {path: found.length_s for path, found in probes.items() if np.isnan(groups[path]).any()}
+    usual = float(np.median(list(whole.values()))) if whole else 0.0
+    for path, found in probes.items():
+        rate = _rate(found, reads)
+        if rate and not low <= rate <= high:
+            notes.append(f"{path}: {rate:g} {reads} values per second")
+        if not found.length_s:
+            notes.append(f"{path}: it does not say how long it is")
+        elif (past := np.nan_to_num(groups[path][:, 1]) - found.length_s).max() > PAST_END_S and reads != "signal":
+            notes.append(f"{path}: samples end up to {past.max():.2f} s after its {found.length_s:.2f} s")
+        elif path in whole and not usual / 2 <= found.length_s <= usual * 2:
+            notes.append(f"{path}: it lasts {found.length_s:.2f} s, the usual one {usual:.2f} s")
+    return notes
+
+
+def _rate(found: Probe, reads: str) -> float:
+    return round(found.picture_hz if reads == "picture" else found.sound_hz, 3)
+
+
+def _listed(rates: Counter[float]) -> str:
+    shown = [f"{rate:g} Hz" + (f" ({count})" if len(rates) > 1 else "") for rate, count in rates.most_common(4)]
+    return ", ".join(shown) + (" ..." if len(rates) > 4 else "")
+
+
+def _one_line(error: str, root: Path) -> str:
+    return error.splitlines()[0].replace(f"{root}/", "")

@@ -1,0 +1,97 @@
+"""All concerns of a study in their order; what one of them finds never hides what another would."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from mtpkd_cli import interruption
+from mtpkd_cli.artifacts import RunFolder
+from mtpkd_cli.check import Looked
+from mtpkd_cli.check.cost import look_at_cost
+from mtpkd_cli.check.duplicates import look_for_duplicates
+from mtpkd_cli.check.folds import look_at_folds
+from mtpkd_cli.check.frame_rates import look_at_frame_rates
+from mtpkd_cli.check.labels import look_at_labels
+from mtpkd_cli.check.leakage import look_for_leakage
+from mtpkd_cli.check.media import Modality, look_at_media
+from mtpkd_cli.config import Study
+from mtpkd_cli.config.checks import READY_FEATURES
+from mtpkd_cli.config.study import ExtractSection
+from mtpkd_cli.datasets import MEDIA_PREFIX
+from mtpkd_cli.errors import DataError
+from mtpkd_cli.stages import Reporter
+from mtpkd_cli.stages.extract import media_of, resolved_encoder
+from mtpkd_cli.stages.samples import list_frames, list_samples
+
+
+def check_study(
+    run: RunFolder, study: Study, reporter: Reporter, *, trial: int = 4, workers: int | None = None
+) -> list[Looked]:
+    """Looks over a study and its corpus; computes nothing that is kept and writes nothing.
+
+    Args:
+        run: The run folder; only its place matters, for a relative data.root.
+        study: The study.
+        reporter: Where to tell progress.
+        trial: Samples of each modality to encode for the cost; 0 = none.
+        workers: Processes that open media, None = extract.workers.
+
+    Returns:
+        One entry per concern. Where the corpus has no samples table there is the one that says why.
+
+    Raises:
+        StudyError: The study names a medium that the corpus has not.
+    """
+    root = run.data_root(study.data.root)
+    try:
+        samples, classes = list_samples(root, study.study.task, study.data)
+        frames = list_frames(root, study.data)
+    except DataError as err:
+        return [Looked("corpus", "no samples", [str(err)])]
+    counts = {"samples": len(samples), "subjects": int(samples["subject"].nunique())}
+    looked = [Looked("corpus", f"{counts['samples']} samples of {counts['subjects']} subjects", facts={**counts})]
+    looked.append(look_at_labels(samples, classes, frames))
+    entry, folds = look_at_folds(samples, classes, study.data)
+    looked.append(entry)
+    extract = study.extract.model_copy(update={} if workers is None else {"workers": workers})
+    ready = {name for name, modality in study.modalities.items() if modality.encoder == READY_FEATURES}
+    modalities = [_modality(study, name, samples) for name in study.modalities if name not in ready]
+    for modality in modalities:
+        looked += _media(root, modality, samples, extract, reporter)
+    looked += [_ready(name, samples) for name in study.modalities if name in ready]
+    paths = sorted(set().union(*(modality.table["media"] for modality in modalities)) - {""})
+    entry, copies = look_for_duplicates(root, paths, reporter.progress("check duplicates", len(paths)))
+    looked.append(entry)
+    looked.append(look_for_leakage(samples, folds, copies, ready))
+    for modality in modalities if trial else []:
+        interruption.check()
+        if (modality.table["media"] != "").any():
+            looked.append(look_at_cost(root, modality, extract, trial))
+    return looked
+
+
+def _modality(study: Study, name: str, samples: pd.DataFrame) -> Modality:
+    section = study.modalities[name]
+    medium = section.media or name
+    encoder = resolved_encoder(name, section)
+    return Modality(name, medium, media_of(samples, name, medium), encoder["name"], encoder["options"])
+
+
+def _media(
+    root: Path, modality: Modality, samples: pd.DataFrame, extract: ExtractSection, reporter: Reporter
+) -> list[Looked]:
+    n_files = modality.table.loc[modality.table["media"] != "", "media"].nunique()
+    advance: Callable[[], None] = reporter.progress(f"check {modality.name}", n_files)
+    entry, probes = look_at_media(root, modality, extract, advance)
+    if "first_frame" not in samples or modality.reads != "picture":
+        return [entry]
+    return [entry, look_at_frame_rates(samples, modality, probes)]
+
+
+def _ready(name: str, samples: pd.DataFrame) -> Looked:
+    """A modality of ready features: its reader has read the table; what is missing is told."""
+    absent = int((samples[MEDIA_PREFIX + name] == "").sum()) if MEDIA_PREFIX + name in samples else len(samples)
+    notes = [f"{absent} of {len(samples)} samples have no value; they are taken as missing"] if absent else []
+    problems = [f"not one sample has a value of '{name}'"] if absent == len(samples) else []
+    return Looked(f"features {name}", f"{len(samples) - absent} samples", problems, notes if not problems else [])
