@@ -1,4 +1,4 @@
-"""The commands that put a student to work: predict and export."""
+"""The commands for what comes of runs: predict, export and compare."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -65,3 +65,25 @@ def export(
     from mtpkd_cli.cli import export as work
 
     work.export(run, format, output, method, fold, seed)
+
+
+@app.command(rich_help_panel="Use")
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Evaluated run folders.", metavar="RUN...", show_default=False)],
+    method: Annotated[list[str] | None, typer.Option(help="Only this method; repeatable.")] = None,
+    reference: Annotated[
+        str | None, typer.Option(help="What differences are taken from: a row; default: the first run's reference.")
+    ] = None,
+    different_splits: Annotated[
+        bool, typer.Option("--different-splits", help="Compare runs that are split differently, seed by seed.")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder for JSON, CSV, LaTeX, SVG and PDF.", metavar="FOLDER"),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Compare students of several runs, or of one: one table, one plot, one reference."""
+    from mtpkd_cli.cli import compare as work
+
+    work.compare(runs, method or [], reference, different_splits, output, json)

@@ -21,7 +21,9 @@ def print_gains(summary: dict[str, Any]) -> None:
     control = next((row["over_control"][headline]["from"] for row in rows.values() if row["over_control"]), None)
     columns = [f"minus {summary['reference']}", "p", "p Holm"]
     columns += [f"minus {control}, the best control", "p Holm"] if control else []
-    columns += ["subjects who lose", "guard fell back", "kept, yet worse"]
+    columns.append("subjects who lose")
+    guarded = any("fell_back" in row for row in rows.values())
+    columns += ["guard fell back", "kept, yet worse"] if guarded else []
     title = f"{about['label']}{'' if about['greater_is_better'] else ' (lower is better)'}: differences"
     table = Table("method", *columns, title=title, title_justify="left")
     for method, row in rows.items():
@@ -31,8 +33,10 @@ def print_gains(summary: dict[str, Any]) -> None:
             cells += [interval_text(over, " ", sign="+"), p_text(over["p_holm"]) if over else "-"]
         lose = row.get("transfer", {}).get("lose")
         cells.append("-" if lose is None else f"{100 * lose:.0f} % of {row['transfer']['subjects']}")
-        guarded = [f"{row['fell_back']}/{repetitions}", f"{row['kept_and_worse']}/{repetitions - row['fell_back']}"]
-        table.add_row(method, *cells, *(guarded if "transfer" in row else ["-", "-"]))
+        if guarded and "transfer" in row:
+            kept = repetitions - row["fell_back"]
+            cells += [f"{row['fell_back']}/{repetitions}", f"{row['kept_and_worse']}/{kept}"]
+        table.add_row(method, *cells, *["-"] * (len(columns) - len(cells)))
     wide_console().print(table)
     print(f"p: {summary['test']}.")
 

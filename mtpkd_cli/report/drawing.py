@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from io import StringIO
+from io import BytesIO, StringIO
 from typing import Any
 
 import matplotlib as mpl
@@ -34,11 +34,13 @@ class Panel:
     Args:
         name: Stem of its file in figures/.
         svg: The whole SVG document.
+        pdf: The same as a PDF file, for papers.
         inline: The same as an element of the page.
     """
 
     name: str
     svg: str
+    pdf: bytes
     inline: Markup
 
 
@@ -60,7 +62,8 @@ def style() -> Iterator[None]:
         "axes.titlecolor": INK, "axes.labelcolor": INK, "xtick.labelcolor": INK, "ytick.labelcolor": INK,
         "xtick.color": MUTED, "ytick.color": MUTED, "axes.edgecolor": MUTED, "axes.spines.top": False,
         "axes.spines.right": False, "grid.color": RULE, "axes.axisbelow": True, "axes.facecolor": "none",
-        "figure.facecolor": PAPER, "lines.linewidth": 1.6, "svg.fonttype": "none", "svg.image_inline": True,
+        "figure.facecolor": PAPER, "lines.linewidth": 1.6, "svg.fonttype": "none",
+        "svg.image_inline": True, "pdf.fonttype": 42,
         # Class names are a stranger's text, no mathematics.
         "text.parse_math": False, "axes.unicode_minus": True, "figure.constrained_layout.use": True,
     }  # fmt: skip
@@ -99,8 +102,10 @@ def finished(axes: Axes, name: str, label: str) -> Panel:
         layout.execute(figure)
     with mpl.rc_context({"svg.hashsalt": name}):
         figure.savefig(sink, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    pages = BytesIO()
+    figure.savefig(pages, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
     svg = sink.getvalue()
-    return Panel(name, svg, _inline(svg, name, label))
+    return Panel(name, svg, pages.getvalue(), _inline(svg, name, label))
 
 
 def shortened(text: str, limit: int) -> str:

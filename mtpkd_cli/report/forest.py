@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from mtpkd_cli.report.drawing import INK, MUTED, SERIES, Block, finished, new_axes, shortened
+from mtpkd_cli.report.drawing import INK, MUTED, SERIES, Block, Panel, finished, new_axes, shortened
 from mtpkd_cli.report.results import Results
-from mtpkd_cli.report.scores import scale_of
+from mtpkd_cli.report.scores import Scale, scale_of
 from mtpkd_cli.stages.evaluate import TEACHER_PREFIX
 
 
@@ -19,8 +19,30 @@ def forest(results: Results) -> Block:
     }
     if not rows:
         return Block(absent=f"No method has a defined difference from {results.reference}.")
-    axes = new_axes(f"Difference from {results.reference}", 0.95 + 0.21 * len(rows), 4.3)
     colours = {name: _colour(results, name) for name in rows}
+    panel = forest_panel(rows, colours, scale, about, results.reference)
+    left_out = [name for name in results.summary["methods"] if name not in rows and name != results.reference]
+    better = "right" if about["greater_is_better"] else "left"
+    caption = (
+        f"Points are the mean over folds and seeds, bars the {results.summary['interval']}. To the {better} of the "
+        f"line is better than {results.reference}; a bar that crosses the line may be chance. Blue needs nothing but "
+        f"{', '.join(results.study.prevalent)} at test time, orange needs privileged modalities. Intervals are not "
+        "corrected for the number of comparisons."
+    )
+    caption += f" Without a defined difference: {', '.join(left_out)}." if left_out else ""
+    return Block(caption, [panel])
+
+
+def forest_panel(
+    rows: dict[str, dict[str, Any]], colours: dict[str, str], scale: Scale, about: dict[str, Any], reference: str
+) -> Panel:
+    """Draws differences with their intervals, one line per row.
+
+    Args:
+        rows: Name -> difference, its interval.
+        about: Label of the metric, and whether greater is better.
+    """
+    axes = new_axes(f"Difference from {reference}", 0.95 + 0.21 * len(rows), 4.3)
     for place, (name, estimate) in enumerate(rows.items()):
         _draw(axes, place, estimate, scale.factor, colours[name])
     axes.axvline(0, color=INK, linewidth=0.9, zorder=0)
@@ -31,16 +53,7 @@ def forest(results: Results) -> Block:
     axes.grid(axis="x")
     unit = f" ({scale.difference_unit})" if scale.difference_unit else ""
     axes.set_xlabel(f"{about['label']}, difference{unit}")
-    left_out = [name for name in results.summary["methods"] if name not in rows and name != results.reference]
-    better = "right" if about["greater_is_better"] else "left"
-    caption = (
-        f"Points are the mean over folds and seeds, bars the {results.summary['interval']}. To the {better} of the "
-        f"line is better than {results.reference}; a bar that crosses the line may be chance. Blue needs nothing but "
-        f"{', '.join(results.study.prevalent)} at test time, orange needs privileged modalities. Intervals are not "
-        "corrected for the number of comparisons."
-    )
-    caption += f" Without a defined difference: {', '.join(left_out)}." if left_out else ""
-    return Block(caption, [finished(axes, "differences", f"Differences from {results.reference} with intervals")])
+    return finished(axes, "differences", f"Differences from {reference} with intervals")
 
 
 def _colour(results: Results, name: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from mtpkd_cli import __version__, interruption
-from mtpkd_cli.artifacts import RunFolder, replaced_folder, write_text
+from mtpkd_cli.artifacts import RunFolder, replaced_folder, write_bytes, write_text
 from mtpkd_cli.errors import ArtifactError
 from mtpkd_cli.report import drawing
 from mtpkd_cli.report.agreement import agreement
@@ -16,6 +16,7 @@ from mtpkd_cli.report.curves import student_curves, teacher_curves
 from mtpkd_cli.report.drawing import Block
 from mtpkd_cli.report.forest import forest
 from mtpkd_cli.report.matrices import similarity_matrices
+from mtpkd_cli.report.numbers import csv_table, latex_table
 from mtpkd_cli.report.provenance import extraction, provenance, study_comment
 from mtpkd_cli.report.results import Results, read_results
 from mtpkd_cli.report.scores import scale_of, score_blocks, summary_sentences
@@ -32,7 +33,8 @@ FIGURES: dict[str, Callable[[Results], Block]] = {
 
 
 def write_report(run: RunFolder) -> Path:
-    """Writes evaluation/report.html, one self-contained file, and its figures as SVG into evaluation/figures/.
+    """Writes evaluation/report.html, one self-contained file, and its figures as SVG and PDF into evaluation/figures/,
+    its numbers as CSV and LaTeX into evaluation/tables/.
 
     Returns:
         The path of the report.
@@ -53,6 +55,10 @@ def write_report(run: RunFolder) -> Path:
     with replaced_folder(run.evaluation / "figures") as folder:
         for panel in panels:
             write_text(folder / f"{panel.name}.svg", panel.svg)
+            write_bytes(folder / f"{panel.name}.pdf", panel.pdf)
+    with replaced_folder(run.evaluation / "tables") as folder:
+        write_text(folder / "scores.csv", csv_table(results.summary))
+        write_text(folder / "scores.tex", latex_table(results.summary))
     path = run.evaluation / "report.html"
     write_text(path, page)
     return path

@@ -45,12 +45,17 @@ class Scale:
         return "\u00a0".join(part for part in parts if part)
 
 
-def scale_of(results: Results, metric: str) -> Scale:
+def scale_in(summary: dict[str, Any], metric: str) -> Scale:
     """Returns how a metric is printed: of classes, those that are better when greater and the ECE are shares."""
-    share = metric == "ece" or results.summary["metrics"][metric]["greater_is_better"]
-    if results.classification and share:
+    share = metric == "ece" or summary["metrics"][metric]["greater_is_better"]
+    if summary["task"] == "classification" and share:
         return Scale(100, 1, "%", "points")
     return Scale(1, 3, "", "")
+
+
+def scale_of(results: Results, metric: str) -> Scale:
+    """As `scale_in`, of an evaluated run."""
+    return scale_in(results.summary, metric)
 
 
 def summary_sentences(results: Results) -> list[str]:

@@ -14,7 +14,7 @@ from mtpkd_cli.registry import METHODS, METRICS
 from mtpkd_cli.stages import TEACHER_PREFIX, Counts, Job
 from mtpkd_cli.training.bank import tested_samples
 from mtpkd_cli.training.checkpoints import load_model
-from mtpkd_cli.training.comparison import Compared, Draws, compared, figures_of
+from mtpkd_cli.training.comparison import Compared, Draws, compared, figures_of, row_of
 from mtpkd_cli.training.data import outputs_of
 from mtpkd_cli.training.frame_scores import score_frames, subjects_of
 from mtpkd_cli.training.scored import Scored, predictions_table, scored, student_rows, teacher_rows
@@ -84,7 +84,7 @@ def build(
         "headline": headline,
         "controls": controls,
         "interval": f"95 % percentile bootstrap over {len(subjects)} subjects, {evaluate.resamples} resamples",
-        "test": _test_in_words(draws),
+        "test": draws.test_in_words,
         "metrics": {
             n: {"label": METRICS.load(n).LABEL, "greater_is_better": METRICS.load(n).GREATER_IS_BETTER} for n in names
         },
@@ -92,7 +92,7 @@ def build(
             method: {"scored": len({row for at, _ in own.plain.values() for row in at})}
             | _guard(method, students.get(method, {}), said[evaluate.reference], own, headline)
             | {"thresholds": own.thresholds}
-            | _row(method, found, headline)
+            | row_of(method, found, headline)
             | figures_of(own, table, task, outputs, names, draws)
             for method, own in said.items()
         },
@@ -114,21 +114,6 @@ def _metrics(evaluate: EvaluateSection, task: str, outputs: int) -> list[str]:
     raise DataError(f"{tuned[0]} is for two classes", where="evaluate.metrics", expected=f"not {outputs} classes")
 
 
-def _row(method: str, found: dict[str, Compared], headline: str) -> dict[str, Any]:
-    row: dict[str, Any] = {"scores": {}, "differences": {}, "over_control": {}}
-    for name, own in found.items():
-        score = own.resampled[method]
-        row["scores"][name] = metrics.plain_estimate(metrics.interval(score.values, score.point)) | {
-            "undefined_parts": score.undefined_parts
-        }
-        for key, versus in (("differences", own.differences), ("over_control", own.over_control)):
-            if method in versus:
-                row[key][name] = metrics.plain_versus(versus[method])
-    if method in found[headline].transfers:
-        row["transfer"] = metrics.plain_transfer(found[headline].transfers[method][1])
-    return row
-
-
 def _guard(method: str, folders: dict[str, Path], base: Scored, own: Scored, headline: str) -> dict[str, Any]:
     """In how many repetitions the guard kept a student of another method, and how often it should have."""
     fell_back = [key for key, path in folders.items() if load_model(path, Student)[1]["chosen"]["method"] != method]
@@ -138,11 +123,3 @@ def _guard(method: str, folders: dict[str, Path], base: Scored, own: Scored, hea
             gain = module.metric(ours.labels, ours.scores)[0] - module.metric(theirs.labels, theirs.scores)[0]
             kept_and_worse += bool((gain if module.GREATER_IS_BETTER else -gain) < 0)
     return {"fell_back": len(fell_back), "kept_and_worse": kept_and_worse}
-
-
-def _test_in_words(draws: Draws) -> str:
-    every = len(draws.swaps) == 2 ** len(draws.subjects)
-    swaps = f"all {len(draws.swaps)}" if every else f"{len(draws.swaps)} random"
-    return (
-        f"two-sided paired permutation test over {len(draws.subjects)} subjects, {swaps} exchanges; Holm's correction"
-    )

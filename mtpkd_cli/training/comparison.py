@@ -31,6 +31,14 @@ class Draws:
         """What `metrics.resampled_scores` takes."""
         return self.subjects, self.resamples
 
+    @property
+    def test_in_words(self) -> str:
+        """What p is of."""
+        every = len(self.swaps) == 2 ** len(self.subjects)
+        swaps = f"all {len(self.swaps)}" if every else f"{len(self.swaps)} random"
+        test = f"two-sided paired permutation test over {len(self.subjects)} subjects, {swaps} exchanges"
+        return f"{test}; Holm's correction over the students"
+
 
 @dataclass(frozen=True)
 class Compared:
@@ -104,6 +112,26 @@ def compared(
         for method in (others if headline else ())
     }
     return Compared(resampled, differences, over_control, transfers)
+
+
+def row_of(method: str, found: dict[str, Compared], headline: str) -> dict[str, Any]:
+    """Scores, differences and transfer of one method, as plain data: metric -> estimate.
+
+    Args:
+        found: Metric -> all methods compared by it.
+    """
+    row: dict[str, Any] = {"scores": {}, "differences": {}, "over_control": {}}
+    for name, own in found.items():
+        score = own.resampled[method]
+        row["scores"][name] = metrics.plain_estimate(metrics.interval(score.values, score.point)) | {
+            "undefined_parts": score.undefined_parts
+        }
+        for key, versus in (("differences", own.differences), ("over_control", own.over_control)):
+            if method in versus:
+                row[key][name] = metrics.plain_versus(versus[method])
+    if method in found[headline].transfers:
+        row["transfer"] = metrics.plain_transfer(found[headline].transfers[method][1])
+    return row
 
 
 def figures_of(

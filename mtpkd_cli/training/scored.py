@@ -12,6 +12,7 @@ import pandas as pd
 
 from mtpkd_cli import metrics
 from mtpkd_cli.artifacts import read_parquet
+from mtpkd_cli.datasets import TARGET_PREFIX
 from mtpkd_cli.training.data import labels_of
 
 
@@ -74,6 +75,36 @@ def scored(rows: Mapping[str, pd.DataFrame], table: pd.DataFrame, binary: bool) 
             threshold = _threshold(said[said["part"] == "validation"], labels, position)
             result.thresholds[key] = threshold
             result.tuned[key] = (at, metrics.Part(part.labels, metrics.moved(part.scores, threshold), part.subjects))
+    return result
+
+
+def stored(rows: pd.DataFrame, thresholds: Mapping[str, float], table: pd.DataFrame, by_fold: bool) -> Scored:
+    """The predictions that an evaluation has stored, as `scored` gives them.
+
+    Args:
+        rows: One method's rows of predictions.parquet.
+        thresholds: Its thresholds in metrics.json.
+        table: sample_id, subject and labels of all samples.
+        by_fold: Whether folds stay apart; else all folds of a seed are put together, under the key "seed-<seed>".
+    """
+    position = pd.Series(np.arange(len(table)), index=table["sample_id"])
+    columns = [name for name in table if name == "label" or str(name).startswith(TARGET_PREFIX)]
+    result = Scored()
+    pieces: dict[str, list[tuple[np.ndarray, np.ndarray, np.ndarray | None]]] = {}
+    for (fold, seed), own in rows.groupby(["fold", "seed"]):
+        key = f"fold-{fold}/seed-{seed}"
+        scores = np.stack(own["scores"].to_list())
+        tuned = metrics.moved(scores, thresholds[key]) if key in thresholds else None
+        at = position[own["sample_id"]].to_numpy()
+        pieces.setdefault(key if by_fold else f"seed-{seed}", []).append((at, scores, tuned))
+    for key, parts in pieces.items():
+        at = np.concatenate([part[0] for part in parts])
+        labels = table[columns[0]].to_numpy()[at] if columns == ["label"] else table[columns].to_numpy(np.float32)[at]
+        people = table["subject"].to_numpy()[at]
+        result.plain[key] = (at, metrics.Part(labels, np.concatenate([part[1] for part in parts]), people))
+        moved = [part[2] for part in parts if part[2] is not None]
+        if len(moved) == len(parts):
+            result.tuned[key] = (at, metrics.Part(labels, np.concatenate(moved), people))
     return result
 
 

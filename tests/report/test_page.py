@@ -163,8 +163,11 @@ def test_the_same_run_gives_the_same_bytes(reported: Any, tiny: Any) -> None:
 
 
 def test_every_figure_lies_beside_the_page_as_svg_of_its_own(reported: Any, page: Page) -> None:
-    files = list((reported.run.evaluation / "figures").iterdir())
+    files = list((reported.run.evaluation / "figures").glob("*.svg"))
     assert len(files) == page.tags["svg"]
+    pdfs = list((reported.run.evaluation / "figures").glob("*.pdf"))
+    assert {path.stem for path in pdfs} == {path.stem for path in files}
+    assert all(path.read_bytes().startswith(b"%PDF") for path in pdfs)
     assert all(ElementTree.parse(path).getroot().tag.endswith("svg") for path in files)
     assert {"differences.svg", "similarity-mt-pkdot.svg", "confusion-kd.svg"} <= {path.name for path in files}
 
@@ -175,7 +178,7 @@ def test_figures_of_an_earlier_report_do_not_stay(tiny: Any, only: Callable[...,
     left_over.parent.mkdir()
     left_over.write_text("")
     write_report(tiny.run)
-    assert [path.name for path in left_over.parent.iterdir()] == ["differences.svg"]
+    assert sorted(path.name for path in left_over.parent.iterdir()) == ["differences.pdf", "differences.svg"]
 
 
 def test_the_text_of_strangers_stays_text(tiny: Any, only: Callable[..., None]) -> None:

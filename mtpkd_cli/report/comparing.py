@@ -1,0 +1,190 @@
+"""Several runs side by side: their stored predictions -> one summary of the form of metrics.json.
+
+Runs that are split alike are compared fold by fold and seed by seed. Others only where that is asked for, and then seed
+by seed, all folds of a seed put together; people and samples that they share are paired, whatever fold they were in.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mtpkd_cli import metrics
+from mtpkd_cli.artifacts import RunFolder, read_parquet
+from mtpkd_cli.datasets import TARGET_PREFIX
+from mtpkd_cli.errors import ArtifactError, DataError, StudyError, did_you_mean, first_ten
+from mtpkd_cli.training.comparison import Draws, compared, row_of
+from mtpkd_cli.training.scored import Scored, stored
+
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """An evaluated run.
+
+    Args:
+        name: How its rows are called.
+        summary: The content of metrics.json.
+        splits: The content of splits.json.
+        predictions: The content of predictions.parquet.
+    """
+
+    name: str
+    summary: dict[str, Any]
+    splits: Any
+    predictions: pd.DataFrame
+
+
+def read_evaluated(folders: Sequence[Path]) -> list[Evaluated]:
+    """Reads runs; each is called by its folder's name, or by its whole path where two have one name.
+
+    Raises:
+        ArtifactError: A run has no scores.
+    """
+    names = [folder.resolve().name for folder in folders]
+    labels = [name if names.count(name) == 1 else str(folder) for name, folder in zip(names, folders, strict=True)]
+    found = []
+    for label, folder in zip(labels, folders, strict=True):
+        run = RunFolder(folder)
+        try:
+            summary = json.loads((run.evaluation / "metrics.json").read_text(encoding="utf-8"))
+            splits = json.loads(run.splits.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as err:
+            raise ArtifactError("there are no scores", where=folder, todo=f"mtpkd evaluate {folder}") from err
+        if "headline" not in summary:
+            raise ArtifactError(
+                "its scores are of an earlier version",
+                where=run.evaluation,
+                todo=f"mtpkd evaluate {folder} --overwrite",
+            )
+        predictions = read_parquet(run.evaluation / "predictions.parquet").to_pandas()
+        found.append(Evaluated(label, summary, splits, predictions))
+    return found
+
+
+def compare_runs(
+    runs: Sequence[Evaluated],
+    methods: Sequence[str],
+    reference: str | None = None,
+    *,
+    different_splits: bool = False,
+    permutations: int = 2000,
+) -> dict[str, Any]:
+    """Compares students of several runs, all from one reference.
+
+    Args:
+        methods: Which of them; empty = all.
+        reference: "RUN: METHOD" or a method of the first run; None = the first run's own reference.
+
+    Raises:
+        StudyError: The runs answer other questions, are split differently unasked, or a name is not there.
+        DataError: They give one sample different labels.
+    """
+    first = runs[0].summary
+    for run in runs[1:]:
+        _same_question(runs[0], run)
+        if not different_splits:
+            _same_splits(runs[0], run)
+    table = _samples(runs)
+    said = {
+        name: stored(rows, run.summary["methods"][method]["thresholds"], table, not different_splits)
+        for run in runs
+        for method, name in _entries(run, methods, len(runs) > 1).items()
+        if len(rows := run.predictions[run.predictions["method"] == method])
+    }
+    base = _reference(said, runs[0], reference)
+    subjects = sorted(table["subject"].unique())
+    draws = Draws(
+        subjects,
+        metrics.bootstrap_weights(len(subjects), RESAMPLES, 0),
+        metrics.subject_swaps(len(subjects), permutations, 0),
+    )
+    shared = [name for name in first["metrics"] if all(name in run.summary["metrics"] for run in runs)]
+    headline = first["headline"] if first["headline"] in shared else shared[0]
+    found = {name: compared(name, said, base, list(said), [], draws, name == headline) for name in shared}
+    return {
+        "task": first["task"],
+        "outputs": first["outputs"],
+        "subjects": len(subjects),
+        "samples": len(table),
+        "repetitions": sorted({key for own in said.values() for key in own.plain}),
+        "reference": base,
+        "headline": headline,
+        "controls": [],
+        "same_splits": all(run.splits == runs[0].splits for run in runs),
+        "interval": f"95 % percentile bootstrap over {len(subjects)} subjects, {RESAMPLES} resamples",
+        "test": draws.test_in_words,
+        "metrics": {name: first["metrics"][name] for name in shared},
+        "methods": {
+            name: {"scored": len({row for at, _ in own.plain.values() for row in at})} | row_of(name, found, headline)
+            for name, own in said.items()
+        },
+    }
+
+
+def _same_question(one: Evaluated, other: Evaluated) -> None:
+    for key in ("task", "outputs"):
+        if one.summary[key] != other.summary[key]:
+            raise StudyError(
+                f"the runs answer different questions: {key} is {one.summary[key]} in {one.name} and "
+                f"{other.summary[key]} in {other.name}",
+                expected="runs of the same classes or targets",
+            )
+
+
+def _same_splits(one: Evaluated, other: Evaluated) -> None:
+    if one.splits == other.splits:
+        return
+    people = [set(run.predictions["subject"]) for run in (one, other)]
+    apart = [f"{run.name} alone has {who}" for run, who in zip((one, other), _each_alone(*people), strict=True) if who]
+    what = f":\n{first_ten(apart)}" if apart else ", of the same people into other folds or validation people"
+    raise StudyError(
+        f"{one.name} and {other.name} are split differently{what}",
+        where="splits.json",
+        expected="the same people in the same folds: scores of other test people do not compare",
+        todo="copy splits.json before training, or say --different-splits to compare seed by seed over all folds",
+    )
+
+
+def _each_alone(one: set[str], other: set[str]) -> list[str]:
+    return [", ".join(sorted(some)[:5]) for some in (one - other, other - one)]
+
+
+def _samples(runs: Sequence[Evaluated]) -> pd.DataFrame:
+    """sample_id, subject and labels of all samples of all runs."""
+    every = pd.concat([run.predictions for run in runs], ignore_index=True)
+    labels = [name for name in every if name == "label" or str(name).startswith(TARGET_PREFIX)]
+    table = every[["sample_id", "subject", *labels]].drop_duplicates().reset_index(drop=True)
+    twice = table["sample_id"][table["sample_id"].duplicated()]
+    if len(twice):
+        raise DataError(
+            f"{len(twice)} samples have another subject or label in another run, first '{twice.iloc[0]}'",
+            expected="runs of one corpus under the same labels",
+        )
+    return table
+
+
+def _entries(run: Evaluated, methods: Sequence[str], several: bool) -> dict[str, str]:
+    """Method -> name of its row, of the students that are wanted."""
+    students = [name for name in run.summary["methods"] if not name.startswith("teacher ")]
+    wanted = [name for name in students if not methods or name in methods]
+    if not wanted:
+        near = did_you_mean(methods[0], students)
+        raise StudyError(f"{run.name} has no such method{near}", where="--method", expected=", ".join(students))
+    return {name: f"{run.name}: {name}" if several else name for name in wanted}
+
+
+def _reference(said: dict[str, Scored], first: Evaluated, wanted: str | None) -> str:
+    names = [wanted or first.summary["reference"]]
+    names.append(f"{first.name}: {names[0]}")
+    found = next((name for name in names if name in said), None)
+    if found is None and wanted is None:
+        return next(iter(said))
+    if found is None:
+        known = ", ".join(said)
+        raise StudyError(f"there is no '{wanted}'", where="--reference", expected=known)
+    return found

@@ -1,0 +1,75 @@
+"""Scores as tables for other programs and papers: CSV with all numbers, LaTeX (booktabs) with what a reader wants."""
+
+import csv
+import io
+from typing import Any
+
+from mtpkd_cli.report.scores import Scale, scale_in
+
+CSV_COLUMNS = (
+    "method", "metric", "value", "low", "high",
+    "reference", "difference", "difference_low", "difference_high", "p", "p_holm",
+    "control", "over_control", "over_control_low", "over_control_high", "over_control_p_holm",
+)  # fmt: skip
+_SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+_SPECIAL |= {letter: "\\" + letter for letter in "&%$#_{}"}
+
+
+def csv_table(summary: dict[str, Any]) -> str:
+    """One row per method and metric, numbers unrounded; an empty cell is a number that is not defined."""
+    sink = io.StringIO()
+    writer = csv.writer(sink, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for method, row in summary["methods"].items():
+        for metric, score in row["scores"].items():
+            cells: list[Any] = [method, metric, *_estimate(score)]
+            versus, over = row["differences"].get(metric, {}), row["over_control"].get(metric, {})
+            cells += [versus.get("from"), *_estimate(versus), versus.get("p"), versus.get("p_holm")]
+            cells += [over.get("from"), *_estimate(over), over.get("p_holm")]
+            writer.writerow(cells)
+    return sink.getvalue()
+
+
+def latex_table(summary: dict[str, Any]) -> str:
+    """A table of the booktabs package: value with interval, * where p is below .05 after Holm's correction."""
+    names = sorted(summary["metrics"], key=lambda name: name != summary["headline"])
+    scales = {name: scale_in(summary, name) for name in names}
+    heads = [summary["metrics"][name]["label"] + (f" ({s.unit})" if s.unit else "") for name, s in scales.items()]
+    body = [
+        " & ".join([escaped(method), *(_cell(row, name, scales[name]) for name in names)])
+        for method, row in summary["methods"].items()
+    ]
+    lines = [
+        f"% {summary['interval']}; p: {summary['test']}.",
+        r"\begin{tabular}{l" + "r" * len(names) + "}",
+        r"\toprule",
+        " & ".join(["method", *map(escaped, heads)]) + r" \\",
+        r"\midrule",
+        *(f"{line} \\\\" for line in body),
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def escaped(text: str) -> str:
+    """A stranger's text as LaTeX text."""
+    return "".join(_SPECIAL.get(letter, letter) for letter in text)
+
+
+def _cell(row: dict[str, Any], metric: str, scale: Scale) -> str:
+    score, p = row["scores"][metric], row["differences"].get(metric, {}).get("p_holm")
+    if score["value"] is None:
+        return "--"
+    star = "$^{*}$" if p is not None and p < 0.05 else ""
+    interval = "" if score["low"] is None else f" [{_number(scale, score['low'])}, {_number(scale, score['high'])}]"
+    return f"{_number(scale, score['value'])}{star}{interval}"
+
+
+def _number(scale: Scale, value: float) -> str:
+    text = f"{value * scale.factor:.{scale.digits}f}"
+    return f"${text}$" if text.startswith("-") else text
+
+
+def _estimate(estimate: dict[str, Any]) -> list[Any]:
+    return [estimate.get(key) for key in ("value", "low", "high")]
