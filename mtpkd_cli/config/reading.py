@@ -12,8 +12,10 @@ from tomlkit.items import InlineTable
 
 from mtpkd_cli.config.checks import problems_across_sections
 from mtpkd_cli.config.options import Options
+from mtpkd_cli.config.recordings import ModalitySection
 from mtpkd_cli.config.study import Study
 from mtpkd_cli.errors import StudyError, did_you_mean, first_ten
+from mtpkd_cli.registry import ENCODERS
 from mtpkd_cli.storage import writing
 
 AnyOptions = TypeVar("AnyOptions", bound=Options)
@@ -115,6 +117,8 @@ def _assign(document: tomlkit.TOMLDocument, assignment: str) -> str | None:
         value = tomlkit.string(text.strip())
     table: Any = document
     *parents, last = key.split(".")
+    if _is_encoder_option(document, parents, last):
+        parents.append("options")
     for parent in parents:
         if parent not in table:
             table[parent] = tomlkit.inline_table() if isinstance(table, InlineTable) else tomlkit.table()
@@ -126,6 +130,14 @@ def _assign(document: tomlkit.TOMLDocument, assignment: str) -> str | None:
         return None
     table[last] = value
     return f"{key} = {value.as_string()}" + (f" (was {before.as_string().strip()})" if before is not None else "")
+
+
+def _is_encoder_option(document: tomlkit.TOMLDocument, parents: list[str], key: str) -> bool:
+    """Whether a key of a modality is not one of its own, but an option of its encoder."""
+    if len(parents) != 2 or parents[0] != "modalities" or key in ModalitySection.model_fields:
+        return False
+    encoder = document.get("modalities", {}).get(parents[1], {}).get("encoder")
+    return encoder in ENCODERS.names() and key in ENCODERS.load(encoder).Config.model_fields
 
 
 def _problem(model: type[BaseModel], location: tuple[int | str, ...], error: Any) -> str:

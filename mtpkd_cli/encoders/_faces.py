@@ -5,13 +5,18 @@ Legend: T frames, S side of a crop in pixels.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from mtpkd_cli.config import Options
 from mtpkd_cli.encoders import Segment
+
+if TYPE_CHECKING:
+    from mtpkd_cli.media.faces import FaceTracker
+    from mtpkd_cli.media.given_faces import CroppedFaces, GivenFaces
 
 # Frames between two reads: at 640 x 480 about 0.1 GB.
 _CHUNK = 64
@@ -22,18 +27,57 @@ class FaceOptions(Options):
 
     rate_hz: float = Field(10.0, gt=0, le=120, description="Frames read per second; a slower video gives all it has.")
     frame_side_px: int = Field(640, ge=64, description="Frames are sampled down to this longest side while decoding.")
-    detect_every_s: float = Field(1.0, gt=0, description="Time between two searches for the face in seconds.")
     image_rate_hz: float = Field(25.0, gt=0, description="Images per second where the medium is a folder of images.")
+    face: Literal["search", "boxes", "cropped"] = Field(
+        "search", description="Looked for, told by a table of boxes, or the pictures are face crops already."
+    )
+    face_model: str = Field("", description="Absolute path of YuNet (ONNX); empty = OpenCV's own cascade.")
+    detect_every_s: float = Field(1.0, gt=0, description="Time between two searches for the face in seconds.")
+    smooth_boxes: int = Field(1, ge=0, le=10, description="How often boxes are averaged with their neighbours.")
+    boxes: str = Field("{stem}_boxes.csv", description="Table of boxes beside the video; {stem} = the video's name.")
+
+    @field_validator("face_model")
+    @classmethod
+    def _absolute(cls, path: str) -> str:
+        return absolute(path) if path else path
 
 
 class CropOptions(FaceOptions):
     """The same, and what is cut out."""
 
-    region: Literal["face", "picture"] = Field(
-        "face", description="The square around the face, or the picture's centre square."
-    )
     crop_side_px: int = Field(112, ge=16, le=512, description="Side of the crops.")
     margin: float = Field(0.2, ge=0, le=2, description="Room around the face, as a share of its side, on every side.")
+
+
+def absolute(path: str) -> str:
+    """Returns the path; raises ValueError where it depends on the folder that a command runs in."""
+    if not Path(path).expanduser().is_absolute():
+        raise ValueError(f"'{path}' depends on the folder that the command runs in; give an absolute path")
+    return path
+
+
+def face_files(options: FaceOptions) -> list[Path]:
+    """The files that features depend on besides the media: the face model."""
+    return [Path(options.face_model).expanduser()] if options.face_model and options.face == "search" else []
+
+
+def face_tracker(segment: Segment, options: FaceOptions) -> "FaceTracker | GivenFaces | CroppedFaces":
+    """What tells where the face is in the frames of a segment; raises DataError where its file is missing or wrong."""
+    from mtpkd_cli.media.faces import FaceTracker
+    from mtpkd_cli.media.given_faces import CroppedFaces, GivenFaces
+
+    if options.face == "cropped":
+        return CroppedFaces()
+    if options.face == "boxes":
+        path = segment.path.parent / options.boxes.replace("{stem}", segment.path.stem)
+        return GivenFaces(path, segment.start_s or 0.0, options.smooth_boxes)
+    model = next(iter(face_files(options)), None)
+    return FaceTracker(options.detect_every_s, model, options.smooth_boxes)
+
+
+def frame_side(options: FaceOptions) -> int | None:
+    """The longest side that frames are read at: boxes are told in pixels of the stored size."""
+    return None if options.face == "boxes" else options.frame_side_px
 
 
 @dataclass(frozen=True)
@@ -57,24 +101,21 @@ class Crops:
 
 def iter_crops(segment: Segment, options: CropOptions) -> Iterator[Crops]:
     """Yields the crops of a segment in order; raises DataError as `mtpkd_cli.media.video.iter_frames` does."""
-    from mtpkd_cli.media.faces import FaceTracker, crop_faces, whole_picture, widened
+    from mtpkd_cli.media.faces import crop_faces, widened
     from mtpkd_cli.media.video import iter_frames
 
-    tracker = FaceTracker(options.detect_every_s)
+    tracker, margin = face_tracker(segment, options), 0.0 if options.face == "cropped" else options.margin
     for chunk in iter_frames(
         segment.path,
         start_s=segment.start_s,
         end_s=segment.end_s,
         rate_hz=options.rate_hz,
-        max_side=options.frame_side_px,
+        max_side=frame_side(options),
         chunk=_CHUNK,
         image_rate_hz=options.image_rate_hz,
     ):
         frames = list(chunk.frames)
-        if options.region == "face":
-            track = widened(tracker.track(frames, chunk.times_s), options.margin)
-        else:
-            track = whole_picture(frames)
+        track = widened(tracker.track(frames, chunk.times_s), margin)
         pixels = crop_faces(frames, track, options.crop_side_px)
         yield Crops(pixels, chunk.times_s, track.found, chunk.length_s, chunk.reader)
 

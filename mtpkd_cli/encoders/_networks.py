@@ -13,7 +13,7 @@ from pydantic import Field, field_validator
 
 from mtpkd_cli.config import Options
 from mtpkd_cli.encoders import Features, Segment
-from mtpkd_cli.encoders._faces import CropNotes, CropOptions, Crops, iter_crops
+from mtpkd_cli.encoders._faces import CropNotes, CropOptions, Crops, absolute, face_files, iter_crops
 from mtpkd_cli.errors import DataError
 
 if TYPE_CHECKING:
@@ -40,20 +40,18 @@ class NetworkOptions(CropOptions, DeviceOptions):
 
     @field_validator("weights")
     @classmethod
-    def _absolute(cls, path: str) -> str:
-        if not Path(path).expanduser().is_absolute():
-            raise ValueError(f"'{path}' depends on the folder that the command runs in; give an absolute path")
-        return path
+    def _whole_path(cls, path: str) -> str:
+        return absolute(path)
 
 
 def weights_of(config: NetworkOptions) -> list[Path]:
-    """The files that features depend on besides the media: the weights."""
-    return [Path(config.weights).expanduser()]
+    """The files that features depend on besides the media: weights and face model."""
+    return [Path(config.weights).expanduser(), *face_files(config)]
 
 
 def network_of(kind: Kind, config: NetworkOptions) -> Any:
     """Returns the network with its weights, ready to run; raises DataError as `load_weights` does."""
-    [path] = weights_of(config)
+    path = weights_of(config)[0]
     if not path.is_file():
         raise DataError("there is no such file of weights", where=path, todo="set the encoder's option weights")
     state = path.stat()

@@ -9,9 +9,10 @@ import numpy as np
 from pydantic import Field
 
 from mtpkd_cli.encoders import Features, Segment
-from mtpkd_cli.encoders._faces import CropNotes, CropOptions, iter_crops
+from mtpkd_cli.encoders._faces import CropNotes, CropOptions, face_files, iter_crops
 
 VERSION = 1
+files = face_files
 
 
 class Config(CropOptions):

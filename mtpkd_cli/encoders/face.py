@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from mtpkd_cli.config import Options
 from mtpkd_cli.encoders import Features, Segment
 from mtpkd_cli.encoders._face_descriptors import (
     COLOUR_NAMES,
@@ -28,11 +27,14 @@ from mtpkd_cli.encoders._face_descriptors import (
     motion,
     skin_colour,
 )
+from mtpkd_cli.encoders._faces import FaceOptions, face_files, face_tracker, frame_side
 
 if TYPE_CHECKING:
     from mtpkd_cli.media.faces import FaceTracker
+    from mtpkd_cli.media.given_faces import CroppedFaces, GivenFaces
 
 VERSION = 2
+files = face_files
 
 # About 0.6 GB at the default sizes, however long the video; a clip of up to 12 s keeps one crop size.
 _CHUNK = 128
@@ -52,20 +54,15 @@ _NAMES = (
 )
 
 
-class Config(Options):
+class Config(FaceOptions):
     """Options of the face video encoder."""
 
-    rate_hz: float = Field(10.0, gt=0, le=120, description="Frames read per second; a slower video gives all it has.")
     step_s: float = Field(0.5, gt=0, description="Length of a step of the features in seconds.")
-    frame_side_px: int = Field(640, ge=64, description="Frames are sampled down to this longest side while decoding.")
     crop_side_px: int = Field(96, ge=48, le=512, description="Side of the face crops.")
-    detect_every_s: float = Field(1.0, gt=0, description="Time between two searches for the face in seconds.")
     baseline: Literal["start", "median"] = Field(
         "start", description="What change is measured against: the clip's first baseline_s, or its median."
     )
     baseline_s: float = Field(1.0, gt=0, description="Length of the baseline at the clip's start in seconds.")
-
-    image_rate_hz: float = Field(25.0, gt=0, description="Images per second where the medium is a folder of images.")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -137,10 +134,9 @@ def _baseline(values: np.ndarray, frames: _Frames, config: Config) -> np.ndarray
 
 
 def _read(segment: Segment, config: Config) -> tuple[_Frames, dict[str, float]]:
-    from mtpkd_cli.media.faces import FaceTracker
     from mtpkd_cli.media.video import iter_frames
 
-    tracker, parts, by_pyav, length_s = FaceTracker(config.detect_every_s), [], 0, 0.0
+    tracker, parts, by_pyav, length_s = face_tracker(segment, config), [], 0, 0.0
     frames: list[np.ndarray] = []
     times_s = np.empty(0)
     for chunk in iter_frames(
@@ -148,7 +144,7 @@ def _read(segment: Segment, config: Config) -> tuple[_Frames, dict[str, float]]:
         start_s=segment.start_s,
         end_s=segment.end_s,
         rate_hz=config.rate_hz,
-        max_side=config.frame_side_px,
+        max_side=frame_side(config),
         chunk=_CHUNK,
         image_rate_hz=config.image_rate_hz,
     ):
@@ -164,7 +160,11 @@ def _read(segment: Segment, config: Config) -> tuple[_Frames, dict[str, float]]:
 
 
 def _describe(
-    frames: list[np.ndarray], times_s: np.ndarray, before: int, tracker: "FaceTracker", config: Config
+    frames: list[np.ndarray],
+    times_s: np.ndarray,
+    before: int,
+    tracker: "FaceTracker | GivenFaces | CroppedFaces",
+    config: Config,
 ) -> _Frames:
     from mtpkd_cli.media.faces import crop_faces
 

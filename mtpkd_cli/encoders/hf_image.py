@@ -7,18 +7,18 @@ References:
     Oquab et al., "DINOv2: learning robust visual features without supervision", TMLR 2024.
 """
 
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from pydantic import Field
 
 from mtpkd_cli.encoders import Features, Segment
-from mtpkd_cli.encoders._faces import CropOptions
+from mtpkd_cli.encoders._faces import CropOptions, face_files
 from mtpkd_cli.encoders._hf import HfOptions, hidden_states, load_model, model_files, settings_of
 from mtpkd_cli.encoders._networks import colours_of, encode_windows, normalised
 
 VERSION = 1
-files = model_files
 
 
 class Config(HfOptions, CropOptions):
@@ -27,6 +27,11 @@ class Config(HfOptions, CropOptions):
     crop_side_px: int = Field(224, ge=16, le=512, description="Side of the crops.")
     pool: Literal["first", "mean"] = Field("first", description="The first token (class), or the mean of all.")
     step_frames: int = Field(5, ge=1, le=128, description="Frames whose mean is a step; 5 of 10 per second are 0.5 s.")
+
+
+def files(config: Config) -> list[Path]:
+    """The files that features depend on besides the media: the model's and the face model."""
+    return [*model_files(config), *face_files(config)]
 
 
 def encode(segment: Segment, config: Config) -> Features:

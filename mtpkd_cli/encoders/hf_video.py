@@ -7,18 +7,18 @@ References:
     Tong et al., "VideoMAE: masked autoencoders are data-efficient learners for self-supervised video", NeurIPS 2022.
 """
 
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from pydantic import Field
 
 from mtpkd_cli.encoders import Features, Segment
-from mtpkd_cli.encoders._faces import CropOptions
+from mtpkd_cli.encoders._faces import CropOptions, face_files
 from mtpkd_cli.encoders._hf import HfOptions, hidden_states, load_model, model_files, settings_of
 from mtpkd_cli.encoders._networks import colours_of, encode_windows, normalised
 
 VERSION = 1
-files = model_files
 
 
 class Config(HfOptions, CropOptions):
@@ -27,6 +27,11 @@ class Config(HfOptions, CropOptions):
     crop_side_px: int = Field(224, ge=16, le=512, description="Side of the crops; the model's own picture size.")
     pool: Literal["first", "mean"] = Field("mean", description="The first token (class), or the mean of all.")
     overlap: float = Field(0.5, ge=0, lt=1, description="Share of a window that the next one sees again.")
+
+
+def files(config: Config) -> list[Path]:
+    """The files that features depend on besides the media: the model's and the face model."""
+    return [*model_files(config), *face_files(config)]
 
 
 def encode(segment: Segment, config: Config) -> Features:

@@ -46,7 +46,9 @@ def _overlaps(box: np.ndarray, others: np.ndarray) -> np.ndarray:
     return shared / (box[2] ** 2 + others[:, 2] ** 2 - shared)
 
 
-def smooth(boxes: np.ndarray) -> np.ndarray:
-    """Returns (n, 3) boxes averaged with their neighbours, weights 1 2 1, the ends kept."""
-    padded = np.concatenate([boxes[:1], boxes, boxes[-1:]])
-    return (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4
+def smooth(boxes: np.ndarray, times: int = 1) -> np.ndarray:
+    """Returns (n, 3) boxes averaged with their neighbours so many times, weights 1 2 1, the ends kept."""
+    for _ in range(times):
+        padded = np.concatenate([boxes[:1], boxes, boxes[-1:]])
+        boxes = (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4
+    return boxes

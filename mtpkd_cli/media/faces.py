@@ -5,11 +5,13 @@ A head moves little within a second, so about one frame per second is searched; 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from mtpkd_cli.media._face_boxes import one_face, smooth
 from mtpkd_cli.media._face_search import find_faces
+from mtpkd_cli.media._yunet import YuNet
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,16 @@ class FaceTracker:
 
     Args:
         detect_every_s: Time between two frames that are searched.
+        model: File of a YuNet network; None = OpenCV's own cascade.
+        times_smoothed: How often each found box is averaged with its neighbours (weights 1 2 1).
+
+    Raises:
+        DataError: The model's file is missing or of another kind.
     """
 
-    def __init__(self, detect_every_s: float = 1.0) -> None:
-        self._every_s = detect_every_s
+    def __init__(self, detect_every_s: float = 1.0, model: Path | None = None, times_smoothed: int = 1) -> None:
+        self._every_s, self._times_smoothed = detect_every_s, times_smoothed
+        self._find = find_faces if model is None else YuNet(model)
         self._last: np.ndarray | None = None
 
     def track(self, frames: Sequence[np.ndarray] | np.ndarray, times_s: np.ndarray) -> FaceTrack:
@@ -62,12 +70,12 @@ class FaceTracker:
         for turn, index in enumerate(tried):
             # Small faces are looked for at both ends and half-way: that takes as long as decoding three frames.
             thorough = turn in {0, len(tried) // 2, len(tried) - 1}
-            candidates.append(find_faces(frames[index], known, small=thorough))
+            candidates.append(self._find(frames[index], known, small=thorough))
             known = candidates[-1] if len(candidates[-1]) else known
         if not any(map(len, candidates)):
             for index in self._tick_frames(times_s, 0.5):
                 tried = np.append(tried, index)
-                candidates.append(find_faces(frames[index], known, small=False))
+                candidates.append(self._find(frames[index], known, small=False))
                 if len(candidates[-1]):
                     break
             order = np.argsort(tried, kind="stable")
@@ -80,7 +88,7 @@ class FaceTracker:
             )
             n = len(times_s)
             return FaceTrack(np.tile(fallback[:2], (n, 1)), np.full(n, fallback[2]), fallback[2], np.zeros(n, bool))
-        smoothed = smooth(np.array([boxes[i] for i in hits]))
+        smoothed = smooth(np.array([boxes[i] for i in hits]), self._times_smoothed)
         self._last = smoothed[-1]
         seen_s = times_s[tried]
         track = np.stack([np.interp(times_s, seen_s[hits], smoothed[:, k]) for k in range(3)], axis=1)
@@ -98,13 +106,6 @@ def widened(track: FaceTrack, margin: float) -> FaceTrack:
     """The same track with room around the face, `margin` of its side on every side."""
     grow = 1.0 + 2.0 * margin
     return replace(track, sides_px=track.sides_px * grow, crop_side_px=track.crop_side_px * grow)
-
-
-def whole_picture(frames: Sequence[np.ndarray] | np.ndarray) -> FaceTrack:
-    """The centre square of every frame, for pictures that are face crops already."""
-    height, width = frames[0].shape[:2]
-    n, side = len(frames), float(min(height, width))
-    return FaceTrack(np.tile([width / 2, height / 2], (n, 1)), np.full(n, side), side, np.ones(n, bool))
 
 
 def crop_faces(

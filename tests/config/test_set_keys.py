@@ -121,3 +121,17 @@ def test_a_bad_assignment_leaves_the_file_alone(path: Path, assignment: str) -> 
         set_keys(path, ["distill.epochs=8", assignment])
     assert path.read_text() == TEXT
     assert [p.name for p in path.parent.iterdir()] == ["study.toml"]
+
+
+def test_an_option_of_an_encoder_can_be_set_without_saying_options(path: Path) -> None:
+    changes = set_keys(path, ["modalities.video.face_model=/models/yunet.onnx", "modalities.video.rate_hz=5.0"])
+    assert changes == ['modalities.video.face_model = "/models/yunet.onnx"', "modalities.video.rate_hz = 5.0"]
+    assert read_study(path).modalities["video"].options == {"face_model": "/models/yunet.onnx", "rate_hz": 5.0}
+    set_keys(path, ["modalities.video.options.rate_hz=6.0"])
+    assert read_study(path).modalities["video"].options["rate_hz"] == 6.0
+    # Its own keys stay its own, and what is neither is unknown as before.
+    set_keys(path, ["modalities.eda.media=eda"])
+    with pytest.raises(StudyError, match=r"modalities\.video\.rate_hx: unknown key"):
+        set_keys(path, ["modalities.video.rate_hx=5.0"])
+    set_keys(path, ["modalities.video.encoder=clips", "modalities.video.crop_side_px=32"])
+    assert read_study(path).modalities["video"].options["crop_side_px"] == 32

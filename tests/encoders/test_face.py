@@ -3,6 +3,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.cbook import get_sample_data
 from pydantic import ValidationError
@@ -11,6 +12,7 @@ from mtpkd_cli.encoders import Features, Segment
 from mtpkd_cli.encoders.face import Config, encode
 from mtpkd_cli.errors import DataError
 from mtpkd_cli.media import video as video_module
+from mtpkd_cli.media.faces import FaceTracker
 
 
 def write_video(path: Path, frames: list[np.ndarray], rate_hz: int = 20) -> Path:
@@ -202,3 +204,27 @@ def test_a_broken_video_is_invalid_data(tmp_path, portrait):
 def test_options_that_make_no_sense_are_refused(options):
     with pytest.raises(ValidationError):
         Config(**options)
+
+
+def test_given_boxes_of_the_same_face_give_the_same_features(tmp_path, portrait):
+    frames = [np.roll(portrait, i // 2, 1) for i in range(40)]
+    path = write_video(tmp_path / "a.mp4", frames)
+    searched = encode(Segment(path), Config())
+    whole = video_module.read_frames(path, rate_hz=10.0)
+    track = FaceTracker().track(whole.frames, whole.times_s)
+    corners = track.centres_px - track.sides_px[:, None] / 2
+    table = pd.DataFrame({"time_s": whole.times_s, "x": corners[:, 0], "y": corners[:, 1]})
+    table.assign(width=track.sides_px, height=track.sides_px).to_csv(tmp_path / "a_boxes.csv", index=False)
+    given = encode(Segment(path), Config(face="boxes", smooth_boxes=0))
+    np.testing.assert_allclose(given.values, searched.values, atol=0.05)
+    assert given.notes == searched.notes
+    (tmp_path / "a_boxes.csv").unlink()
+    with pytest.raises(DataError, match="no table of face boxes"):
+        encode(Segment(path), Config(face="boxes"))
+
+
+def test_a_picture_that_is_a_crop_already_is_described_whole(tmp_path, portrait):
+    path = write_video(tmp_path / "a.mp4", [portrait[20:120, 20:124]] * 20)
+    features = encode(Segment(path), Config(face="cropped"))
+    assert features.notes["steps_without_face"] == 0
+    assert np.ptp(column(features, "head_size")) == 0

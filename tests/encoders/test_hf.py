@@ -114,7 +114,7 @@ def test_short_silent_and_long_sound(hearing, tmp_path: Path) -> None:
 def test_pictures_are_what_the_model_says_of_them(seeing, tmp_path: Path) -> None:
     model, folder = seeing
     frames = video(tmp_path / "a.mp4")
-    options = {"model": str(folder), "crop_side_px": 32, "region": "picture", "step_frames": 4}
+    options = {"model": str(folder), "crop_side_px": 32, "face": "cropped", "step_frames": 4}
     with torch.inference_mode():
         states = model(standardised(frames)).last_hidden_state.numpy()
     for pool, each in (("first", states[:, 0]), ("mean", states.mean(axis=1))):
@@ -129,7 +129,7 @@ def test_clips_are_what_the_model_says_of_them(tmp_path: Path) -> None:
     model = hf.VideoMAEModel(hf.VideoMAEConfig(**SMALL, **shape)).eval()
     folder = saved(model, tmp_path / "model", COLOURS)
     given = standardised(video(tmp_path / "a.mp4"))
-    config = hf_video.Config(model=str(folder), crop_side_px=32, region="picture")
+    config = hf_video.Config(model=str(folder), crop_side_px=32, face="cropped")
     features = hf_video.encode(Segment(tmp_path / "a.mp4"), config)
     windows = [given[i : i + 4] for i in (0, 2, 4, 6)] + [torch.cat([given[8:], given[-1:]])]
     with torch.inference_mode():

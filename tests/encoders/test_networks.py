@@ -77,7 +77,7 @@ def test_pixels_are_the_square_around_the_face(video: Path) -> None:
 
 
 def test_pixels_of_pictures_that_are_crops_already_are_their_centre_square(video: Path) -> None:
-    features = clips.encode(Segment(video), clips.Config(rate_hz=10.0, crop_side_px=24, region="picture"))
+    features = clips.encode(Segment(video), clips.Config(rate_hz=10.0, crop_side_px=24, face="cropped"))
     np.testing.assert_array_equal(features.values.reshape(23, 24, 24, 3), squares(video, 24))
 
 
@@ -95,7 +95,7 @@ def test_pixels_stay_bytes_in_part_files(video: Path, tmp_path: Path) -> None:
 def test_features_are_the_networks_own_of_the_same_frames(weighted, video: Path) -> None:
     module, name, network, path = weighted
     frames = {"step_frames": 4} if name == "resnet18" else {"window_frames": 4, "hop_frames": 4}
-    config = module.Config(weights=str(path), rate_hz=10.0, crop_side_px=32, region="picture", **frames)
+    config = module.Config(weights=str(path), rate_hz=10.0, crop_side_px=32, face="cropped", **frames)
     features = module.encode(Segment(video), config)
     assert features.values.shape == (6, 512)
     assert features.values.dtype == np.float32
@@ -120,7 +120,7 @@ def test_features_are_the_networks_own_of_the_same_frames(weighted, video: Path)
 def test_windows_overlap_and_join_over_parts(weighted, video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module, _, _, path = weighted
     config = module.Config(
-        weights=str(path), rate_hz=10.0, crop_side_px=16, region="picture", window_frames=6, hop_frames=4
+        weights=str(path), rate_hz=10.0, crop_side_px=16, face="cropped", window_frames=6, hop_frames=4
     )
     whole = module.encode(Segment(video), config)
     # Frames 0-5, 4-9, ..., 16-21, and 20-22, which adds frame 22.
