@@ -91,7 +91,7 @@ def read_manifest(folder: Path) -> Manifest | None:
         if not all(isinstance(part, dict) for part in (manifest.study, manifest.inputs, manifest.outputs)):
             raise TypeError("study, inputs and outputs are tables")
         return manifest
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, TypeError) as err:
         raise ArtifactError(

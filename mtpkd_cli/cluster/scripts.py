@@ -98,7 +98,9 @@ while [ "$told" -gt "$seen" ]; do
 done
 if [ "$code" -eq {interrupted} ] && [ -n "$warned" ]; then
     echo "interrupted before the time limit: back into the queue, to go on from the checkpoint" >&2
-    scontrol requeue "$SLURM_JOB_ID"
+    # One task of an array has the number of the whole array, so that number alone would put all tasks back.
+    task=${{SLURM_ARRAY_JOB_ID:+${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID}}
+    scontrol requeue "${{task:-$SLURM_JOB_ID}}"
 fi
 exit "$code"
 """

@@ -1,6 +1,7 @@
 """On a real Slurm of one node: a study through arrays and dependencies, a failure, and a time limit."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -65,8 +66,9 @@ def test_the_sample_study_runs_through_arrays_and_dependencies_to_its_report(slu
 def test_a_task_that_fails_stops_its_dependents_and_the_rest_is_submitted_later(slurm: Any, tiny: Any) -> None:
     run = tiny.run.root
     tiny.put("train.epochs=1")
-    teacher = tiny.run.lock(tiny.run.teacher(1, 0, "eda")).with_name("fold-1.seed-0.teachers.eda.lock")
-    teacher.mkdir(parents=True)  # something of the file system's that no task can pass
+    teachers = tiny.run.teacher(1, 0, "eda").parent
+    shutil.rmtree(teachers)
+    teachers.touch()  # a file where a folder has to be
     jobs = _submitted(slurm, run)
     slurm.wait_until_empty(300)
     assert slurm.state_of(jobs["train-teachers"]["job_id"])["JobState"] in ("COMPLETED", "FAILED")
@@ -75,8 +77,10 @@ def test_a_task_that_fails_stops_its_dependents_and_the_rest_is_submitted_later(
         assert (state["JobState"], state["Reason"]) == ("CANCELLED", "DependencyNeverSatisfied"), name
     units = _units(slurm, run)
     assert units["train-teachers fold-0/seed-0/teachers/eda"]["state"] == "done"
-    assert units["train-teachers fold-1/seed-0/teachers/eda"]["state"] != "done"
-    teacher.rmdir()
+    failed = units["train-teachers fold-1/seed-0/teachers/face"]
+    assert (failed["state"], failed["failure"]["exit_code"]) == ("failed", 74)
+    assert failed["failure"]["batch"]["array_job"] == str(jobs["train-teachers"]["job_id"])
+    teachers.unlink()
     jobs = _submitted(slurm, run)
     assert jobs["train-teachers"]["tasks"] == 1
     slurm.wait_until_empty(300)

@@ -101,6 +101,7 @@ def test_a_script_passes_signals_on_and_keeps_the_exit_code(
     (tmp_path / "scontrol").write_text(f'#!/bin/bash\necho "$@" > {tmp_path}/asked\n')
     (tmp_path / "scontrol").chmod(0o755)
     environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_JOB_ID": "17"}
+    environment |= {"SLURM_ARRAY_JOB_ID": "15", "SLURM_ARRAY_TASK_ID": "1"}
     with subprocess.Popen(["bash", str(tmp_path / "script")], env=environment, stderr=subprocess.PIPE) as process:
         for name in signals.split():
             subprocess.run(["sleep", "0.5"], check=True)
@@ -109,4 +110,5 @@ def test_a_script_passes_signals_on_and_keeps_the_exit_code(
     assert process.returncode == code
     assert (tmp_path / "asked").exists() == requeued
     if requeued:
-        assert (tmp_path / "asked").read_text() == "requeue 17\n"
+        # Not 17: where this is the last task of an array, that would put back all of its tasks.
+        assert (tmp_path / "asked").read_text() == "requeue 15_1\n"
