@@ -9,13 +9,14 @@ from mtpkd_cli.check import Looked
 from mtpkd_cli.datasets import MEDIA_PREFIX, TARGET_PREFIX
 
 
-def look_at_labels(samples: pd.DataFrame, classes: list[str], frames: pd.DataFrame | None) -> Looked:
+def look_at_labels(samples: pd.DataFrame, classes: list[str], frames: pd.DataFrame | None, ready: set[str]) -> Looked:
     """Counts classes, or tells the range of targets.
 
     Args:
         samples: The samples table, which its reader has checked.
         classes: Names in index order; empty in regression.
         frames: Labels of single frames, where there are any.
+        ready: Kinds of media that are tables of ready features, which all samples share by right.
     """
     problems: list[str] = []
     notes: list[str] = []
@@ -40,17 +41,17 @@ def look_at_labels(samples: pd.DataFrame, classes: list[str], frames: pd.DataFra
         valid = int(frames["valid"].sum())
         found += f"; {valid} of {len(frames)} frames count"
         facts |= {"frames": len(frames), "valid_frames": valid}
-    problems += _contradictions(samples)
+    problems += _contradictions(samples, ready)
     return Looked("labels", found, problems, notes, facts)
 
 
-def _contradictions(samples: pd.DataFrame) -> list[str]:
+def _contradictions(samples: pd.DataFrame, ready: set[str]) -> list[str]:
     """Samples of one and the same part of one and the same media that are labelled differently."""
-    media = [column for column in samples if column.startswith(MEDIA_PREFIX)]
+    media = [c for c in samples if c.startswith(MEDIA_PREFIX) and c.removeprefix(MEDIA_PREFIX) not in ready]
+    if not media:
+        return []
     labels = [column for column in samples if column == "label" or column.startswith(TARGET_PREFIX)]
     there = samples[(samples[media] != "").any(axis=1)]
-    if there["start_s"].isna().all() and len(there) > len(there[media].drop_duplicates()) == 1:
-        return []  # ready features: all samples are rows of one table
     part = there[["start_s", "end_s"]].fillna(-1.0)
     groups = there.assign(**part).groupby([*media, "start_s", "end_s"])
     found = []

@@ -51,11 +51,11 @@ def check_study(
         return [Looked("corpus", "no samples", [str(err)])]
     counts = {"samples": len(samples), "subjects": int(samples["subject"].nunique())}
     looked = [Looked("corpus", f"{counts['samples']} samples of {counts['subjects']} subjects", facts={**counts})]
-    looked.append(look_at_labels(samples, classes, frames))
+    ready = {name for name, modality in study.modalities.items() if modality.encoder == READY_FEATURES}
+    looked.append(look_at_labels(samples, classes, frames, ready))
     entry, folds = look_at_folds(samples, classes, study.data)
     looked.append(entry)
     extract = study.extract.model_copy(update={} if workers is None else {"workers": workers})
-    ready = {name for name, modality in study.modalities.items() if modality.encoder == READY_FEATURES}
     modalities = [_modality(study, name, samples) for name in study.modalities if name not in ready]
     for modality in modalities:
         looked += _media(root, modality, samples, extract, reporter)

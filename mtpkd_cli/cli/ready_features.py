@@ -6,6 +6,8 @@ from mtpkd_cli.datasets.features import modalities_of
 from mtpkd_cli.errors import DataError
 
 _FILE, _MODALITIES = "@FILE@", "@MODALITIES@"
+# A line of the preset, which gives way to the .npz files that are there.
+_ARRAYS = '# arrays = { video = "video.npz" }     # one .npz file per modality, of one step or several'
 
 
 def ready_features_wanted(text: str) -> bool:
@@ -14,28 +16,31 @@ def ready_features_wanted(text: str) -> bool:
 
 
 def with_ready_features(text: str, folder: Path) -> str:
-    """Fills in the table's name and one section per prefix of its columns, the first one prevalent.
+    """Fills in the table's name, the .npz files and one section per modality, the first one prevalent.
 
     Raises:
-        DataError: The folder does not hold exactly one table with feature columns.
+        DataError: The folder does not hold exactly one table with feature columns, or one table and .npz files.
     """
-    tables = {
-        path: names for path in sorted([*folder.glob("*.parquet"), *folder.glob("*.csv")]) if (names := _names(path))
-    }
+    arrays = sorted(folder.glob("*.npz"))
+    every = {path: _names(path) for path in sorted([*folder.glob("*.parquet"), *folder.glob("*.csv")])}
+    tables = every if arrays else {path: names for path, names in every.items() if names}
     if len(tables) != 1:
         found = ", ".join(path.name for path in tables) or "none"
         raise DataError(
-            f"{len(tables)} tables of features are there ({found})",
+            f"{len(tables)} tables of {'samples' if arrays else 'features'} are there ({found})",
             where=folder,
-            expected="exactly one .parquet or .csv file with columns like eda__mean",
+            expected="exactly one .parquet or .csv file, with columns like eda__mean or .npz files beside it",
             todo="give the table a folder of its own",
         )
-    [(table, names)] = tables.items()
+    [(table, columns)] = tables.items()
+    names = [*(path.stem for path in arrays), *columns]
+    listed = ", ".join(f'{path.stem} = "{path.name}"' for path in arrays)
     roles = ["prevalent", *["privileged"] * (len(names) - 1)]
     sections = [
         f'[modalities.{name}]\nrole = "{role}"\nencoder = "table"\n' for name, role in zip(names, roles, strict=True)
     ]
-    return text.replace(_FILE, table.name).replace(_MODALITIES, "\n".join(sections).rstrip())
+    filled = text.replace(_FILE, table.name).replace(_MODALITIES, "\n".join(sections).rstrip())
+    return filled.replace(_ARRAYS, f"arrays = {{ {listed} }}") if arrays else filled
 
 
 def _names(path: Path) -> list[str]:

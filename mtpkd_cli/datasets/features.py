@@ -1,14 +1,18 @@
-"""Already extracted features: one wide table (Parquet or CSV), `<modality>__<feature>` columns, one row per sample.
+"""Already extracted features: one wide table with `<modality>__<feature>` columns, or one .npz per modality.
 
-Gives the samples table, and `feature_table` in place of an encoder: one step per sample. A sample that has no value of
-a modality at all lacks that modality; single missing cells stay NaN for training to impute and count.
+A table (Parquet or CSV) names sample, subject and label, one row each. Features are columns of it, one step per sample,
+or lie in .npz files beside it (see `_arrays.py`), one step or several. Gives the samples table, and `feature_table` in
+place of an encoder. A sample that has no value of a modality at all lacks that modality; single missing cells stay NaN
+for training to impute and count.
 """
 
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
+from mtpkd_cli.datasets._arrays import read_arrays
 from mtpkd_cli.datasets._sample_rows import (
     RowOptions,
     bad_rows,
@@ -27,6 +31,9 @@ _SEPARATOR = "__"
 class Config(RowOptions):
     """Options of the reader of extracted features."""
 
+    arrays: dict[str, str] = Field({}, description="Modality -> .npz file, relative to the root.")
+    step_s: float = Field(1.0, gt=0, description="Seconds from step to step in .npz files without times_s.")
+
 
 def classes(root: Path, config: Config) -> tuple[str, ...]:
     """Names of the classes in index order, () in regression.
@@ -41,15 +48,15 @@ def samples(root: Path, config: Config) -> pd.DataFrame:
     """Lists the rows of the table as samples.
 
     Returns:
-        The samples table (see `mtpkd_cli.datasets`) with one media_<modality> column per prefix: the table's name, or
-        "" where all the row's cells of that modality are missing.
+        The samples table (see `mtpkd_cli.datasets`) with one media_<modality> column per prefix and .npz file: the
+        file's name, or "" where all the sample's values of that modality are missing.
 
     Raises:
         DataError: The file or a column is missing, a name, person or label is missing or unknown, a name stands twice,
             or a feature is not a finite number.
     """
     path = Path(root) / config.file
-    modalities = modalities_of(path)
+    modalities = _columns(path, config)
     table = read_rows(path, config, numeric=[name for names in modalities.values() for name in names])
     problems = row_problems(table, config)
     if not config.targets:
@@ -67,31 +74,39 @@ def samples(root: Path, config: Config) -> pd.DataFrame:
     for modality, columns in modalities.items():
         missing = np.isnan(numbers(table[columns], path)).all(axis=1)
         result[f"media_{modality}"] = np.where(missing, "", config.file)
+    for modality, file in config.arrays.items():
+        arrays = read_arrays(Path(root) / file)
+        present = set(arrays.ids[arrays.steps.any(axis=1)])
+        result[f"media_{modality}"] = [file if sample in present else "" for sample in result["sample_id"]]
     return result.sort_values("sample_id", ignore_index=True)
 
 
 def feature_table(root: Path, config: Config, modality: str) -> pd.DataFrame:
-    """The features of one modality, one step per sample; the extraction takes this in place of an encoder.
+    """The features of one modality; the extraction takes this in place of an encoder.
 
     Args:
         root: The data root.
         config: Options.
-        modality: A prefix of the table's columns.
+        modality: A prefix of the table's columns, or a key of `arrays`.
 
     Returns:
-        Columns sample_id, t_s (0: a row has no time of its own) and features ((D,) float32, NaN where a cell is
-        missing), sorted by sample_id, without the samples that lack the modality; `attrs["names"]` holds the D names.
+        Columns sample_id, t_s (0 for a row of a table, which has no time of its own) and features ((D,) float32, NaN
+        where a cell is missing), sorted by sample_id and time, without the samples that lack the modality;
+        `attrs["names"]` holds the D names.
 
     Raises:
         DataError: There is no such modality, or a feature is not a finite number.
     """
     path = Path(root) / config.file
-    modalities = modalities_of(path)
+    if modality in config.arrays:
+        return _steps(Path(root) / config.arrays[modality], config)
+    modalities = _columns(path, config)
     if modality not in modalities:
+        known = [*modalities, *config.arrays]
         raise DataError(
-            f"no column begins with '{modality}{_SEPARATOR}'{did_you_mean(modality, modalities)}",
+            f"no column begins with '{modality}{_SEPARATOR}'{did_you_mean(modality, known)}",
             where=path,
-            expected=f"one of {', '.join(modalities)}",
+            expected=f"one of {', '.join(known)}",
             todo="name the modality as the columns' prefix does",
         )
     columns = modalities[modality]
@@ -102,6 +117,38 @@ def feature_table(root: Path, config: Config, modality: str) -> pd.DataFrame:
     result = pd.DataFrame({"sample_id": ids, "t_s": 0.0, "features": list(values[present])})
     result = result.sort_values("sample_id", ignore_index=True)
     result.attrs["names"] = tuple(name.removeprefix(modality + _SEPARATOR) for name in columns)
+    return result
+
+
+def _columns(path: Path, config: Config) -> dict[str, list[str]]:
+    """Feature columns by prefix; none are needed where there are arrays.
+
+    Raises:
+        DataError: The table cannot be read or has no features, or a modality is in the table and in an .npz file.
+    """
+    try:
+        found = modalities_of(path)
+    except DataError:
+        if not config.arrays:
+            raise
+        column_names(path)  # a table that cannot be read is told all the same
+        return {}
+    if both := [modality for modality in found if modality in config.arrays]:
+        raise DataError(
+            f"modality '{both[0]}' is in columns of the table and in {config.arrays[both[0]]}",
+            where=path,
+            todo="leave it out of data.options.arrays, or rename the columns",
+        )
+    return found
+
+
+def _steps(path: Path, config: Config) -> pd.DataFrame:
+    arrays = read_arrays(path)
+    row, step = np.nonzero(arrays.steps)
+    times = step * config.step_s if arrays.times_s is None else arrays.times_s[row, step]
+    result = pd.DataFrame({"sample_id": arrays.ids[row], "t_s": times, "features": list(arrays.values[row, step])})
+    result = result.sort_values(["sample_id", "t_s"], kind="stable", ignore_index=True)
+    result.attrs["names"] = arrays.names
     return result
 
 

@@ -32,7 +32,9 @@ def build(out: Path, job: Job, *, samples: Path, name: str, data: DataSection) -
     config = parse_options(dataset.Config, data.options, where="study.toml [data.options]")
     ids = read_parquet(samples, columns=["sample_id"]).column("sample_id").to_pylist()
     table = dataset.feature_table(job.root, config, name)
-    table = table[table["sample_id"].isin(ids)]
+    of_samples = table["sample_id"].isin(ids)
+    strangers = table.loc[~of_samples, "sample_id"].nunique()
+    table = table[of_samples]
     groups = table.groupby("sample_id", sort=True)
     sequences = {sample: (group["t_s"].to_numpy(), np.stack(list(group["features"]))) for sample, group in groups}
     if not sequences:
@@ -41,4 +43,5 @@ def build(out: Path, job: Job, *, samples: Path, name: str, data: DataSection) -
         left_over.unlink()
     about = PartAbout(key="", names=tuple(table.attrs.get("names", ())))
     write_parquet(out / "part-00000.parquet", part_table(sequences, about))
-    return {"samples": len(sequences), "failed": 0, "notes": {"samples_without_it": len(ids) - len(sequences)}}
+    notes = {"samples_without_it": len(ids) - len(sequences), **({"ids_of_no_sample": strangers} if strangers else {})}
+    return {"samples": len(sequences), "failed": 0, "notes": notes}

@@ -160,3 +160,32 @@ def affwild2_tree() -> Callable[..., Path]:
         return root
 
     return make
+
+
+@pytest.fixture(scope="session")
+def features_tree() -> Callable[..., Path]:
+    """(root, arrays) -> ready features of twenty samples of ten people, as a wide table or as .npz files of steps.
+
+    One sample lacks the video and one the skin conductance.
+    """
+
+    def make(root: Path, arrays: bool = False) -> Path:
+        rng = np.random.default_rng(7)
+        rows = [(f"p{i}-{k}", f"p{i}", k, "test" if i >= 7 else "train") for i in range(10) for k in range(2)]
+        table = pd.DataFrame(rows, columns=["sample_id", "subject", "label", "side"])
+        video = rng.normal(size=(20, 3, 4)) + table["label"].to_numpy()[:, None, None]
+        eda = rng.normal(size=(20, 2))
+        video[3], video[5, 2], eda[8] = np.nan, np.nan, np.nan
+        root.mkdir(parents=True)
+        if arrays:
+            ids = table["sample_id"].to_numpy(str)
+            np.savez(root / "video.npz", ids=ids, features=video)
+            np.savez(root / "eda.npz", ids=ids[::-1], features=eda[::-1])
+        else:
+            for name, values in (("video", video[:, 0]), ("eda", eda)):
+                for j in range(values.shape[1]):
+                    table[f"{name}__f{j}"] = values[:, j]
+        table.to_csv(root / "samples.csv", index=False)
+        return root
+
+    return make

@@ -57,19 +57,19 @@ def test_subjects_that_are_spelt_alike_are_told() -> None:
 
 def test_labels_are_counted_and_contradictions_told() -> None:
     samples = _samples(subject=["a"] * 4, media_v=["1", "1", "2", "3"], label=[0, 1, 0, 0])
-    looked = look_at_labels(samples, ["x", "y", "z"], None)
+    looked = look_at_labels(samples, ["x", "y", "z"], None, set())
     assert looked.facts["classes"] == {"x": 3, "y": 1, "z": 0}
     assert looked.problems == ["s0, s1: the same part of the same media, labelled differently"]
     samples["start_s"] = [0.0, 5.0, 0.0, 0.0]
-    assert look_at_labels(samples, ["x", "y"], None).problems == []
+    assert look_at_labels(samples, ["x", "y"], None, set()).problems == []
     one_table = _samples(subject=["a"] * 3, media_v=["t", "t", "t"], label=[0, 1, 0])
-    assert look_at_labels(one_table, ["x", "y"], None).problems == []
+    assert look_at_labels(one_table, ["x", "y"], None, {"v"}).problems == []
 
 
 def test_targets_that_do_not_vary_or_are_missing_are_told() -> None:
     nan = float("nan")
     samples = _samples(subject=list("ab"), media_v=list("12"), target_u=[2.0, 2.0], target_v=[nan, 1.0])
-    looked = look_at_labels(samples, [], pd.DataFrame({"valid": [True, False]}))
+    looked = look_at_labels(samples, [], pd.DataFrame({"valid": [True, False]}), set())
     assert looked.problems == [
         "target 'u' is 2 in every sample: there is nothing to predict",
         "target 'v': 1 samples have no finite value",

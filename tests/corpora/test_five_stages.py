@@ -1,6 +1,7 @@
 """Every corpus goes from its folder to its scores by the real command line, as its preset stands but for sizes."""
 
 import json
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -89,3 +90,23 @@ def test_table(tmp_path: Path, table_tree: Callable[..., Path]) -> None:
     options += ["modalities.ecg.options.sample_rate_hz=64.0", "data.split=official", "data.options.split_column=side"]
     found = _run(tmp_path / "corpus", "table", *options)
     assert (found["samples"], found["subjects"], found["outputs"]) == (6, 3, ["calm", "stress"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arrays", [False, True], ids=["wide", "npz"])
+def test_features(arrays: bool, tmp_path: Path, features_tree: Callable[..., Path]) -> None:
+    root = features_tree(tmp_path / "corpus", arrays)
+    official = ("data.split=official", "data.options.split_column=side")
+    found = _run(root, "features", *(official if arrays else ("data.folds=2",)))
+    assert (found["samples"], found["subjects"]) == ((6, 3) if arrays else (20, 10))
+    counts = {
+        name: json.loads((tmp_path / "run" / "features" / name / "manifest.json").read_text())["counts"]
+        for name in ("video", "eda")
+    }
+    assert [counts[name]["notes"]["samples_without_it"] for name in ("video", "eda")] == [1, 1]
+    study = tomllib.loads((tmp_path / "run" / "study.toml").read_text())
+    roles = {name: section["role"] for name, section in study["modalities"].items()}
+    # The first one is prevalent: the first prefix, or file by name.
+    assert roles == (
+        {"eda": "prevalent", "video": "privileged"} if arrays else {"video": "prevalent", "eda": "privileged"}
+    )
