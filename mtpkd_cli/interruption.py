@@ -57,6 +57,12 @@ def listen(tell: Callable[[str], None] = lambda _: None) -> dict[int, Any]:
     return {number: signal.signal(number, note) for number in SIGNALS}
 
 
+def end_listening() -> None:
+    """All is done and said: a signal from now on, while Python takes itself down, does not change the exit code."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 @contextmanager
 def listening() -> Iterator[None]:
     """Within the block the four signals are noted; after it all is as before, and what was asked is forgotten."""

@@ -61,7 +61,9 @@ def main() -> NoReturn:
             code = _tell(
                 f"unexpected error: {type(err).__name__}: {err}\n  to do: run it with --debug and report it", 1
             )
-    sys.exit(_flushed(code))
+    code = _flushed(code)
+    interruption.end_listening()
+    sys.exit(code)
 
 
 def _flushed(code: int) -> int:
