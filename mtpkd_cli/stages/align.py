@@ -54,7 +54,7 @@ def build(
     }
     others = [name for name in loaded if name != align.joint]
     options = align.model_dump(
-        include={"epochs", "batch_size", "learning_rate", "weight_decay", "warmup_share", "patience"}
+        include={"epochs", "batch_size", "learning_rate", "weight_decay", "warmup_share", "patience", "ema_decay"}
     )
     advance = job.reporter.progress(f"fold {fold} seed {seed} align", 2)
     with seeded(derived_seed(seed, fold, "align", "init")):

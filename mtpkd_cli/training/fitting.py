@@ -6,7 +6,8 @@ the current epoch, the sums of its terms and every generator are part of the sta
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from torch.optim.lr_scheduler import LambdaLR
 State = tuple[dict[str, Tensor], dict[str, Any]]
 """Tensors by name, and plain data that JSON can hold without loss."""
 
-_NUMBERS = ("epoch", "batch", "best", "sums", "history")
+_NUMBERS = ("epoch", "batch", "steps", "best", "sums", "history")
 
 
 class Fitting:
@@ -27,6 +28,7 @@ class Fitting:
         optimiser: Of the model's parameters.
         scheduler: Of the optimiser's learning rates.
         generators: All generators that steps draw from, torch's global ones aside.
+        ema_decay: Decay of the exponential mean of the weights over steps, reached after a warm-up; 0 = no mean.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class Fitting:
         optimiser: torch.optim.Optimizer,
         scheduler: LambdaLR,
         generators: Sequence[torch.Generator],
+        ema_decay: float = 0.0,
     ) -> None:
         self.model, self.optimiser, self.scheduler, self.generators = model, optimiser, scheduler, list(generators)
         self.epoch = 0
@@ -44,6 +47,9 @@ class Fitting:
         """The shuffled rows of this epoch; empty before it has begun."""
         self.sums: dict[str, float] = {}
         self.history: list[dict[str, Any]] = []
+        self.ema_decay = ema_decay
+        self.steps = 0
+        self.mean = [p.detach().clone() for p in model.parameters()] if ema_decay else []
         self.best = math.inf
         self.best_state: Mapping[str, Tensor] = copy.deepcopy(model.state_dict())
 
@@ -51,6 +57,28 @@ class Fitting:
         """Goes to the first batch of an epoch, whose order is still to be drawn."""
         self.epoch, self.batch, self.sums = epoch, 0, {}
         self.order = torch.zeros(0, dtype=torch.long)
+
+    def average(self) -> None:
+        """Takes the weights after a step into their exponential mean."""
+        self.steps += 1
+        if self.mean:
+            # The first weights are drawn, not learned: early on the mean forgets faster.
+            decay = min(self.ema_decay, (1 + self.steps) / (10 + self.steps))
+            weights = [p.detach() for p in self.model.parameters()]
+            torch._foreach_lerp_(self.mean, weights, 1 - decay)
+
+    @contextmanager
+    def averaged_weights(self) -> Iterator[None]:
+        """Within the block the model has the mean of its weights, where there is one."""
+        parameters = [p.detach() for p in self.model.parameters()] if self.mean else []
+        own = [p.clone() for p in parameters]
+        for parameter, mean in zip(parameters, self.mean, strict=True):
+            parameter.copy_(mean)
+        try:
+            yield
+        finally:
+            for parameter, weights in zip(parameters, own, strict=True):
+                parameter.copy_(weights)
 
     def keep_best(self, loss: float) -> None:
         """Keeps the weights as they are now as the best ones."""
@@ -64,6 +92,7 @@ class Fitting:
         tensors |= {f"generator.{i}": generator.get_state() for i, generator in enumerate(self.generators)}
         tensors |= {f"model.{name}": _copy(tensor) for name, tensor in self.model.state_dict().items()}
         tensors |= {f"best.{name}": _copy(tensor) for name, tensor in self.best_state.items()}
+        tensors |= {f"mean.{i}": _copy(tensor) for i, tensor in enumerate(self.mean)}
         moments = self.optimiser.state_dict()["state"]
         tensors |= {f"moments.{i}.{key}": _copy(value) for i, held in moments.items() for key, value in held.items()}
         numbers = {name: getattr(self, name) for name in _NUMBERS}
@@ -77,6 +106,7 @@ class Fitting:
         self.model.load_state_dict(_under("model.", tensors))
         device = next(iter(self.model.parameters())).device
         self.best_state = {name: tensor.to(device) for name, tensor in _under("best.", tensors).items()}
+        self.mean = [tensors[f"mean.{i}"].to(mean.device) for i, mean in enumerate(self.mean)]
         moments: dict[int, dict[str, Tensor]] = {}
         for name, tensor in _under("moments.", tensors).items():
             number, _, key = name.partition(".")

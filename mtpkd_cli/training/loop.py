@@ -28,6 +28,7 @@ def fit(
     weight_decay: float,
     warmup_share: float,
     patience: int,
+    ema_decay: float = 0.0,
     slow: dict[float, list[nn.Parameter]] | None = None,
     draws: Sequence[torch.Generator] = (),
     checkpoint: FitCheckpoint = NOT_KEPT,
@@ -40,6 +41,7 @@ def fit(
         validate: Gives the validation loss; lower is better. Called under no_grad once per epoch.
         rows: (N,) long, the training samples.
         generator: Order of the samples.
+        ema_decay: Decay of the weights' exponential mean over steps, which is then validated and kept; 0 = none.
         slow: Learning rate -> parameters that have their own one; a rate of 0 freezes them.
         draws: Other generators that `step` draws from.
         checkpoint: Where the fit goes on if it was interrupted, and leaves its state if it is.
@@ -58,7 +60,7 @@ def fit(
     optimiser = torch.optim.AdamW(groups, lr=learning_rate, weight_decay=weight_decay, fused=True)
     n_batches = max(1, len(rows) // batch_size)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, _schedule(epochs * n_batches, warmup_share))
-    fitting = Fitting(model, optimiser, scheduler, [generator, *draws])
+    fitting = Fitting(model, optimiser, scheduler, [generator, *draws], ema_decay)
     finished = checkpoint.begin(fitting)
     while not finished and fitting.epoch < epochs and _waited(fitting.history) < patience:
         _train_epoch(fitting, step, rows, n_batches, generator, checkpoint)
@@ -93,6 +95,7 @@ def _train_epoch(
         nn.utils.clip_grad_norm_(fitting.model.parameters(), 1.0)
         fitting.optimiser.step()
         fitting.scheduler.step()
+        fitting.average()
         for name, value in {**{n: t.value for n, t in terms.items()}, "total": total}.items():
             fitting.sums[name] = fitting.sums.get(name, 0.0) + value.item() / n_batches
         fitting.batch = number + 1
@@ -102,17 +105,17 @@ def _train_epoch(
 def _validate_epoch(fitting: Fitting, validate: Callable[[], float]) -> None:
     """Validates after an epoch's steps, keeps the weights where they are the best so far, and begins the next epoch."""
     fitting.model.eval()
-    with torch.no_grad():
+    with fitting.averaged_weights(), torch.no_grad():
         loss = validate()
-    if not math.isfinite(loss):
-        raise NumericalError(
-            f"the validation loss of epoch {fitting.epoch} is {loss}",
-            expected="a finite number",
-            todo="lower the learning rate, or look for extreme values in the features",
-        )
-    improved = loss < fitting.best
-    if improved:
-        fitting.keep_best(loss)
+        if not math.isfinite(loss):
+            raise NumericalError(
+                f"the validation loss of epoch {fitting.epoch} is {loss}",
+                expected="a finite number",
+                todo="lower the learning rate, or look for extreme values in the features",
+            )
+        improved = loss < fitting.best
+        if improved:
+            fitting.keep_best(loss)
     fitting.history.append(
         {
             "epoch": fitting.epoch,

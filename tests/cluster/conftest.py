@@ -107,6 +107,10 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
         _wait_for_node(started)
         yield started
     finally:
+        # What a test has left in the queue must not run on after it.
+        cancel = ["scancel", "--full", "--signal=KILL", "--state=RUNNING", "--me"]
+        for command in (["scancel", "--me", "--state=PENDING"], cancel):
+            subprocess.run(command, env=started.environment, capture_output=True, timeout=30, check=False)
         for process in reversed(running):
             process.terminate()
             try:

@@ -195,3 +195,53 @@ def test_the_history_tells_means_over_batches_and_the_learning_rate() -> None:
         assert entry["train"]["total"] == pytest.approx(0.5 * entry["train"]["error"])
     rates = [entry["learning_rate"] for entry in history]
     assert OPTIONS["learning_rate"] > rates[0] > rates[1] > rates[2] == pytest.approx(0, abs=1e-12)
+
+
+def test_averaged_weights_are_the_exponential_mean_of_all_steps_and_are_what_is_validated_and_kept() -> None:
+    torch.manual_seed(0)
+    model, rows = nn.Linear(3, 1), torch.arange(12)
+    x, y = torch.randn(12, 3), torch.randn(12, 1)
+    seen: list[torch.Tensor] = []  # after each step, as the next one finds them
+    validated: list[torch.Tensor] = []
+
+    def step(batch: torch.Tensor) -> dict[str, Term]:
+        seen.append(model.weight.detach().clone())
+        return {"task": Term((model(x[batch]) - y[batch]).square().mean(), 1.0)}
+
+    def validate() -> float:
+        validated.append(model.weight.detach().clone())
+        return -float(len(validated))  # the last epoch is the best
+
+    fit(
+        model, step, validate, rows, generator=torch.Generator().manual_seed(1), epochs=3, batch_size=4,
+        learning_rate=0.1, weight_decay=0.0, warmup_share=0.0, patience=9, ema_decay=0.5,
+    )  # fmt: skip
+    # The decay grows from 2/11 to the wanted one, so that the first weights do not linger.
+    mean = seen[0]
+    means = []
+    for number, weights in enumerate(seen[1:], start=1):
+        decay = min(0.5, (1 + number) / (10 + number))
+        mean = decay * mean + (1 - decay) * weights
+        means.append(mean)
+    # Steps go on from their own weights: what the 4th step finds is not what was validated before it.
+    torch.testing.assert_close(validated[0], means[2])
+    torch.testing.assert_close(validated[1], means[5])
+    assert not torch.allclose(validated[0], seen[3])
+    torch.testing.assert_close(model.weight.detach(), validated[2], rtol=0, atol=0)
+
+
+def test_without_a_decay_the_weights_themselves_are_validated() -> None:
+    model, rows = nn.Linear(2, 1), torch.arange(4)
+    x = torch.ones(4, 2)
+    options = dict(epochs=2, batch_size=4, learning_rate=0.1, weight_decay=0.0, warmup_share=0.0, patience=9)
+    weights: list[torch.Tensor] = []
+
+    def validate() -> float:
+        weights.append(model.weight.detach().clone())
+        return -float(len(weights))
+
+    def step(batch: torch.Tensor) -> dict[str, Term]:
+        return {"task": Term(model(x[batch]).square().mean(), 1.0)}
+
+    fit(model, step, validate, rows, generator=torch.Generator(), ema_decay=0.0, **options)
+    torch.testing.assert_close(model.weight.detach(), weights[-1], rtol=0, atol=0)

@@ -25,6 +25,7 @@ OPTIONS: dict[str, Any] = {
     "weight_decay": 0.1,
     "warmup_share": 0.3,
     "patience": 2,
+    "ema_decay": 0.9,
 }
 
 
