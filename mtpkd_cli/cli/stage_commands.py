@@ -128,12 +128,21 @@ def distill(
 
 @app.command(rich_help_panel="Stages")
 def evaluate(
-    run: Run, set_: Set = None, overwrite: Overwrite = False, json: Json = False, quiet: Quiet = False
+    run: Run,
+    corrupt: Annotated[
+        bool, typer.Option("--corrupt", help="Also score test samples whose features have been made worse.")
+    ] = False,
+    set_: Set = None,
+    overwrite: Overwrite = False,
+    json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Score the test predictions of all methods; write metrics.json, predictions.parquet and report.html."""
     from mtpkd_cli.cli import work
 
     work.stages(run, ["evaluate"], set_, overwrite=overwrite, quiet=quiet)
+    if corrupt:
+        work.corrupt(run, quiet)
     work.print_results(run, json)
 
 

@@ -84,6 +84,19 @@ def _shard(text: str | None, merge: bool, again: bool) -> Shard | None:
     return None if text is None else parse_shard(text, os.environ)
 
 
+def corrupt(folder: Path, quiet: bool) -> None:
+    """Scores test samples that have been made worse, and writes the report anew."""
+    from mtpkd_cli.pipeline.robustness import corrupted_scores
+    from mtpkd_cli.report import write_report
+
+    run = RunFolder(folder)
+    summary = json.loads((run.evaluation / "metrics.json").read_text(encoding="utf-8"))
+    with Terminal(quiet) as terminal:
+        corrupted_scores(run, read_study(run.study), summary["headline"], Job(terminal))
+        write_report(run)
+        terminal.note(f"wrote {run.evaluation / 'corruption.json'} and the report")
+
+
 def print_results(folder: Path, as_json: bool) -> None:
     """Prints the scores of an evaluated run, and where its report is."""
     run = RunFolder(folder)

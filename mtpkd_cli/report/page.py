@@ -15,20 +15,29 @@ from mtpkd_cli.report.choices import choices
 from mtpkd_cli.report.curves import student_curves, teacher_curves
 from mtpkd_cli.report.drawing import Block
 from mtpkd_cli.report.forest import forest
+from mtpkd_cli.report.gains import best_control, class_rows, gain_rows, target_rows
 from mtpkd_cli.report.matrices import similarity_matrices
 from mtpkd_cli.report.numbers import csv_table, latex_table
+from mtpkd_cli.report.people import people
 from mtpkd_cli.report.provenance import extraction, provenance, study_comment
+from mtpkd_cli.report.reliability import reliability
 from mtpkd_cli.report.results import Results, read_results
+from mtpkd_cli.report.robustness import robustness
 from mtpkd_cli.report.scores import scale_of, score_blocks, summary_sentences
 from mtpkd_cli.report.selection import selection
+from mtpkd_cli.report.spaces import spaces
 
 FIGURES: dict[str, Callable[[Results], Block]] = {
     "forest": forest,
+    "people": people,
     "student_curves": student_curves,
     "teacher_curves": teacher_curves,
     "selection": selection,
     "matrices": similarity_matrices,
+    "spaces": spaces,
     "agreement": agreement,
+    "reliability": reliability,
+    "robustness": robustness,
 }
 
 
@@ -80,6 +89,11 @@ def _context(results: Results) -> dict[str, Any]:
         "sentences": summary_sentences(results),
         "columns": columns,
         "blocks": score_blocks(results),
+        "gains": gain_rows(results),
+        "control": best_control(results),
+        "classes": class_rows(results),
+        "targets": target_rows(results),
+        "headline": summary["metrics"][results.metric_names[0]]["label"],
         "reference": results.reference,
         "classification": results.classification,
         "modalities": extraction(results),

@@ -77,7 +77,7 @@ def summary_sentences(results: Results) -> list[str]:
         sentences.append(f"The teacher that has every modality at test time too ({joint}) reaches {reached}.")
     if metric == "balanced-accuracy":
         sentences.append(f"Guessing would reach {scale.number(1 / len(results.summary['outputs']))}\u00a0%.")
-    return sentences + _rival(results, metric, scale)
+    return sentences + _rival(results, metric, scale) + _over_control(results, metric, scale)
 
 
 def score_blocks(results: Results) -> list[dict[str, Any]]:
@@ -125,10 +125,12 @@ def _verdict(results: Results, metric: str, scale: Scale) -> str:
     stated = f"the difference of {scale.with_interval(difference, signed=True, unit=scale.difference_unit)}"
     if difference["low"] is None or difference["high"] is None:
         return f"{stated} has no interval, so it may be chance"
+    p = difference.get("p_holm")
+    corrected = "" if p is None else f", p = {p:.3f} after Holm's correction"
     if not excludes_zero(difference):
-        return f"{stated} may be chance: its 95\u00a0% interval includes 0"
+        return f"{stated} may be chance: its 95\u00a0% interval includes 0{corrected}"
     better = (difference["value"] > 0) == results.summary["metrics"][metric]["greater_is_better"]
-    return f"{stated} is a {'gain' if better else 'loss'}: its 95\u00a0% interval excludes 0"
+    return f"{stated} is a {'gain' if better else 'loss'}: its 95\u00a0% interval excludes 0{corrected}"
 
 
 def _rival(results: Results, metric: str, scale: Scale) -> list[str]:
@@ -140,3 +142,18 @@ def _rival(results: Results, metric: str, scale: Scale) -> list[str]:
     best = ranked[0][1]
     value = "\u00a0".join([scale.number(values[best]), scale.unit]).strip()
     return [f"Of the {len(ranked)} students, {best} scores best: {value}."]
+
+
+def _over_control(results: Results, metric: str, scale: Scale) -> list[str]:
+    """Says whether the proposed method exceeds the best control, and how many people lose by it."""
+    row, said = results.summary["methods"][results.proposed], []
+    over, transfer = row.get("over_control", {}).get(metric), row.get("transfer", {})
+    if over is not None and over["value"] is not None:
+        gain = scale.with_interval(over, signed=True, unit=scale.difference_unit)
+        sure = "is beyond chance" if excludes_zero(over) else "may be chance"
+        said.append(f"Over {over['from']}, the best control, its difference is {gain}, which {sure}.")
+    if transfer.get("lose") is not None:
+        said.append(
+            f"{100 * transfer['lose']:.0f}\u00a0% of the subjects are scored worse by it than by {results.reference}."
+        )
+    return said
