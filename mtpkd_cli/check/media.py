@@ -14,7 +14,7 @@ from mtpkd_cli.check import Looked
 from mtpkd_cli.config.study import ExtractSection
 from mtpkd_cli.media.pool import Outcome, Task, run_isolated
 from mtpkd_cli.media.probe import Probe, probe
-from mtpkd_cli.media.signals import read_signal
+from mtpkd_cli.media.signals import read_signal, with_rows
 from mtpkd_cli.media.state import seconds_or_none
 
 PICTURE_HZ, SOUND_HZ = (1.0, 240.0), (4000.0, 400_000.0)
@@ -63,6 +63,8 @@ def open_medium(path: Path, options: dict[str, Any], segments: list[tuple[float,
             start_s=seconds_or_none(start_s),
             end_s=seconds_or_none(end_s),
         )
+        if options["rows"] and np.isnan((start_s, end_s)).all():
+            with_rows(signal, options["rows"], options["rows_off"], str(path))
         rate_hz = signal.rate_hz
         length_s = max(length_s, (seconds_or_none(start_s) or 0.0) + len(signal.values) / rate_hz)
     return Probe(length_s, sound_hz=rate_hz)

@@ -4,7 +4,7 @@ from pydantic import Field
 
 from mtpkd_cli.config import Options
 from mtpkd_cli.encoders import Segment
-from mtpkd_cli.media.signals import Signal, read_signal
+from mtpkd_cli.media.signals import Signal, read_signal, with_rows
 
 # The clip's first second is what later values are compared with: a stimulus acts later than that on the skin and heart.
 BASELINE_S = 1.0
@@ -19,6 +19,10 @@ class SignalSource(Options):
         "time", description='Name of the column of times; "" = none, sample_rate_hz is needed then.'
     )
     time_unit_s: float = Field(1e-6, gt=0, description="Seconds per unit of the time column.")
+    rows: int | None = Field(
+        None, ge=1, description="Rows of every whole clip; a few more or less are trimmed or padded, and counted."
+    )
+    rows_off: int = Field(2, ge=0, description="By how many rows a clip may differ from rows.")
 
 
 class SignalOptions(SignalSource):
@@ -31,9 +35,9 @@ def load_signal(segment: Segment, config: SignalSource) -> Signal:
     """Reads a segment's signal.
 
     Raises:
-        DataError: See `read_signal`.
+        DataError: See `read_signal`, and `with_rows` where the options state the rows of a clip.
     """
-    return read_signal(
+    signal = read_signal(
         segment.path,
         config.column,
         config.sample_rate_hz,
@@ -42,6 +46,9 @@ def load_signal(segment: Segment, config: SignalSource) -> Signal:
         start_s=segment.start_s,
         end_s=segment.end_s,
     )
+    if config.rows is None or segment.start_s is not None or segment.end_s is not None:
+        return signal
+    return with_rows(signal, config.rows, config.rows_off, f"{segment.path}, column '{config.column}'")
 
 
 def baseline_length(n: int, rate_hz: float) -> int:

@@ -57,7 +57,7 @@ def encode(segment: Segment, config: Config) -> Features:
     else:
         cleaned, tonic, phasic = _decompose(values, rate_hz, config.decomposition)
     columns = _describe(cleaned, tonic, phasic, rate_hz, steps, config.scr_min_us)
-    notes = {"interpolated_rows": float(signal.n_interpolated), "flat": flat, "short": short}
+    notes = {**signal.notes, "flat": flat, "short": short}
     return stepwise(columns, steps, notes)
 
 

@@ -57,7 +57,7 @@ def encode(segment: Segment, config: Config) -> Features:
     columns = _describe(filtered, rate_hz, steps, config)
     if flat:
         columns = {name: np.zeros(len(values)) for name, values in columns.items()}
-    return stepwise(columns, steps, {"interpolated_rows": float(signal.n_interpolated), "flat": flat})
+    return stepwise(columns, steps, {**signal.notes, "flat": flat})
 
 
 def _describe(filtered: np.ndarray, rate_hz: float, steps: Steps, config: Config) -> dict[str, np.ndarray]:

@@ -57,7 +57,7 @@ def encode(segment: Segment, config: Config) -> Features:
     columns = heart_columns(beats, heights, rate_hz, steps, interval="pp", height="pulse_height")
     columns["signal_std"] = steps.each(cleaned, np.std)
     flat, missing = float(np.ptp(values) == 0), float(columns["beats_missing"][0])
-    notes = {"interpolated_rows": float(signal.n_interpolated), "flat": flat, "beats_missing": missing}
+    notes = {**signal.notes, "flat": flat, "beats_missing": missing}
     return stepwise(columns, steps, notes)
 
 

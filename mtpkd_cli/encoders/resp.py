@@ -60,7 +60,7 @@ def encode(segment: Segment, config: Config) -> Features:
     )
     columns = _breaths(cleaned, peaks, troughs, rate_hz, steps) | _course(cleaned, rate_hz, steps)
     flat, missing = float(np.ptp(values) == 0), float(columns["breaths_missing"][0])
-    notes = {"interpolated_rows": float(signal.n_interpolated), "flat": flat, "breaths_missing": missing}
+    notes = {**signal.notes, "flat": flat, "breaths_missing": missing}
     return stepwise(columns, steps, notes)
 
 

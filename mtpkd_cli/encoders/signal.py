@@ -67,7 +67,7 @@ def encode(segment: Segment, config: Config) -> Features:
         values=values[:, None].astype(np.float32),
         times_s=np.arange(len(values)) / config.rate_hz,
         names=("value",),
-        notes={"interpolated_rows": float(signal.n_interpolated), "flat": float(flat)},
+        notes={**signal.notes, "flat": float(flat)},
     )
 
 

@@ -65,5 +65,5 @@ def encode(segment: Segment, config: Config) -> Features:
         values=(np.log10(power + _FLOOR) if config.log_scale else power).T.astype(np.float32),
         times_s=times_s,
         names=tuple(f"band_{k}" for k in range(power.shape[0])),
-        notes={"interpolated_rows": float(signal.n_interpolated), "flat": flat, "short": float(short)},
+        notes={**signal.notes, "flat": flat, "short": float(short)},
     )

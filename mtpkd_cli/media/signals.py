@@ -4,7 +4,7 @@ Delimiters tab, semicolon and comma and decimal commas are recognised. Short gap
 ones are an error; nothing is repaired silently.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -28,11 +28,45 @@ class Signal:
         values: (N,) float64, finite, in the file's unit.
         rate_hz: Rate of the values.
         n_interpolated: How many of them stand for missing or lost rows and were interpolated linearly.
+        n_trimmed: Rows beyond the wanted number that were left off at the end.
+        n_padded: Values at the end that repeat the last one, up to the wanted number.
     """
 
     values: np.ndarray
     rate_hz: float
     n_interpolated: int = 0
+    n_trimmed: int = 0
+    n_padded: int = 0
+
+    @property
+    def notes(self) -> dict[str, float]:
+        """What was done to the rows, as encoders count it."""
+        done = {"rows_trimmed": float(self.n_trimmed), "rows_padded": float(self.n_padded)}
+        return {"interpolated_rows": float(self.n_interpolated)} | {key: n for key, n in done.items() if n}
+
+
+def with_rows(signal: Signal, rows: int, off: int, where: str) -> Signal:
+    """The signal with exactly this many values: trimmed at its end, or its last value repeated.
+
+    Args:
+        signal: A whole clip.
+        rows: Values wanted.
+        off: By how many it may differ.
+        where: File and column, for messages.
+
+    Raises:
+        DataError: It differs by more.
+    """
+    more = len(signal.values) - rows
+    if abs(more) > off:
+        raise DataError(
+            f"the clip has {len(signal.values)} rows",
+            where=where,
+            expected=f"{rows}, give or take {off}",
+            todo="copy the file again, leave this sample out, or change the encoder's options rows and rows_off",
+        )
+    padded = np.pad(signal.values[:rows], (0, max(0, -more)), mode="edge")
+    return replace(signal, values=padded, n_trimmed=max(0, more), n_padded=max(0, -more))
 
 
 def read_signal(

@@ -19,6 +19,12 @@ SMALL = (
 FACE = ("frame_side_px=64", "crop_side_px=48", "rate_hz=4.0")
 
 
+@pytest.fixture
+def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing the report takes as long as all five stages of so small a study, and it has tests of its own."""
+    monkeypatch.setattr("mtpkd_cli.report.write_report", lambda _run: None)
+
+
 def _call(*arguments: object) -> str:
     """The command line within this process, so that libraries are loaded once; returns what it printed."""
     done = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
@@ -40,6 +46,7 @@ def _run(root: Path, preset: str, *assignments: str) -> dict[str, Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_report")
 @pytest.mark.parametrize(("challenge", "media"), [("VA", "crops"), ("EXPR", "video")])
 def test_affwild2(challenge: str, media: str, tmp_path: Path, affwild2_tree: Callable[..., Path]) -> None:
     affwild2_tree(tmp_path / "corpus", challenge, crops=media == "crops")
@@ -72,6 +79,7 @@ def test_affwild2(challenge: str, media: str, tmp_path: Path, affwild2_tree: Cal
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_report")
 @pytest.mark.parametrize("images", [False, True], ids=["handed-out", "images"])
 def test_biovid(images: bool, tmp_path: Path, biovid_tree: Callable[..., Path]) -> None:
     biovid_tree(tmp_path / "corpus", images)
@@ -80,10 +88,13 @@ def test_biovid(images: bool, tmp_path: Path, biovid_tree: Callable[..., Path]) 
     assert (found["samples"], found["subjects"]) == (20, 10)
     assert found["repetitions"] == ["fold-0/seed-0", "fold-1/seed-0"]
     assert "frames" not in found
+    counts = json.loads((tmp_path / "run" / "features" / "eda" / "manifest.json").read_text())["counts"]
+    assert (counts["notes"]["rows_trimmed"], counts["notes"]["rows_padded"]) == (6, 7)
     assert {"teacher video", "teacher eda", "teacher ecg", "teacher emg"} <= set(found["methods"])
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_report")
 def test_table(tmp_path: Path, table_tree: Callable[..., Path]) -> None:
     table_tree(tmp_path / "corpus")
     options = [f"modalities.video.options.{key}" for key in FACE]
@@ -93,6 +104,7 @@ def test_table(tmp_path: Path, table_tree: Callable[..., Path]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_report")
 @pytest.mark.parametrize("arrays", [False, True], ids=["wide", "npz"])
 def test_features(arrays: bool, tmp_path: Path, features_tree: Callable[..., Path]) -> None:
     root = features_tree(tmp_path / "corpus", arrays)

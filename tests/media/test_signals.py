@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from mtpkd_cli.errors import DataError
-from mtpkd_cli.media.signals import read_signal
+from mtpkd_cli.media.signals import Signal, read_signal, with_rows
 
 N, RATE = 1101, 512
 
@@ -164,3 +164,19 @@ def test_a_changed_file_is_read_again_and_results_are_the_callers_own(tmp_path: 
     np.testing.assert_allclose(read_signal(path, "ecg", 512).values, _table()["ecg"])
     _write(path, _table(700))
     assert len(read_signal(path, "ecg", 512).values) == 700
+
+
+@pytest.mark.parametrize(("n", "trimmed", "padded"), [(9, 0, 0), (11, 2, 0), (7, 0, 2), (10, 1, 0)])
+def test_a_few_rows_too_many_or_too_few_are_trimmed_or_padded_and_counted(n: int, trimmed: int, padded: int) -> None:
+    signal = with_rows(Signal(np.arange(n, dtype=float), 4.0, 1), 9, 2, "here")
+    assert (signal.n_trimmed, signal.n_padded, signal.n_interpolated) == (trimmed, padded, 1)
+    assert signal.values.tolist() == [min(i, n - 1) for i in range(9)]
+    expected = {"interpolated_rows": 1.0, "rows_trimmed": float(trimmed), "rows_padded": float(padded)}
+    assert signal.notes == {key: value for key, value in expected.items() if value}
+
+
+@pytest.mark.parametrize("n", [6, 12])
+def test_a_clip_of_quite_another_number_of_rows_is_told(n: int) -> None:
+    with pytest.raises(DataError, match=f"the clip has {n} rows") as caught:
+        with_rows(Signal(np.zeros(n), 4.0), 9, 2, "a.csv, column 'x'")
+    assert "9, give or take 2" in str(caught.value)
