@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from mtpkd_cli.config import Options
 from mtpkd_cli.encoders import Segment
+from mtpkd_cli.encoders._blocks import in_blocks
 from mtpkd_cli.encoders._windows import Steps, split_steps
 
 # YIN compares the wave with itself one period later, so its frame holds this many of the longest periods.
@@ -97,7 +98,8 @@ def load_sound(segment: Segment, config: SoundOptions, frame: int) -> LoadedSoun
         "short": float(n < frame),
         "silent": float(not audio.samples.any()),
     }
-    return LoadedSound(np.pad(audio.samples, (0, max(0, frame - n))), n, notes)
+    samples = audio.samples if n >= frame else np.pad(audio.samples, (0, frame - n))
+    return LoadedSound(samples, n, notes)
 
 
 def steps_of_frames(n_samples: int, config: VoiceOptions) -> Steps:
@@ -118,22 +120,27 @@ def voice_frames(samples: np.ndarray, config: VoiceOptions) -> dict[str, np.ndar
 
     A frame is voiced where it is loud enough and does not cross zero as often as hiss does; pitch is YIN's.
     """
-    import librosa
-
     n_fft, hop = config.n_fft, config.hop
-    rms = librosa.feature.rms(y=samples, frame_length=n_fft, hop_length=hop)[0]
-    loudness = 20.0 * np.log10(np.maximum(rms, _DB_FLOOR))
-    crossings = librosa.feature.zero_crossing_rate(samples, frame_length=n_fft, hop_length=hop)[0]
+
+    def describe(stretch: np.ndarray, _held: slice) -> dict[str, np.ndarray]:
+        import librosa
+
+        rms = librosa.feature.rms(y=stretch, frame_length=n_fft, hop_length=hop)[0]
+        pitch = librosa.yin(
+            stretch,
+            fmin=config.pitch_min_hz,
+            fmax=config.pitch_max_hz,
+            sr=config.sample_rate_hz,
+            frame_length=config.pitch_frame,
+            hop_length=hop,
+        )
+        crossings = librosa.feature.zero_crossing_rate(stretch, frame_length=n_fft, hop_length=hop)[0]
+        return {"loudness": 20.0 * np.log10(np.maximum(rms, _DB_FLOOR)), "crossings": crossings, "pitch": pitch}
+
+    told = in_blocks(samples, hop, max(n_fft, config.pitch_frame), describe)
+    loudness, crossings, pitch = told["loudness"], told["crossings"], told["pitch"]
     floor = max(config.voicing_floor_db, loudness.max() - _VOICED_RANGE_DB)
     voiced = (loudness > floor) & (crossings < _VOICED_CROSSINGS)
-    pitch = librosa.yin(
-        samples,
-        fmin=config.pitch_min_hz,
-        fmax=config.pitch_max_hz,
-        sr=config.sample_rate_hz,
-        frame_length=config.pitch_frame,
-        hop_length=hop,
-    )
     return {
         "loudness_db": loudness,
         "crossings": crossings,

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mtpkd_cli.encoders._blocks import in_blocks
 from mtpkd_cli.encoders._sound import VoiceOptions, magnitudes, voice_frames
 
 # eGeMAPS counts semitones from A0.
@@ -26,13 +27,22 @@ def describe_frames(samples: np.ndarray, config: VoiceOptions) -> dict[str, np.n
         Columns (F,) by name, F = 1 + N // hop, frame i centred at i * hop_s; `voiced` is 0 or 1, what only voiced or
         only unvoiced frames have is NaN in the others.
     """
+    voice = voice_frames(samples, config)
+
+    def describe(stretch: np.ndarray, held: slice) -> dict[str, np.ndarray]:
+        return _describe(stretch, voice["voiced"][held], voice["pitch_hz"][held], config)
+
+    return in_blocks(samples, config.hop, max(config.n_fft, config.pitch_frame), describe)
+
+
+def _describe(
+    samples: np.ndarray, voiced: np.ndarray, pitch_hz: np.ndarray, config: VoiceOptions
+) -> dict[str, np.ndarray]:
     import librosa
 
     # A sine of full scale has a power of 1.
     power = (magnitudes(samples, config) * 4.0 / config.window) ** 2
     frequencies = librosa.fft_frequencies(sr=config.sample_rate_hz, n_fft=config.n_fft)
-    voice = voice_frames(samples, config)
-    voiced, pitch_hz = voice["voiced"], voice["pitch_hz"]
     mel = librosa.feature.melspectrogram(S=power, sr=config.sample_rate_hz, n_mels=_LOUDNESS_BANDS)
     log_mel = librosa.power_to_db(mel, ref=1.0, top_db=None)
     balance = _spectral_balance(power, frequencies)

@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from mtpkd_cli.encoders import Features, Segment
+from mtpkd_cli.encoders._blocks import in_blocks
 from mtpkd_cli.encoders._sound import VoiceOptions, load_sound, magnitudes, steps_of_frames, voice_frames
 from mtpkd_cli.encoders._windows import Steps, stepwise
 
@@ -64,27 +65,45 @@ def frame_features(samples: np.ndarray, config: Config) -> dict[str, np.ndarray]
         Columns (F,) by name, F = 1 + N // hop, frame i centred at i * hop_s; pitch in semitones above 55 Hz and NaN
         where `voiced` is 0.
     """
+    voice = voice_frames(samples, config)
+
+    def spectra(stretch: np.ndarray, _held: slice) -> dict[str, np.ndarray]:
+        return _spectral_features(stretch, config)
+
+    spectral = in_blocks(samples, config.hop, config.n_fft, spectra)
+    mels, mfccs = spectral.pop("mel"), spectral.pop("mfcc")
+    return {
+        "loudness_db": voice["loudness_db"],
+        "voiced": voice["voiced"].astype(float),
+        "pitch_semitones": 12.0 * np.log2(voice["pitch_hz"] / _PITCH_REFERENCE_HZ),
+        "centroid_hz": spectral["centroid_hz"],
+        "bandwidth_hz": spectral["bandwidth_hz"],
+        "rolloff_hz": spectral["rolloff_hz"],
+        "flatness": spectral["flatness"],
+        "crossings": voice["crossings"],
+        "flux_db": spectral["flux_db"],
+        **{f"mel_{i}": band for i, band in enumerate(mels.T)},
+        **{f"mfcc_{i}": coefficient for i, coefficient in enumerate(mfccs.T)},
+    }
+
+
+def _spectral_features(samples: np.ndarray, config: Config) -> dict[str, np.ndarray]:
+    """Columns (F,) by name; mel (F, n_mels) and mfcc (F, n_mfcc)."""
     import librosa
 
     rate = config.sample_rate_hz
     magnitude = magnitudes(samples, config)
     mel = librosa.feature.melspectrogram(S=magnitude**2, sr=rate, n_mels=config.n_mels)
     log_mel = librosa.power_to_db(mel, ref=1.0, top_db=None)
-    mfcc = librosa.feature.mfcc(S=log_mel, n_mfcc=config.n_mfcc)
-    voice = voice_frames(samples, config)
     rise = np.maximum(np.diff(log_mel, axis=1, prepend=log_mel[:, :1]), 0.0)
     return {
-        "loudness_db": voice["loudness_db"],
-        "voiced": voice["voiced"].astype(float),
-        "pitch_semitones": 12.0 * np.log2(voice["pitch_hz"] / _PITCH_REFERENCE_HZ),
         "centroid_hz": librosa.feature.spectral_centroid(S=magnitude, sr=rate)[0],
         "bandwidth_hz": librosa.feature.spectral_bandwidth(S=magnitude, sr=rate)[0],
         "rolloff_hz": librosa.feature.spectral_rolloff(S=magnitude, sr=rate)[0],
         "flatness": librosa.feature.spectral_flatness(S=magnitude)[0],
-        "crossings": voice["crossings"],
         "flux_db": rise.mean(axis=0),
-        **{f"mel_{i}": band for i, band in enumerate(log_mel)},
-        **{f"mfcc_{i}": coefficient for i, coefficient in enumerate(mfcc)},
+        "mel": log_mel.T,
+        "mfcc": librosa.feature.mfcc(S=log_mel, n_mfcc=config.n_mfcc).T,
     }
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from mtpkd_cli.encoders import Features, Segment
+from mtpkd_cli.encoders._blocks import in_blocks
 from mtpkd_cli.encoders._sound import SoundOptions, load_sound, magnitudes
 
 VERSION = 1
@@ -57,15 +58,19 @@ def encode(segment: Segment, config: Config) -> Features:
     import librosa
 
     sound = load_sound(segment, config, config.n_fft)
-    power = magnitudes(sound.samples, config) ** 2
-    mel = librosa.feature.melspectrogram(
-        S=power, sr=config.sample_rate_hz, n_mels=config.n_mels, fmin=config.low_hz, fmax=config.high_hz
-    )
+
+    def describe(stretch: np.ndarray, _held: slice) -> dict[str, np.ndarray]:
+        power = magnitudes(stretch, config) ** 2
+        mel = librosa.feature.melspectrogram(
+            S=power, sr=config.sample_rate_hz, n_mels=config.n_mels, fmin=config.low_hz, fmax=config.high_hz
+        )
+        return {"db": librosa.power_to_db(mel, ref=1.0, top_db=None).T}
+
     # A frame that is centred on the segment's very end, or in its padding, tells of what is not there.
     n_frames = -(-sound.n_samples // config.hop)
-    values = librosa.power_to_db(mel, ref=1.0, top_db=None)[:, :n_frames].T
+    values = in_blocks(sound.samples, config.hop, config.n_fft, describe)["db"][:n_frames]
     return Features(
-        values=values.astype(np.float32),
+        values=values.astype(np.float32, copy=False),
         times_s=np.arange(n_frames) * config.hop / config.sample_rate_hz,
         names=tuple(f"mel_{i}" for i in range(config.n_mels)),
         notes=sound.notes,

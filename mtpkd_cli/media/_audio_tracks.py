@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mtpkd_cli.errors import DataError
+from mtpkd_cli.media._resampled import Resampled
 
 # A lossy codec needs the packets before the wanted one to settle; what they decode to is thrown away.
 _PREROLL_S = 0.3
@@ -19,14 +20,13 @@ _SHORTFALL_S = 0.5
 
 @dataclass(frozen=True)
 class Sound:
-    """Samples (N,) float32 mono, N >= 1, at the source's rate, and the seconds of the stretch that have no sound."""
+    """A stretch of mono sound, at least one value, and the seconds of it that have no sound."""
 
-    samples: np.ndarray
-    rate_hz: int
+    collected: Resampled
     silent_s: float
 
 
-def read_track(path: Path, begin_s: float, end_s: float | None) -> Sound:
+def read_track(path: Path, begin_s: float, end_s: float | None, to_hz: int) -> Sound:
     """Decodes a stretch of the container's default audio track, from the packet before it to its last frame.
 
     Raises:
@@ -51,16 +51,17 @@ def read_track(path: Path, begin_s: float, end_s: float | None) -> Sound:
                 raise nothing_there(path, begin_s, end_s, stated_s)
             if begin_s > 0:
                 container.seek(int((zero_s + begin_s - _PREROLL_S) / stream.time_base), stream=stream)
-            pieces, filled_s, reached_s = _cut(_frames(container, stream, zero_s), rate, begin_s, end_s)
+            collected = Resampled(rate, to_hz)
+            filled_s, reached_s = _cut(_frames(container, stream, zero_s), collected, begin_s, end_s)
     except av.FFmpegError as err:
         raise damaged(path, str(err)) from err
     wanted_s = reached_s if end_s is None else end_s
     if np.isfinite(stated_s) and reached_s < min(stated_s, end_s or stated_s) - _SHORTFALL_S:
         raise damaged(path, f"its sound ends at {reached_s:.2f} s of the {stated_s:.2f} s that it states")
-    if not pieces:
+    if not collected.n_given:
         raise nothing_there(path, begin_s, end_s, reached_s)
     missing_s = wanted_s - reached_s
-    return Sound(np.concatenate(pieces), rate, filled_s + (missing_s if missing_s * rate > 1 else 0.0))
+    return Sound(collected, filled_s + (missing_s if missing_s * rate > 1 else 0.0))
 
 
 def damaged(path: Path, found: str) -> DataError:
@@ -111,15 +112,15 @@ def _frames(container: Any, stream: Any, zero_s: float) -> Iterator[tuple[float,
 
 
 def _cut(
-    frames: Iterator[tuple[float, np.ndarray]], rate: int, begin_s: float, end_s: float | None
-) -> tuple[list[np.ndarray], float, float]:
-    """Cuts frames to the stretch.
+    frames: Iterator[tuple[float, np.ndarray]], collected: Resampled, begin_s: float, end_s: float | None
+) -> tuple[float, float]:
+    """Cuts frames to the stretch and collects them.
 
     Returns:
-        Pieces in order; seconds filled with zeros; where the sound, or the stretch, ended, seconds.
+        Seconds filled with zeros; where the sound, or the stretch, ended, seconds.
     """
+    rate = collected.rate_hz
     written, stop = round(begin_s * rate), np.inf if end_s is None else round(end_s * rate)
-    pieces: list[np.ndarray] = []
     filled, position = 0, None
     for time_s, samples in frames:
         stated = position or 0 if np.isnan(time_s) else round(time_s * rate)
@@ -127,9 +128,10 @@ def _cut(
             position = stated
         first, last = max(position, written), int(min(position + len(samples), stop))
         if last > first:
-            pieces += [np.zeros(first - written, np.float32), samples[first - position : last - position]]
+            collected.add(np.zeros(first - written, np.float32))
+            collected.add(samples[first - position : last - position])
             filled, written = filled + first - written, last
         position += len(samples)
         if position >= stop:
             break
-    return pieces, filled / rate, max(position or 0, 0) / rate
+    return filled / rate, max(position or 0, 0) / rate

@@ -18,19 +18,15 @@ def one_face(candidates: list[np.ndarray], last: np.ndarray | None) -> list[np.n
     Returns:
         One box per frame, None where none overlaps the neighbour that was kept.
     """
-    frames = [*candidates, last[None]] if last is not None else candidates
-    support = [
-        (sum(_overlaps(box, others).max(initial=0.0) for others in frames) * box[2], -frame, -row)
-        for frame, boxes in enumerate(candidates)
-        for row, box in enumerate(boxes)
-    ]
     kept: list[np.ndarray | None] = [None] * len(candidates)
-    if not support:
+    counts = [len(boxes) for boxes in candidates]
+    if not any(counts):
         return kept
-    _, frame, row = max(support)
-    anchor = -frame
+    chosen = int(_support(candidates, last).argmax())
+    anchor = int(np.searchsorted(np.cumsum(counts), chosen, side="right"))
+    first = candidates[anchor][chosen - sum(counts[:anchor])]
     for order in (range(anchor, len(candidates)), range(anchor, -1, -1)):
-        current = candidates[anchor][-row]
+        current = first
         for index in order:
             overlaps = _overlaps(current, candidates[index])
             if overlaps.max(initial=0.0) > _SAME_FACE_OVERLAP:
@@ -38,12 +34,25 @@ def one_face(candidates: list[np.ndarray], last: np.ndarray | None) -> list[np.n
     return kept
 
 
+def _support(candidates: list[np.ndarray], last: np.ndarray | None) -> np.ndarray:
+    """(all boxes,) for each box, in how many frames it overlaps another, by how much, times its side."""
+    frames = [*candidates, last[None]] if last is not None else candidates
+    held = [boxes for boxes in frames if len(boxes)]
+    everything = np.concatenate(held)
+    starts = np.cumsum([0, *(len(boxes) for boxes in held[:-1])])
+    boxes = np.concatenate(candidates)
+    # Of a frame's boxes the one that overlaps most counts.
+    support: np.ndarray = np.maximum.reduceat(_overlaps(boxes[:, None], everything), starts, axis=1).sum(axis=1)
+    return support * boxes[:, 2]
+
+
 def _overlaps(box: np.ndarray, others: np.ndarray) -> np.ndarray:
-    # Intersection over union of squares given as centre and side.
-    half, halves = box[2] / 2, others[:, 2:] / 2
-    sides = np.minimum(box[:2] + half, others[:, :2] + halves) - np.maximum(box[:2] - half, others[:, :2] - halves)
-    shared = sides.clip(min=0).prod(axis=1)
-    return shared / (box[2] ** 2 + others[:, 2] ** 2 - shared)
+    # Intersection over union of squares given as centre and side, in the last axis.
+    half, halves = box[..., 2:] / 2, others[..., 2:] / 2
+    ends = np.minimum(box[..., :2] + half, others[..., :2] + halves)
+    starts = np.maximum(box[..., :2] - half, others[..., :2] - halves)
+    shared = (ends - starts).clip(min=0).prod(axis=-1)
+    return shared / (box[..., 2] ** 2 + others[..., 2] ** 2 - shared)
 
 
 def smooth(boxes: np.ndarray, times: int = 1) -> np.ndarray:

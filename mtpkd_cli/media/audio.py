@@ -1,8 +1,8 @@
 """Reading sound: audio files and the audio tracks of videos, as mono samples at one rate.
 
 libsndfile reads WAV, FLAC, OGG and the like and seeks to the sample; FFmpeg, through PyAV, reads what is left: mp4,
-mkv, avi and other containers. Either way channels are averaged and resampling is soxr's (by librosa), so the same
-sound gives the same samples whatever holds it.
+mkv, avi and other containers. Either way channels are averaged and resampling is soxr's, piece by piece, so the same
+sound gives the same samples whatever holds it, and only these are kept: 0.23 GB for an hour at 16 kHz.
 """
 
 from dataclasses import dataclass
@@ -12,10 +12,13 @@ import numpy as np
 
 from mtpkd_cli.errors import DataError
 from mtpkd_cli.media._audio_tracks import Sound, damaged, nothing_there, read_track
+from mtpkd_cli.media._resampled import Resampled
 from mtpkd_cli.media.reader_used import say_reader
 
 _SNDFILE_SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".au", ".caf", ".w64", ".rf64"}
 _PEAK_LIMIT = 2.0
+# Values of a channel that are read at a time.
+_BLOCK = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -58,25 +61,19 @@ def read_audio(path: Path, sample_rate_hz: int, start_s: float | None = None, en
     begin_s = start_s or 0.0
     if end_s is not None and end_s <= begin_s:
         raise DataError(f"the segment is from {begin_s} s to {end_s} s", where=path, expected="start_s < end_s")
-    sound = _read_sndfile(path, begin_s, end_s) if path.suffix.lower() in _SNDFILE_SUFFIXES else None
+    known = path.suffix.lower() in _SNDFILE_SUFFIXES
+    sound = _read_sndfile(path, begin_s, end_s, sample_rate_hz) if known else None
     say_reader("pyav" if sound is None else "soundfile")
     if sound is None:
-        sound = read_track(path, begin_s, end_s)
-    samples = sound.samples
-    peak = float(np.max(np.abs(samples)))
+        sound = read_track(path, begin_s, end_s, sample_rate_hz)
+    peak = sound.collected.peak
     if not peak <= _PEAK_LIMIT:
         todo = "scale the file to [-1, 1] or export it again"
         raise DataError(f"the samples reach {peak:g}", where=path, expected="samples in [-1, 1]", todo=todo)
-    if sound.rate_hz != sample_rate_hz:
-        import librosa
-
-        samples = librosa.resample(samples, orig_sr=sound.rate_hz, target_sr=sample_rate_hz, res_type="soxr_hq")
-    # Lossy decoding and resampling overshoot full scale by a little.
-    samples = np.clip(samples, -1.0, 1.0).astype(np.float32, copy=False)
-    return Audio(samples, sample_rate_hz, sound.rate_hz, sound.silent_s)
+    return Audio(sound.collected.samples(), sample_rate_hz, sound.collected.rate_hz, sound.silent_s)
 
 
-def _read_sndfile(path: Path, begin_s: float, end_s: float | None) -> Sound | None:
+def _read_sndfile(path: Path, begin_s: float, end_s: float | None, to_hz: int) -> Sound | None:
     """Reads by libsndfile; None where it does not know the file, which FFmpeg then might."""
     import soundfile
 
@@ -91,15 +88,17 @@ def _read_sndfile(path: Path, begin_s: float, end_s: float | None) -> Sound | No
         stop = file.frames if end_s is None else min(round(end_s * rate), file.frames)
         if start >= stop:
             raise nothing_there(path, begin_s, end_s, file.frames / rate)
+        collected = Resampled(rate, to_hz)
         try:
             file.seek(start)
-            samples = file.read(stop - start, dtype="float32", always_2d=True)
+            for block in file.blocks(_BLOCK, frames=stop - start, dtype="float32", always_2d=True):
+                collected.add(block.mean(axis=1))
         except soundfile.LibsndfileError as err:
             raise damaged(path, str(err)) from err
-    if len(samples) < stop - start:
-        raise damaged(path, f"it ends at {(start + len(samples)) / rate:.2f} s of {file.frames / rate:.2f} s")
+    if collected.n_given < stop - start:
+        raise damaged(path, f"it ends at {(start + collected.n_given) / rate:.2f} s of {file.frames / rate:.2f} s")
     missing = 0 if end_s is None else round(end_s * rate) - stop
-    return Sound(samples.mean(axis=1), rate, missing / rate)
+    return Sound(collected, missing / rate)
 
 
 def _check_riff_size(path: Path) -> None:
