@@ -112,6 +112,11 @@ class RunFolder:
         """Folder of a student that was exported as a kind of model."""
         return self.root / "export" / f"{method}-{kind}"
 
+    @property
+    def tracking(self) -> Path:
+        """Folder of what experiment trackers are told, where they keep it in files."""
+        return self.root / "tracking"
+
     def data_root(self, root: str) -> Path:
         """The corpus folder that the study names; a relative path is taken from the run folder."""
         return Path(root) if Path(root).is_absolute() else self.root / root

@@ -1,4 +1,4 @@
-"""The commands for what comes of runs: predict, export and compare."""
+"""The commands for what comes of runs: predict, export, compare and track."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -87,3 +87,22 @@ def compare(
     from mtpkd_cli.cli import compare as work
 
     work.compare(runs, method or [], reference, different_splits, output, json)
+
+
+@app.command(rich_help_panel="Use")
+def track(
+    run: Run,
+    to: Annotated[Literal["tensorboard", "mlflow"], typer.Option("--to", help="The tracker.")],
+    where: Annotated[
+        str | None,
+        typer.Option(help="Folder (TensorBoard) or address (MLflow; default: MLFLOW_TRACKING_URI).", metavar="PLACE"),
+    ] = None,
+) -> None:
+    """Tell an experiment tracker of all losses and scores that the run has logged."""
+    from mtpkd_cli.artifacts import RunFolder
+    from mtpkd_cli.config import read_study
+    from mtpkd_cli.report.tracking import track as tell
+
+    folder = RunFolder(run)
+    told, place = tell(folder, read_study(folder.study), to, where)
+    print(f"{to}: {told} models and evaluations told, in {place}")

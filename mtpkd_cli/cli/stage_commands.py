@@ -1,6 +1,6 @@
 """The commands that compute: one per stage, and `run` for all that is left. Libraries are loaded on use."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -155,6 +155,10 @@ def run_all(
     device: Device = "auto",
     threads: Threads = 1,
     jobs: Jobs = None,
+    track: Annotated[
+        Literal["tensorboard", "mlflow"] | None,
+        typer.Option(help="Tell a tracker at the end; whatever it says, the run is done. See mtpkd track."),
+    ] = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -173,4 +177,6 @@ def run_all(
         max_failures=max_failures,
         quiet=quiet,
     )
+    if track is not None:
+        work.tell_tracker(run, track, quiet)
     work.print_results(run, json)

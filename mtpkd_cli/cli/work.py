@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Literal
 
 from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.artifacts.logs import logged
@@ -12,7 +13,7 @@ from mtpkd_cli.cli.progress import Terminal
 from mtpkd_cli.cli.show import print_json, print_scores
 from mtpkd_cli.config import parse_options, read_study, set_keys
 from mtpkd_cli.config.study import ExtractSection
-from mtpkd_cli.errors import ArtifactError, StudyError
+from mtpkd_cli.errors import ArtifactError, MtpkdError, StudyError
 from mtpkd_cli.pipeline import Choice, do_stage
 from mtpkd_cli.stages import Job
 
@@ -95,6 +96,19 @@ def corrupt(folder: Path, quiet: bool) -> None:
         corrupted_scores(run, read_study(run.study), summary["headline"], Job(terminal))
         write_report(run)
         terminal.note(f"wrote {run.evaluation / 'corruption.json'} and the report")
+
+
+def tell_tracker(folder: Path, tracker: Literal["tensorboard", "mlflow"], quiet: bool) -> None:
+    """Tells a tracker of the run; what goes wrong there is noted, and the run is done all the same."""
+    from mtpkd_cli.report.tracking import track
+
+    run = RunFolder(folder)
+    with Terminal(quiet) as terminal:
+        try:
+            told, place = track(run, read_study(run.study), tracker, None)
+            terminal.note(f"{tracker}: {told} models and evaluations told, in {place}")
+        except (MtpkdError, OSError) as err:
+            terminal.note(f"{tracker} was not told: {err}")
 
 
 def print_results(folder: Path, as_json: bool) -> None:
