@@ -15,6 +15,7 @@ from mtpkd_cli.report.choices import choices
 from mtpkd_cli.report.curves import student_curves, teacher_curves
 from mtpkd_cli.report.drawing import Block
 from mtpkd_cli.report.forest import forest
+from mtpkd_cli.report.frames import frame_table
 from mtpkd_cli.report.gains import best_control, class_rows, gain_rows, target_rows
 from mtpkd_cli.report.matrices import similarity_matrices
 from mtpkd_cli.report.numbers import csv_table, latex_table
@@ -93,6 +94,7 @@ def _context(results: Results) -> dict[str, Any]:
         "control": best_control(results),
         "classes": class_rows(results),
         "targets": target_rows(results),
+        "frames": frame_table(results),
         "headline": summary["metrics"][results.metric_names[0]]["label"],
         "reference": results.reference,
         "classification": results.classification,

@@ -85,6 +85,8 @@ def score_frames(
         scorable = sum(int(entry.scorable.sum()) for entry in entries)
         unscored = sum(int(entry.frames["valid"].sum()) for entry in entries) - scorable
         rows[method] = {"scored": scorable, "unscored": unscored}
+        if "label" not in samples:
+            rows[method]["targets"] = _by_target(outputs, names, entries, people, draws)
     for method, scores in results.items():
         rows[method] |= _estimates(scores, results[evaluate.reference])
     interval = f"95 % percentile bootstrap over {len(subjects)} subjects, {evaluate.resamples} resamples"
@@ -119,11 +121,24 @@ def _frames_of(frames: pd.DataFrame, samples: pd.DataFrame, ids: list[str]) -> p
     return frames[frames["recording"].isin(recordings)].reset_index(drop=True)
 
 
+def _by_target(
+    outputs: list[str], names: Sequence[str], said: list[FramePredictions], people: pd.Series, draws: np.ndarray
+) -> dict[str, dict[str, dict[str, float | None]]]:
+    """Target -> metric -> its estimate."""
+    found: dict[str, dict[str, dict[str, float | None]]] = {target: {} for target in outputs}
+    for name in names:
+        for column, target in enumerate(outputs):
+            metric = metrics.of_target(METRICS.load(name).per_target, column)
+            point, values = _resampled(name, said, people, draws, metric)
+            found[target][name] = metrics.plain_estimate(metrics.interval(values, point))
+    return found
+
+
 def _resampled(
-    name: str, said: list[FramePredictions], people: pd.Series, draws: np.ndarray
+    name: str, said: list[FramePredictions], people: pd.Series, draws: np.ndarray, metric: metrics.Metric | None = None
 ) -> tuple[float, np.ndarray]:
     """A metric's mean over repetitions, and its (R,) bootstrap values; as `metrics.resampled_scores` of samples."""
-    metric = METRICS.load(name).metric
+    metric = metric or METRICS.load(name).metric
     points, values, shares, seen = [], [], [], set()
     for entry in said:
         part = _rows(name, entry, people)

@@ -78,6 +78,26 @@ def test_affwild2(challenge: str, media: str, tmp_path: Path, affwild2_tree: Cal
     assert len(said) == 90
 
 
+def test_a_frame_that_is_labelled_anew_is_noticed(tmp_path: Path, affwild2_tree: Callable[..., Path]) -> None:
+    """One frame changes no window's expression, and yet the scores of frames."""
+    root, run = affwild2_tree(tmp_path / "corpus", "EXPR", raw=False), tmp_path / "run"
+    keys = ["data.options.challenge=EXPR", "study.task=classification", "data.options.rate_hz=10.0"]
+    keys += ['data.options.expressions=["Neutral", "Happiness", "Other"]', "modalities.audio.media=crops"]
+    keys += ["modalities.audio.encoder=face", "modalities.video.options.image_rate_hz=10.0"]
+    keys += [f"modalities.video.options.{key}" for key in FACE]
+    _call("init", run, "--preset", "affwild2", "--data", root, *(part for key in keys for part in ("--set", key)))
+    _call("extract", run, "--modality", "video", "--workers", 0, "--quiet")
+    units = {unit["unit"]: unit for unit in json.loads(_call("status", run, "--json"))["units"]}
+    assert units["."]["state"] == "done"
+    assert units["."]["counts"]["frames"] == 300
+    labels = root / "EXPR_Recognition_Challenge" / "Validation_Set" / "v0.txt"
+    lines = labels.read_text().splitlines()
+    lines[30] = "-1"
+    labels.write_text("\n".join(lines) + "\n")
+    units = {unit["unit"]: unit for unit in json.loads(_call("status", run, "--json"))["units"]}
+    assert units["."]["state"] == "stale"
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("no_report")
 @pytest.mark.parametrize("images", [False, True], ids=["handed-out", "images"])

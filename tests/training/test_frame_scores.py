@@ -97,6 +97,11 @@ def test_frames_are_scored_by_the_mean_of_their_windows(task: str, tmp_path: Pat
             assert row["scores"][name]["value"] == pytest.approx(expected.point, abs=1e-9)
             ends = metrics.interval(expected.values, expected.point)
             assert (row["scores"][name]["low"], row["scores"][name]["high"]) == pytest.approx((ends.low, ends.high))
+    if task == "regression":
+        for target in ("a", "b"):
+            assert set(found["methods"]["kd"]["targets"][target]) == set(names)
+        by_target = [found["methods"]["ref"]["targets"][target]["ccc"]["value"] for target in ("a", "b")]
+        assert np.mean(by_target) == pytest.approx(found["methods"]["ref"]["scores"]["ccc"]["value"])
     assert found["methods"]["kd"]["unscored"] > 0
     assert found["methods"]["ref"]["differences"] == {}
     for name in names:
