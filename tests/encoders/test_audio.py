@@ -53,6 +53,9 @@ def test_steps_are_the_means_and_deviations_of_librosas_frames(tmp_path: Path) -
         **{f"mel_{i}": mel[i] for i in range(26)},
         **{f"mfcc_{i}": mfcc[i] for i in range(13)},
         "centroid_hz": centroid[0],
+        "bandwidth_hz": librosa.feature.spectral_bandwidth(y=samples, sr=RATE, **frames)[0],
+        "rolloff_hz": librosa.feature.spectral_rolloff(y=samples, sr=RATE, **frames)[0],
+        "flatness": librosa.feature.spectral_flatness(y=samples, **frames)[0],
         "loudness_db": 20 * np.log10(rms[0]),
         "crossings": crossings[0],
     }
@@ -60,6 +63,16 @@ def test_steps_are_the_means_and_deviations_of_librosas_frames(tmp_path: Path) -
         steps = values[:200].reshape(4, 50)
         np.testing.assert_allclose(_column(features, f"{name}_mean"), steps.mean(axis=1), rtol=1e-3, atol=1e-3)
         np.testing.assert_allclose(_column(features, f"{name}_std"), steps.std(axis=1), rtol=1e-3, atol=2e-3)
+
+
+def test_pitch_is_librosas_yin_where_there_is_a_voice() -> None:
+    samples = _voice(2.0)
+    told = frame_features(samples, Config())
+    oracle = librosa.yin(samples, fmin=60, fmax=400, sr=RATE, frame_length=1024, hop_length=160)
+    voiced = told["voiced"] == 1
+    assert voiced.mean() > 0.5
+    np.testing.assert_allclose(told["pitch_semitones"][voiced], 12 * np.log2(oracle[voiced] / 55), atol=1e-6)
+    assert np.isnan(told["pitch_semitones"][~voiced]).all()
 
 
 def test_flux_is_librosas_onset_strength() -> None:

@@ -60,6 +60,23 @@ def test_beats_are_those_of_neurokit2(tmp_path: Path) -> None:
     np.testing.assert_array_equal(_column(_encode(tmp_path, values), "beats"), oracle)
 
 
+def test_rate_and_variation_are_those_of_neurokit2(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        values = nk.ecg_simulate(duration=60, sampling_rate=RATE, heart_rate=70, heart_rate_std=3, random_state=4)
+        _, found = nk.ecg_peaks(nk.ecg_clean(values, sampling_rate=RATE), sampling_rate=RATE)
+        hrv = nk.hrv_time(found, sampling_rate=RATE)
+    features = _encode(tmp_path, values)
+    n = len(found["ECG_R_Peaks"]) - 1
+    assert _column(features, "quality").min() == 1
+    np.testing.assert_allclose(_column(features, "rr_mean_s"), hrv["HRV_MeanNN"][0] / 1000, rtol=1e-4)
+    # NeuroKit2 divides by n - 1 where this encoder divides by n.
+    np.testing.assert_allclose(
+        _column(features, "rr_std_s"), hrv["HRV_SDNN"][0] / 1000 * np.sqrt((n - 1) / n), rtol=1e-3
+    )
+    np.testing.assert_allclose(_column(features, "rr_rmssd_s"), hrv["HRV_RMSSD"][0] / 1000, rtol=0.02)
+
+
 def test_a_heart_that_speeds_up_shows_the_change_against_the_start(tmp_path: Path) -> None:
     values = np.concatenate([_simulate(60, seconds=10), _simulate(90, seconds=10)])
     change = _column(_encode(tmp_path, values), "heart_rate_change_bpm")

@@ -59,6 +59,25 @@ def test_responses_are_those_of_neurokit2(tmp_path: Path) -> None:
     np.testing.assert_array_equal(_column(_encode(tmp_path, values), "scr_peaks"), oracle)
 
 
+@pytest.mark.parametrize("method", ["highpass", "smoothmedian"])
+def test_levels_and_rises_are_those_of_neurokit2(tmp_path: Path, method: str) -> None:
+    values = _simulate(60, 6)
+    cleaned = nk.eda_clean(values, sampling_rate=RATE)
+    parts = nk.eda_phasic(cleaned, sampling_rate=RATE, method=method)
+    features = _encode(tmp_path, values, decomposition=method)
+    steps = {
+        "level": cleaned,
+        "tonic": parts["EDA_Tonic"].to_numpy(),
+        "phasic_mean": parts["EDA_Phasic"].to_numpy(),
+    }
+    for name, signal in steps.items():
+        oracle = signal[: 120 * (RATE // 2)].reshape(120, RATE // 2).mean(axis=1)
+        np.testing.assert_allclose(_column(features, name), oracle, rtol=1e-4, atol=1e-4)
+    _, found = nk.eda_peaks(parts["EDA_Phasic"].to_numpy(), sampling_rate=RATE)
+    rises = _column(features, "scr_rise").sum()
+    assert rises == pytest.approx(np.nansum(found["SCR_Amplitude"]), rel=0.1)
+
+
 def test_more_responses_are_more_phasic_activity(tmp_path: Path) -> None:
     activity = [_column(_encode(tmp_path, _simulate(30, n)), "phasic_std").mean() for n in (1, 3, 6)]
     assert activity[0] < activity[1] < activity[2]

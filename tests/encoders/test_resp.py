@@ -136,3 +136,19 @@ def test_flat_lines_and_interpolated_rows_are_noted(tmp_path: Path) -> None:
 def test_a_rate_that_cannot_hold_a_breath_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="4 values per second are too few"):
         _encode(tmp_path, _breathe(15, rate=4), rate=4)
+
+
+def test_breathing_in_and_depth_are_those_of_neurokit2(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        values = nk.rsp_simulate(duration=90, sampling_rate=RATE, respiratory_rate=14, method="breathmetrics")
+        cleaned = nk.rsp_clean(values, sampling_rate=RATE)
+        _, found = nk.rsp_peaks(cleaned, sampling_rate=RATE)
+        amplitude = nk.rsp_amplitude(cleaned, found)
+    features = _encode(tmp_path, values)
+    peaks, troughs = found["RSP_Peaks"], found["RSP_Troughs"]
+    np.testing.assert_allclose(_column(features, "inspiration_mean_s"), (peaks - troughs).mean() / RATE, rtol=1e-4)
+    # NeuroKit2 interpolates between breaths by a monotone cubic, this encoder linearly.
+    at = (features.times_s * RATE).astype(int)
+    inside = (at > peaks[0]) & (at < peaks[-1])
+    np.testing.assert_allclose(_column(features, "depth")[inside], amplitude[at][inside], rtol=0.05, atol=0.02)
