@@ -92,16 +92,18 @@ def replaced_folder(folder: Path) -> Iterator[Path]:
         remove_leftovers(folder.parent, folder.name)
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir()
-        made = beside.stat().st_ino
+        # Held open, so that its number is not given to another folder.
+        made = os.open(beside, os.O_RDONLY)
     try:
         yield beside
         with writing(folder):
-            if beside.stat().st_ino != made:  # taken away and made anew by a later write: not all is in it
+            if not os.path.samestat(beside.stat(), os.fstat(made)):  # made anew by a later write: not all is in it
                 raise FileNotFoundError(errno.ENOENT, "taken away while it was being filled", beside)
             if folder.exists():
                 folder.rename(before)
             beside.rename(folder)
     finally:
+        os.close(made)
         # An interrupt may fall between the two renames.
         if before.exists() and not folder.exists():
             before.rename(folder)

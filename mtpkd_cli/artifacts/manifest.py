@@ -41,6 +41,7 @@ class Manifest:
         outputs: File -> SHA-256 of everything that it wrote.
         counts: What the stage has to say in numbers; plain data.
         seconds: How long it took.
+        sizes: File -> bytes of everything that it wrote; tells damage without reading all again.
     """
 
     study: dict[str, Any]
@@ -53,6 +54,18 @@ class Manifest:
     program: str = __version__
     libraries: dict[str, str] = field(default_factory=dict)
     written: str = ""
+    sizes: dict[str, int] = field(default_factory=dict)
+
+    def damage(self, folder: Path) -> str | None:
+        """What has become of the output files since, in words; None where all are there in their sizes."""
+        for name in self.outputs:
+            try:
+                size = (folder / name).stat().st_size
+            except OSError:
+                return f"{name} is gone"
+            if size != self.sizes.get(name, size):
+                return f"{name} is damaged, {size} bytes of {self.sizes[name]}"
+        return None
 
     @property
     def digest(self) -> str:
@@ -111,6 +124,7 @@ def write_manifest(folder: Path, files: list[Path], manifest: Manifest) -> Manif
         seconds=round(manifest.seconds, 3),
         device=manifest.device,
         libraries={"python": platform.python_version()} | _versions(),
+        sizes={name: (folder / name).stat().st_size for name in outputs},
         written=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     write_json(folder / MANIFEST, asdict(done))

@@ -84,8 +84,8 @@ class States:
             return State("stale", err.what)
         if manifest is None:
             return State("missing")
-        if gone := [name for name in manifest.outputs if not (unit.folder / name).exists()]:
-            return State("stale", f"{gone[0]} is gone")
+        if damage := manifest.damage(unit.folder):
+            return State("stale", damage)
         for name, folder in unit.inputs.items():
             if self.of(self.maker[folder]).kind != "done":
                 return State("stale", f"{name} is {self.of(self.maker[folder]).kind}")

@@ -26,7 +26,7 @@ from mtpkd_cli.config import parse_options
 from mtpkd_cli.config.study import ExtractSection, ModalitySection
 from mtpkd_cli.datasets import MEDIA_PREFIX
 from mtpkd_cli.encoders import Features, encode_sample
-from mtpkd_cli.errors import ArtifactError, DataError, StudyError, first_ten
+from mtpkd_cli.errors import ArtifactError, DataError, StorageError, StudyError, first_ten
 from mtpkd_cli.media.pool import Outcome, Task, run_isolated
 from mtpkd_cli.media.state import files_state, media_state, seconds_or_none
 from mtpkd_cli.registry import ENCODERS
@@ -66,7 +66,8 @@ def build(
         path.unlink()
     pieces = [table.iloc[i : i + extract.part_samples] for i in range(0, len(table), extract.part_samples)]
     files = [out / f"part-{number:05d}.parquet" for number in range(len(pieces))]
-    keys = [digest_of([encoder, media_state(job.root, piece)]) for piece in pieces]
+    states = [media_state(job.root, piece) for piece in pieces]
+    keys = [digest_of([encoder, state]) for state in states]
     held = held_parts(files, keys)
     left = [i for i, about in enumerate(held) if about is None or (job.retry_failed and about.failures)]
     todo = [i for i in left if not job.merge and (job.shard is None or job.shard.takes(i))]
@@ -77,7 +78,8 @@ def build(
     # One pool for all parts: a worker loads its libraries once, not once per part.
     with closing(run_isolated(encode_sample, tasks, workers=workers, **limits)) as outcomes:
         for i in todo:
-            _write_part(files[i], pieces[i], keys[i], job.root, outcomes, advance)
+            there = {medium for _, medium, size, *_ in states[i] if size >= 0}
+            _write_part(files[i], pieces[i], keys[i], job.root, there, outcomes, advance)
     limit = job.max_failures or extract.max_failures
     return _seal(out, files, held_parts(files, keys), len(table), name, limit, job)
 
@@ -110,9 +112,19 @@ def _tasks(root: Path, piece: pd.DataFrame, encoder: dict[str, Any]) -> Iterator
 
 
 def _write_part(
-    path: Path, piece: pd.DataFrame, key: str, root: Path, outcomes: Iterator[Outcome], advance: Callable[[], None]
+    path: Path,
+    piece: pd.DataFrame,
+    key: str,
+    root: Path,
+    there: set[str],
+    outcomes: Iterator[Outcome],
+    advance: Callable[[], None],
 ) -> None:
-    """Takes this part's outcomes, which come in the order of the tasks, and writes the part."""
+    """Takes this part's outcomes, which come in the order of the tasks, and writes the part.
+
+    Raises:
+        StorageError: One of the media that were `there` has vanished: no failure of its sample, and not kept as one.
+    """
     media = dict(zip(piece["sample_id"], piece["media"], strict=True))
     failures: list[tuple[Any, ...]] = []
     read: dict[str, Features] = {}
@@ -130,6 +142,8 @@ def _write_part(
             error = readable(outcome.error.replace(f"{root}/", ""))
             seconds = round(outcome.seconds or 0.0, 2)
             failures.append((sample, medium, _stage(outcome), outcome.error_kind, error, seconds))
+            if medium in there:
+                _check_there(root / medium)
     names = usual_names(features.names for features in read.values())
     for sample in [sample for sample, features in read.items() if features.names != names]:
         error = (
@@ -140,6 +154,16 @@ def _write_part(
     sequences = {sample: (features.times_s, features.values) for sample, features in read.items()}
     notes = sum_of_notes(features.notes for features in read.values())
     write_part(path, sequences, PartAbout(key, names, tuple(failures), notes, readers))
+
+
+def _check_there(medium: Path) -> None:
+    if not medium.exists():
+        raise StorageError(
+            "a medium has vanished while features were read",
+            where=medium,
+            expected="the corpus as it was when this run began",
+            todo="have its disk mounted, then run the same command again; parts that are written are kept",
+        )
 
 
 def _stage(outcome: Outcome) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from mtpkd_cli.artifacts import MANIFEST, read_manifest, read_parquet
 from mtpkd_cli.artifacts.feature_ledgers import allowed_failures
-from mtpkd_cli.errors import ArtifactError, DataError, Interrupted, StudyError, TooManyFailures
+from mtpkd_cli.errors import ArtifactError, DataError, Interrupted, StorageError, StudyError, TooManyFailures
 from mtpkd_cli.pipeline import Choice
 
 STUDY = """\
@@ -252,3 +252,34 @@ def test_a_truncated_video_costs_one_sample_of_three(clips: Any) -> None:
 @pytest.mark.parametrize(("limit", "allowed"), [("0", 0), ("3", 3), ("1%", 2.5), ("0.4%", 1), ("100%", 250)])
 def test_a_limit_is_a_count_or_a_share(limit: str, allowed: float) -> None:
     assert allowed_failures(limit, 250) == pytest.approx(allowed)
+
+
+def test_a_corpus_that_vanishes_while_it_is_read_is_no_failure_of_its_samples(clips: Any) -> None:
+    from mtpkd_cli.pipeline import do_stage
+    from mtpkd_cli.pipeline.parallel import Collected
+    from mtpkd_cli.stages import Job
+
+    corpus, away = clips.root / "data", clips.root / "away"
+
+    class Unmounts(Collected):
+        """The disk of the corpus goes with the seventh sample, in the second part."""
+
+        def progress(self, label: str, total: int) -> Callable[[], None]:
+            del label, total
+            steps = iter(range(100))
+
+            def advance() -> None:
+                if next(steps) == 6:
+                    corpus.rename(away)
+
+            return advance
+
+    with pytest.raises(StorageError, match="a medium has vanished") as caught:
+        do_stage(clips.run, clips.study, "extract", EDA, Job(Unmounts(), root=corpus))
+    assert caught.value.exit_code == 74
+    away.rename(corpus)
+    before = _parts(clips)
+    assert list(before) == ["part-00000.parquet"]
+    clips.do("extract", choice=EDA)
+    assert _failures(clips).empty
+    assert before.items() <= _parts(clips).items()
