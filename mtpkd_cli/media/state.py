@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from mtpkd_cli.errors import StorageError
+
 
 def media_state(root: Path, samples: pd.DataFrame) -> list[list[Any]]:
     """What features depend on: samples, times and sizes (bytes, a folder's entries, -1 = not there).
@@ -31,6 +33,17 @@ def files_state(paths: list[Path]) -> list[list[Any]]:
 def _content(path: Path, size: int, _modified: int) -> list[Any]:
     with path.open("rb") as file:
         return [size, hashlib.file_digest(file, "sha256").hexdigest()]
+
+
+def check_there(medium: Path) -> None:
+    """Raises StorageError where a medium that was there before has vanished."""
+    if not medium.exists():
+        raise StorageError(
+            "a medium has vanished while features were read",
+            where=medium,
+            expected="the corpus as it was when this run began",
+            todo="have its disk mounted, then run the same command again; parts that are written are kept",
+        )
 
 
 def seconds_or_none(seconds: float) -> float | None:

@@ -26,9 +26,9 @@ from mtpkd_cli.config import parse_options
 from mtpkd_cli.config.study import ExtractSection, ModalitySection
 from mtpkd_cli.datasets import MEDIA_PREFIX
 from mtpkd_cli.encoders import Features, encode_sample
-from mtpkd_cli.errors import ArtifactError, DataError, StorageError, StudyError, first_ten
+from mtpkd_cli.errors import ArtifactError, DataError, StudyError, first_ten
 from mtpkd_cli.media.pool import Outcome, Task, run_isolated
-from mtpkd_cli.media.state import files_state, media_state, seconds_or_none
+from mtpkd_cli.media.state import check_there, files_state, media_state, seconds_or_none
 from mtpkd_cli.registry import ENCODERS
 from mtpkd_cli.stages import Counts, Job
 
@@ -143,7 +143,7 @@ def _write_part(
             seconds = round(outcome.seconds or 0.0, 2)
             failures.append((sample, medium, _stage(outcome), outcome.error_kind, error, seconds))
             if medium in there:
-                _check_there(root / medium)
+                check_there(root / medium)
     names = usual_names(features.names for features in read.values())
     for sample in [sample for sample, features in read.items() if features.names != names]:
         error = (
@@ -154,16 +154,6 @@ def _write_part(
     sequences = {sample: (features.times_s, features.values) for sample, features in read.items()}
     notes = sum_of_notes(features.notes for features in read.values())
     write_part(path, sequences, PartAbout(key, names, tuple(failures), notes, readers))
-
-
-def _check_there(medium: Path) -> None:
-    if not medium.exists():
-        raise StorageError(
-            "a medium has vanished while features were read",
-            where=medium,
-            expected="the corpus as it was when this run began",
-            todo="have its disk mounted, then run the same command again; parts that are written are kept",
-        )
 
 
 def _stage(outcome: Outcome) -> str:
