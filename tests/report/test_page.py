@@ -302,6 +302,11 @@ def test_a_regression_study_has_scatter_plots_and_no_confusion(regression: Any, 
     summary = json.loads((regression.run.evaluation / "metrics.json").read_text())
     score = summary["methods"]["mt-pkdot"]["scores"]["ccc"]["value"]
     assert f"mt-pkdot reaches {score:.3f}".replace("-0", "\u22120") in page.text
+    targets = summary["methods"]["mt-pkdot"]["targets"]["valence"]
+    assert targets["ccc"]["concatenated"]["value"] == pytest.approx(score)
+    # A ready sample is a recording of its own here, and one sample has no correlation.
+    assert targets["ccc"]["by_recording"]["value"] is None
+    assert "recordings of a fold put together" in page.text
     assert " CCC over 12 subjects" in page.text
     assert "Confusion" not in page.text
     assert "sorted by valence" in page.text
