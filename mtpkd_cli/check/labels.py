@@ -41,7 +41,8 @@ def look_at_labels(samples: pd.DataFrame, classes: list[str], frames: pd.DataFra
         valid = int(frames["valid"].sum())
         found += f"; {valid} of {len(frames)} frames count"
         facts |= {"frames": len(frames), "valid_frames": valid}
-    problems += _contradictions(samples, ready)
+    # No problem in itself: two people may be labelled in one video.
+    notes += _contradictions(samples, ready)
     return Looked("labels", found, problems, notes, facts)
 
 
@@ -52,11 +53,11 @@ def _contradictions(samples: pd.DataFrame, ready: set[str]) -> list[str]:
         return []
     labels = [column for column in samples if column == "label" or column.startswith(TARGET_PREFIX)]
     there = samples[(samples[media] != "").any(axis=1)]
-    part = there[["start_s", "end_s"]].fillna(-1.0)
-    groups = there.assign(**part).groupby([*media, "start_s", "end_s"])
+    there = there.assign(**there[["start_s", "end_s"]].fillna(-1.0))
+    part = [*media, "start_s", "end_s"]
     found = []
-    for _, group in groups:
-        if len(group) > 1 and len(group[labels].drop_duplicates()) > 1:
+    for _, group in there[there.duplicated(part, keep=False)].groupby(part):
+        if len(group[labels].drop_duplicates()) > 1:
             names = ", ".join(group["sample_id"].tolist()[:4])
             found.append(f"{names}: the same part of the same media, labelled differently")
     return found

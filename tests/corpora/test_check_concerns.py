@@ -59,11 +59,11 @@ def test_labels_are_counted_and_contradictions_told() -> None:
     samples = _samples(subject=["a"] * 4, media_v=["1", "1", "2", "3"], label=[0, 1, 0, 0])
     looked = look_at_labels(samples, ["x", "y", "z"], None, set())
     assert looked.facts["classes"] == {"x": 3, "y": 1, "z": 0}
-    assert looked.problems == ["s0, s1: the same part of the same media, labelled differently"]
+    assert looked.notes == ["s0, s1: the same part of the same media, labelled differently"]
     samples["start_s"] = [0.0, 5.0, 0.0, 0.0]
-    assert look_at_labels(samples, ["x", "y"], None, set()).problems == []
+    assert look_at_labels(samples, ["x", "y"], None, set()).notes == []
     one_table = _samples(subject=["a"] * 3, media_v=["t", "t", "t"], label=[0, 1, 0])
-    assert look_at_labels(one_table, ["x", "y"], None, {"v"}).problems == []
+    assert look_at_labels(one_table, ["x", "y"], None, {"v"}).notes == []
 
 
 def test_targets_that_do_not_vary_or_are_missing_are_told() -> None:
