@@ -260,7 +260,7 @@ def _other(field: Any, value: Any) -> Any:
         return not value
     if isinstance(value, list):
         return value[:-1] or [*value, 7]
-    return value * 0.5 if isinstance(value, float) else value + 2
+    return (value * 0.5 or 0.5) if isinstance(value, float) else value + 2
 
 
 # Neither says what a result is: names, places, and how media are read.

@@ -190,14 +190,17 @@ def test_an_interrupt_stops_the_program_and_all_workers_within_two_seconds(tmp_p
             import os
             from multiprocessing import active_children
             from pool_jobs import do
+            from mtpkd_cli import interruption
+            from mtpkd_cli.errors import Interrupted
             from mtpkd_cli.media.pool import Task, run_isolated
 
             if __name__ == "__main__":
+                interruption.listen()  # as the command line does
                 try:
                     tasks = [Task("a", ("square", 2)), Task("b", ("hang", 0)), Task("c", ("hang", 0))]
                     for outcome in run_isolated(do, tasks, workers=2, timeout_s=600.0):
                         print(outcome.value, flush=True)
-                except KeyboardInterrupt:
+                except Interrupted:
                     print("interrupted, workers left:", len(active_children()), flush=True)
         """),
         encoding="utf-8",
