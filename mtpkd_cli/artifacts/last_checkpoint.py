@@ -1,4 +1,4 @@
-"""The last checkpoint of a unit that is being fitted: one safetensors file beside its folder, replaced as a whole.
+"""The last checkpoint of a unit that is being fitted: one safetensors file in RUN/tasks, replaced as a whole.
 
 It is deleted when the unit is done. What it holds are tensors and, in the file's header, plain data as JSON; nothing in
 it can run code. A digest over all of it tells damage, a fingerprint tells whether it is of the same study and inputs.

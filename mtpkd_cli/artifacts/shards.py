@@ -18,7 +18,12 @@ class Shard:
     total: int
 
     def __str__(self) -> str:
-        return f"shard {self.number}/{self.total}"
+        return f"shard {self.share}"
+
+    @property
+    def share(self) -> str:
+        """Which share it is, "i/n"."""
+        return f"{self.number}/{self.total}"
 
     def takes(self, part: int) -> bool:
         """Whether part number `part`, from 0, is this one's to write: every n-th, so that all take about as long."""

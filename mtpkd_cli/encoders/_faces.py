@@ -17,6 +17,7 @@ from mtpkd_cli.encoders import Segment
 if TYPE_CHECKING:
     from mtpkd_cli.media.faces import FaceTracker
     from mtpkd_cli.media.given_faces import CroppedFaces, GivenFaces
+    from mtpkd_cli.media.video import VideoFrames
 
 # Frames between two reads: at 640 x 480 about 0.1 GB.
 _CHUNK = 64
@@ -99,21 +100,27 @@ class Crops:
     reader: str
 
 
-def iter_crops(segment: Segment, options: CropOptions) -> Iterator[Crops]:
-    """Yields the crops of a segment in order; raises DataError as `mtpkd_cli.media.video.iter_frames` does."""
-    from mtpkd_cli.media.faces import crop_faces, widened
+def frames_of(segment: Segment, options: FaceOptions, chunk: int) -> "Iterator[VideoFrames]":
+    """Yields a segment's frames as the options say, `chunk` at a time; raises DataError as `iter_frames` does."""
     from mtpkd_cli.media.video import iter_frames
 
-    tracker, margin = face_tracker(segment, options), 0.0 if options.face == "cropped" else options.margin
-    for chunk in iter_frames(
+    return iter_frames(
         segment.path,
         start_s=segment.start_s,
         end_s=segment.end_s,
         rate_hz=options.rate_hz,
         max_side=frame_side(options),
-        chunk=_CHUNK,
+        chunk=chunk,
         image_rate_hz=options.image_rate_hz,
-    ):
+    )
+
+
+def iter_crops(segment: Segment, options: CropOptions) -> Iterator[Crops]:
+    """Yields the crops of a segment in order; raises DataError as `mtpkd_cli.media.video.iter_frames` does."""
+    from mtpkd_cli.media.faces import crop_faces, widened
+
+    tracker, margin = face_tracker(segment, options), 0.0 if options.face == "cropped" else options.margin
+    for chunk in frames_of(segment, options, _CHUNK):
         frames = list(chunk.frames)
         track = widened(tracker.track(frames, chunk.times_s), margin)
         pixels = crop_faces(frames, track, options.crop_side_px)

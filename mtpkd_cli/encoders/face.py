@@ -27,7 +27,7 @@ from mtpkd_cli.encoders._face_descriptors import (
     motion,
     skin_colour,
 )
-from mtpkd_cli.encoders._faces import FaceOptions, face_files, face_tracker, frame_side
+from mtpkd_cli.encoders._faces import FaceOptions, face_files, face_tracker, frames_of
 
 if TYPE_CHECKING:
     from mtpkd_cli.media.faces import FaceTracker
@@ -134,20 +134,10 @@ def _baseline(values: np.ndarray, frames: _Frames, config: Config) -> np.ndarray
 
 
 def _read(segment: Segment, config: Config) -> tuple[_Frames, dict[str, float]]:
-    from mtpkd_cli.media.video import iter_frames
-
     tracker, parts, by_pyav, length_s = face_tracker(segment, config), [], 0, 0.0
     frames: list[np.ndarray] = []
     times_s = np.empty(0)
-    for chunk in iter_frames(
-        segment.path,
-        start_s=segment.start_s,
-        end_s=segment.end_s,
-        rate_hz=config.rate_hz,
-        max_side=frame_side(config),
-        chunk=_CHUNK,
-        image_rate_hz=config.image_rate_hz,
-    ):
+    for chunk in frames_of(segment, config, _CHUNK):
         # The last frame of the part before comes first again, since movement is measured between two frames.
         before = len(frames[-1:])
         frames = [*frames[-1:], *chunk.frames]

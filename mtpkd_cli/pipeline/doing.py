@@ -104,7 +104,7 @@ def make_alone(run: RunFolder, unit: Unit, states: States, job: Job) -> bool:
         Busy: Another process makes it. The listing of samples, which is short, is waited for.
         ArtifactError: An input is missing or stale.
     """
-    shard = str(job.shard).removeprefix("shard ") if job.shard is not None and unit.module == "extract" else ""
+    shard = job.shard.share if job.shard is not None and unit.module == "extract" else ""
     wait_s = SAMPLES_WAIT_S if unit.frozen else 0.0
     about = {"stage": unit.stage, "fold": unit.fold, "seed": unit.seed}
     with task(run, unit.folder, unit.label, about, shard=shard, wait_s=wait_s):
