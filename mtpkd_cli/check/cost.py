@@ -8,10 +8,9 @@ import numpy as np
 from mtpkd_cli.check import Looked
 from mtpkd_cli.check.media import Modality
 from mtpkd_cli.config.study import ExtractSection
-from mtpkd_cli.encoders import Features
+from mtpkd_cli.encoders import Features, encode_sample, prepare_encoder
 from mtpkd_cli.media.pool import Task, run_isolated
 from mtpkd_cli.media.state import seconds_or_none
-from mtpkd_cli.stages.extract import encode_sample
 
 _BYTES = 4  # float32
 
@@ -31,6 +30,7 @@ def look_at_cost(root: Path, modality: Modality, extract: ExtractSection, trial:
         Task(row["sample_id"], (modality.encoder, modality.options, root / row["media"], *_times(row)))
         for row in chosen.to_dict("records")
     ]
+    prepare_encoder(modality.encoder)
     limits = {"timeout_s": extract.timeout_s, "memory_gb": extract.memory_gb}
     with closing(run_isolated(encode_sample, tasks, workers=min(1, extract.workers), **limits)) as outcomes:
         done = list(outcomes)

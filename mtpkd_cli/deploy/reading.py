@@ -11,7 +11,7 @@ import numpy as np
 from mtpkd_cli.artifacts.feature_ledgers import readable
 from mtpkd_cli.config.study import ExtractSection
 from mtpkd_cli.deploy.windows import Window, lay_windows
-from mtpkd_cli.encoders import Features, encode_sample
+from mtpkd_cli.encoders import Features, encode_sample, prepare_encoder
 from mtpkd_cli.media.length import length_s
 from mtpkd_cli.media.pool import Task, run_isolated
 
@@ -86,6 +86,7 @@ def read_windows(
     result = [Read(window) for window in windows]
     limits = {"timeout_s": extract.timeout_s, "memory_gb": extract.memory_gb}
     for name, encoder in encoders.items():
+        prepare_encoder(encoder["name"])
         tasks = (
             Task(str(i), (encoder["name"], encoder["options"], w.recording, w.start_s, w.end_s))
             for i, w in enumerate(windows)

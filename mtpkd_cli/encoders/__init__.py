@@ -6,11 +6,14 @@ Legend: T time steps, D features. An encoder file has
     Config    its options, a `mtpkd_cli.config.Options`; units in the names
     encode    (Segment, Config) -> Features
     files     Config -> paths of what features depend on besides the media, e.g. weights; left out where there is none
+    prepare   (function that tells the user a line) -> None: what is made once on a machine, before workers start; left
+              out where there is none
 
 Encoder files are imported to read their options, so they import librosa, decord, av, cv2, neurokit2 and torch inside
 their functions only.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,6 +55,13 @@ class Features:
     times_s: np.ndarray
     names: tuple[str, ...]
     notes: dict[str, float] = field(default_factory=dict)
+
+
+def prepare_encoder(encoder: str, say: Callable[[str], None] = lambda _: None) -> None:
+    """Called before workers encode samples: makes what has to be made once on a machine, and tells it."""
+    module = ENCODERS.load(encoder)
+    if hasattr(module, "prepare"):
+        module.prepare(say)
 
 
 def encode_sample(

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from mtpkd_cli.config import Options
 from mtpkd_cli.encoders import Segment
 from mtpkd_cli.encoders._blocks import in_blocks
+from mtpkd_cli.encoders._librosa import load_librosa
 from mtpkd_cli.encoders._windows import Steps, split_steps
 
 # YIN compares the wave with itself one period later, so its frame holds this many of the longest periods.
@@ -110,7 +111,7 @@ def steps_of_frames(n_samples: int, config: VoiceOptions) -> Steps:
 
 def magnitudes(samples: np.ndarray, config: SoundOptions) -> np.ndarray:
     """(n_fft // 2 + 1, F) magnitudes of the short-time Fourier transform (Hann window), F = 1 + N // hop."""
-    import librosa
+    librosa = load_librosa()
 
     return np.abs(librosa.stft(samples, n_fft=config.n_fft, hop_length=config.hop, win_length=config.window))
 
@@ -123,7 +124,7 @@ def voice_frames(samples: np.ndarray, config: VoiceOptions) -> dict[str, np.ndar
     n_fft, hop = config.n_fft, config.hop
 
     def describe(stretch: np.ndarray, _held: slice) -> dict[str, np.ndarray]:
-        import librosa
+        librosa = load_librosa()
 
         rms = librosa.feature.rms(y=stretch, frame_length=n_fft, hop_length=hop)[0]
         pitch = librosa.yin(

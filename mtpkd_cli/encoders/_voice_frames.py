@@ -3,6 +3,7 @@
 import numpy as np
 
 from mtpkd_cli.encoders._blocks import in_blocks
+from mtpkd_cli.encoders._librosa import load_librosa
 from mtpkd_cli.encoders._sound import VoiceOptions, magnitudes, voice_frames
 
 # eGeMAPS counts semitones from A0.
@@ -38,7 +39,7 @@ def describe_frames(samples: np.ndarray, config: VoiceOptions) -> dict[str, np.n
 def _describe(
     samples: np.ndarray, voiced: np.ndarray, pitch_hz: np.ndarray, config: VoiceOptions
 ) -> dict[str, np.ndarray]:
-    import librosa
+    librosa = load_librosa()
 
     # A sine of full scale has a power of 1.
     power = (magnitudes(samples, config) * 4.0 / config.window) ** 2
@@ -68,7 +69,7 @@ def _describe(
 
 def _loudness(power: np.ndarray, frequencies: np.ndarray, config: VoiceOptions) -> np.ndarray:
     """(F,) sum over mel bands of the A-weighted power to the 0.3: twice as loud at about ten decibels more."""
-    import librosa
+    librosa = load_librosa()
 
     weights = 10.0 ** (librosa.A_weighting(np.maximum(frequencies, 1.0)) / 10.0)
     bands = librosa.feature.melspectrogram(
@@ -108,7 +109,7 @@ def _harmonics_to_noise(samples: np.ndarray, pitch_hz: np.ndarray, config: Voice
     The autocorrelation of a windowed frame over that of its window, at one period (Boersma, "Accurate short-term
     analysis of the fundamental frequency and the harmonics-to-noise ratio", IFA Proceedings 17, 1993).
     """
-    import librosa
+    librosa = load_librosa()
 
     length, result = config.pitch_frame, np.full(len(pitch_hz), np.nan)
     frames = librosa.util.frame(np.pad(samples, length // 2), frame_length=length, hop_length=config.hop).T

@@ -16,8 +16,11 @@ from pydantic import Field, model_validator
 
 from mtpkd_cli.encoders import Features, Segment
 from mtpkd_cli.encoders._blocks import in_blocks
+from mtpkd_cli.encoders._librosa import load_librosa, prepare
 from mtpkd_cli.encoders._sound import VoiceOptions, load_sound, magnitudes, steps_of_frames, voice_frames
 from mtpkd_cli.encoders._windows import Steps, stepwise
+
+__all__ = ["VERSION", "Config", "encode", "prepare"]
 
 VERSION = 1
 
@@ -89,7 +92,7 @@ def frame_features(samples: np.ndarray, config: Config) -> dict[str, np.ndarray]
 
 def _spectral_features(samples: np.ndarray, config: Config) -> dict[str, np.ndarray]:
     """Columns (F,) by name; mel (F, n_mels) and mfcc (F, n_mfcc)."""
-    import librosa
+    librosa = load_librosa()
 
     rate = config.sample_rate_hz
     magnitude = magnitudes(samples, config)

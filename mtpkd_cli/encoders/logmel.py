@@ -15,7 +15,10 @@ from pydantic import Field, model_validator
 
 from mtpkd_cli.encoders import Features, Segment
 from mtpkd_cli.encoders._blocks import in_blocks
+from mtpkd_cli.encoders._librosa import load_librosa, prepare
 from mtpkd_cli.encoders._sound import SoundOptions, load_sound, magnitudes
+
+__all__ = ["VERSION", "Config", "encode", "prepare"]
 
 VERSION = 1
 
@@ -55,7 +58,7 @@ def encode(segment: Segment, config: Config) -> Features:
     Raises:
         DataError: See `mtpkd_cli.media.audio.read_audio`.
     """
-    import librosa
+    librosa = load_librosa()
 
     sound = load_sound(segment, config, config.n_fft)
 

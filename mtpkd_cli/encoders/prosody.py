@@ -15,9 +15,12 @@ from functools import partial
 import numpy as np
 
 from mtpkd_cli.encoders import Features, Segment
+from mtpkd_cli.encoders._librosa import prepare
 from mtpkd_cli.encoders._sound import VoiceOptions, load_sound, steps_of_frames
 from mtpkd_cli.encoders._voice_frames import describe_frames
 from mtpkd_cli.encoders._windows import Steps, stepwise
+
+__all__ = ["VERSION", "Config", "encode", "prepare"]
 
 VERSION = 1
 

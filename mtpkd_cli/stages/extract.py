@@ -25,7 +25,7 @@ from mtpkd_cli.artifacts.feature_parts import PartAbout, held_parts, part_files,
 from mtpkd_cli.config import parse_options
 from mtpkd_cli.config.study import ExtractSection, ModalitySection
 from mtpkd_cli.datasets import MEDIA_PREFIX
-from mtpkd_cli.encoders import Features, encode_sample
+from mtpkd_cli.encoders import Features, encode_sample, prepare_encoder
 from mtpkd_cli.errors import ArtifactError, DataError, StudyError, first_ten
 from mtpkd_cli.media.pool import Outcome, Task, run_isolated
 from mtpkd_cli.media.state import check_there, files_state, media_state, seconds_or_none
@@ -75,6 +75,8 @@ def build(
     tasks = chain.from_iterable(_tasks(job.root, pieces[i], encoder) for i in todo)
     workers = extract.workers if job.workers is None else job.workers
     limits = {"timeout_s": extract.timeout_s, "memory_gb": extract.memory_gb}
+    if todo:
+        prepare_encoder(encoder["name"], job.reporter.note)
     # One pool for all parts: a worker loads its libraries once, not once per part.
     with closing(run_isolated(encode_sample, tasks, workers=workers, **limits)) as outcomes:
         for i in todo:

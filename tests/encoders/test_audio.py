@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
-import librosa
 import numpy as np
 import pytest
 import soundfile
 
 from mtpkd_cli.encoders import Features, Segment
+from mtpkd_cli.encoders._librosa import load_librosa
 from mtpkd_cli.encoders.audio import Config, encode, frame_features
 from mtpkd_cli.registry import Registry
+
+librosa = load_librosa()
 
 RATE = 16_000
 

@@ -3,13 +3,15 @@
 from pathlib import Path
 from types import ModuleType
 
-import librosa
 import numpy as np
 import pytest
 import soundfile
 
 from mtpkd_cli.encoders import Segment, _blocks, audio, logmel, prosody
+from mtpkd_cli.encoders._librosa import load_librosa
 from mtpkd_cli.media._resampled import Resampled
+
+librosa = load_librosa()
 
 
 @pytest.fixture

@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
-import librosa
 import numpy as np
 import pytest
 import soundfile
 
 from mtpkd_cli.encoders import Features, Segment
+from mtpkd_cli.encoders._librosa import load_librosa
 from mtpkd_cli.encoders.logmel import Config, band_edges, encode
+
+librosa = load_librosa()
 
 RATE = 16_000
 
