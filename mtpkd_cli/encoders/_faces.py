@@ -64,16 +64,18 @@ def face_files(options: FaceOptions) -> list[Path]:
 
 def face_tracker(segment: Segment, options: FaceOptions) -> "FaceTracker | GivenFaces | CroppedFaces":
     """What tells where the face is in the frames of a segment; raises DataError where its file is missing or wrong."""
-    from mtpkd_cli.media.faces import FaceTracker
+    if options.face == "search":
+        from mtpkd_cli.media.faces import FaceTracker
+
+        model = next(iter(face_files(options)), None)
+        return FaceTracker(options.detect_every_s, model, options.smooth_boxes)
+    # Here alone: it reads tables, and pandas takes as long to load as ten short clips.
     from mtpkd_cli.media.given_faces import CroppedFaces, GivenFaces
 
-    if options.face == "cropped":
-        return CroppedFaces()
     if options.face == "boxes":
         path = segment.path.parent / options.boxes.replace("{stem}", segment.path.stem)
         return GivenFaces(path, segment.start_s or 0.0, options.smooth_boxes)
-    model = next(iter(face_files(options)), None)
-    return FaceTracker(options.detect_every_s, model, options.smooth_boxes)
+    return CroppedFaces()
 
 
 def frame_side(options: FaceOptions) -> int | None:
