@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 RUN ?= runs/demo
+WORKERS ?= 2
 
 .PHONY: demo test clean
 
@@ -14,7 +15,9 @@ test: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --ignore=tests/benchmarks
+	# What measures time runs alone.
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/benchmarks
 
 $(VENV)/python:
 	$(PYTHON) -c 'import sys; sys.exit("mtpkd needs Python 3.11 or newer: make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'

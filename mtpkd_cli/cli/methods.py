@@ -21,7 +21,7 @@ def list_methods() -> None:
         lines = [METHODS.help(name), _first_sentence(text, "L = "), _first_sentence(text, "Source: "), options]
         print(name)
         for line in filter(None, lines):
-            print(textwrap.fill(line, width, initial_indent="  ", subsequent_indent="      "))
+            print(textwrap.fill(line, width, initial_indent="  ", subsequent_indent="      ", break_on_hyphens=False))
 
 
 def show_method(name: str) -> None:
