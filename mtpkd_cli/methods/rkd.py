@@ -7,7 +7,6 @@ linear). Each >= 0; both are 0 iff the two clouds differ by scale, shift, rotati
 Source: Park, Kim, Lu, Cho, "Relational Knowledge Distillation", CVPR 2019, arXiv 1904.05068: weights 25 and 50.
 """
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -42,12 +41,14 @@ def _relative_distances(h: Tensor) -> Tensor:
 
 
 def _angles_differ(teacher: Tensor, student: Tensor) -> Tensor:
-    return functional.smooth_l1_loss(_angles(student), _angles(teacher))
+    """Mean over all triplets of distinct samples; every angle stands twice in the cubes, as (i, k) and as (k, i)."""
+    differ = functional.smooth_l1_loss(_cosines(student), _cosines(teacher), reduction="none")
+    # Where i or k is j, both cosines are 0; where i is k, they are 1, or 0 at samples that coincide.
+    distinct = differ.sum() - differ.diagonal(dim1=1, dim2=2).sum()
+    return distinct / (len(student) * (len(student) - 1) * (len(student) - 2))
 
 
-def _angles(h: Tensor) -> Tensor:
-    """(B, d) -> cosines of the angles of all triplets of distinct samples, in [-1, 1]."""
+def _cosines(h: Tensor) -> Tensor:
+    """(B, d) -> (B, B, B) cosine of the angle at sample j between samples i and k, [j, i, k]; 0 where i or k is j."""
     directions = unit_rows(h.unsqueeze(0) - h.unsqueeze(1))  # [j, i] points from j to i
-    i, k = torch.triu_indices(len(h), len(h), 1, device=h.device)
-    j = torch.arange(len(h), device=h.device).unsqueeze(1)
-    return (directions @ directions.transpose(1, 2))[:, i, k][(i != j) & (k != j)]
+    return directions @ directions.transpose(1, 2)
