@@ -119,6 +119,13 @@ def read_parts(folder: Path, sample_ids: list[str]) -> tuple[np.ndarray, np.ndar
     files = part_files(folder)
     if not files:
         raise ArtifactError("a modality has no part files", where=folder, todo="mtpkd extract RUN")
+    return read_part_files(files, sample_ids, folder)
+
+
+def read_part_files(
+    files: list[Path], sample_ids: list[str], folder: Path
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Reads given part files as `read_parts` does; `folder` is where an error says they lie."""
     tables = [table for table in map(read_parquet, files) if table.num_rows]
     if not tables:
         raise DataError("not one sample of a modality has features", where=folder, todo="see failures.parquet there")

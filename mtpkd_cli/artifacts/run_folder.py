@@ -76,6 +76,15 @@ class RunFolder:
         """Folder of metrics, predictions, figures and the report."""
         return self.root / self.branch / "evaluation"
 
+    @property
+    def corruption(self) -> Path:
+        """Folder of scores of damaged test samples, beside which an evaluation may be made anew."""
+        return self.root / self.branch / "corruption"
+
+    def damaged(self, modality: str) -> Path:
+        """Folder of one modality's features of damaged media, one file per kind and level."""
+        return self.root / "damaged" / modality
+
     def lock(self, folder: Path, shard: str = "") -> Path:
         """The lock of what makes one folder, or one share of it."""
         return self.root / "tasks" / f"{self._task(folder)}{'.' if shard else ''}{shard.replace('/', '-of-')}.lock"

@@ -130,20 +130,32 @@ def distill(
 def evaluate(
     run: Run,
     corrupt: Annotated[
-        bool, typer.Option("--corrupt", help="Also score test samples whose features have been made worse.")
+        bool,
+        typer.Option(
+            "--corrupt",
+            help="Also score test samples whose pictures or sound have been made worse and encoded anew (features, "
+            "where the media are not there).",
+        ),
     ] = False,
+    corrupt_samples: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="With --corrupt: at most N samples, even over subjects and classes."),
+    ] = None,
+    workers: Workers = None,
     set_: Set = None,
     overwrite: Overwrite = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Score the test predictions of all methods; write metrics.json, predictions.parquet and report.html."""
-    from mtpkd_cli.cli import work
+    from mtpkd_cli.cli import corruption, work
 
     work.stages(run, ["evaluate"], set_, overwrite=overwrite, quiet=quiet)
-    if corrupt:
-        work.corrupt(run, quiet)
+    if corrupt or corrupt_samples is not None:
+        corruption.corrupt(run, quiet, corrupt_samples, workers)
     work.print_results(run, json)
+    if not json and (corrupt or corrupt_samples is not None):
+        corruption.print_corruption(run)
 
 
 @app.command("run", rich_help_panel="Stages")

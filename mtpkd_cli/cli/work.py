@@ -1,6 +1,5 @@
 """Commands that compute: read the study, do the stages, print the scores."""
 
-import json
 import os
 from pathlib import Path
 from typing import Literal
@@ -13,8 +12,9 @@ from mtpkd_cli.cli.progress import Terminal
 from mtpkd_cli.cli.show import print_json, print_scores
 from mtpkd_cli.config import parse_options, read_study, set_keys
 from mtpkd_cli.config.study import ExtractSection
-from mtpkd_cli.errors import ArtifactError, MtpkdError, StudyError
+from mtpkd_cli.errors import MtpkdError, StudyError
 from mtpkd_cli.pipeline import Choice, do_stage
+from mtpkd_cli.pipeline.corruption_file import read_summary, remove_stale
 from mtpkd_cli.stages import Job
 
 
@@ -69,6 +69,8 @@ def stages(
             made = do_stage(run, study, stage, Choice(fold, seed, name), job)
             terminal.note(f"{stage}: {made} made" if made else f"{stage}: nothing to do")
             if stage == "evaluate":
+                if gone := remove_stale(run, study):
+                    terminal.note(f"removed {gone}: it was of other scores; mtpkd evaluate {folder} --corrupt")
                 _report(run, terminal, made)
 
 
@@ -83,19 +85,6 @@ def _shard(text: str | None, merge: bool, again: bool) -> Shard | None:
             todo="try again without --shard; to make all again in shards, delete RUN/features/MODALITY first",
         )
     return None if text is None else parse_shard(text, os.environ)
-
-
-def corrupt(folder: Path, quiet: bool) -> None:
-    """Scores test samples that have been made worse, and writes the report anew."""
-    from mtpkd_cli.pipeline.robustness import corrupted_scores
-    from mtpkd_cli.report import write_report
-
-    run = RunFolder(folder)
-    summary = json.loads((run.evaluation / "metrics.json").read_text(encoding="utf-8"))
-    with Terminal(quiet) as terminal:
-        corrupted_scores(run, read_study(run.study), summary["headline"], Job(terminal))
-        write_report(run)
-        terminal.note(f"wrote {run.evaluation / 'corruption.json'} and the report")
 
 
 def tell_tracker(folder: Path, tracker: Literal["tensorboard", "mlflow"], quiet: bool) -> None:
@@ -114,10 +103,7 @@ def tell_tracker(folder: Path, tracker: Literal["tensorboard", "mlflow"], quiet:
 def print_results(folder: Path, as_json: bool) -> None:
     """Prints the scores of an evaluated run, and where its report is."""
     run = RunFolder(folder)
-    try:
-        summary = json.loads((run.evaluation / "metrics.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as err:
-        raise ArtifactError("there are no scores", where=run.evaluation, todo=f"mtpkd evaluate {folder}") from err
+    summary = read_summary(run)
     if as_json:
         print_json(summary)
         return

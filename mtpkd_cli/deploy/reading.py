@@ -1,6 +1,6 @@
 """Windows of media -> features, in isolated processes: a broken file costs its own windows and is told."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,12 +11,9 @@ import numpy as np
 from mtpkd_cli.artifacts.feature_ledgers import readable
 from mtpkd_cli.config.study import ExtractSection
 from mtpkd_cli.deploy.windows import Window, lay_windows
-from mtpkd_cli.encoders import Features, encode_sample, prepare_encoder
+from mtpkd_cli.encoders import Features, encode_sample, never_found, prepare_encoder, unseen_shares
 from mtpkd_cli.media.length import length_s
 from mtpkd_cli.media.pool import Task, run_isolated
-
-UNSEEN = "steps_without_"
-"""What an encoder's note is called that counts steps of which it saw nothing, e.g. steps_without_face."""
 
 
 @dataclass
@@ -37,14 +34,6 @@ class Read:
         """The largest share of steps of which an encoder saw nothing (no face); None where none of them says."""
         shares = [share for features in self.features.values() for _, share in unseen_shares(features)]
         return max(shares, default=None)
-
-
-def unseen_shares(features: Features) -> Iterator[tuple[str, float]]:
-    """What was looked for (face) and the share of steps in which it was not found."""
-    steps = features.notes.get("steps", len(features.values))
-    for note, count in features.notes.items():
-        if note.startswith(UNSEEN) and note != f"{UNSEEN}frames":
-            yield note.removeprefix(UNSEEN), count / steps
 
 
 def windows_of(
@@ -98,9 +87,8 @@ def read_windows(
                     read.errors[name] = readable(outcome.error)
                     continue
                 features: Features = outcome.value[0]
-                lost = [what for what, share in unseen_shares(features) if share >= 1]
-                if lost:
-                    read.errors[name] = f"no {lost[0]} was found in any of its {len(features.values)} steps"
+                if lost := never_found(features):
+                    read.errors[name] = lost
                 else:
                     read.features[name] = features
     return result

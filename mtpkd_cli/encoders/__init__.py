@@ -3,6 +3,8 @@
 Legend: T time steps, D features. An encoder file has
 
     VERSION   int; raised when the same input would give other numbers, so that caches of older versions are stale
+    READS     "pictures" or "sound", where it reads its medium by `iter_frames` or `read_audio`, and so damaged where
+              that is asked for; left out elsewhere
     Config    its options, a `mtpkd_cli.config.Options`; units in the names
     encode    (Segment, Config) -> Features
     files     Config -> paths of what features depend on besides the media, e.g. weights; left out where there is none
@@ -13,7 +15,7 @@ Encoder files are imported to read their options, so they import librosa, decord
 their functions only.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from mtpkd_cli.errors import DataError
+from mtpkd_cli.media.damage import Damage, suffering
 from mtpkd_cli.media.reader_used import readers_used
 from mtpkd_cli.registry import ENCODERS
 
@@ -62,6 +65,37 @@ def prepare_encoder(encoder: str, say: Callable[[str], None] = lambda _: None) -
     module = ENCODERS.load(encoder)
     if hasattr(module, "prepare"):
         module.prepare(say)
+
+
+UNSEEN = "steps_without_"
+"""What an encoder's note is called that counts steps of which it saw nothing, e.g. steps_without_face."""
+
+
+def unseen_shares(features: Features) -> Iterator[tuple[str, float]]:
+    """What was looked for (face) and the share of steps in which it was not found."""
+    steps = features.notes.get("steps", len(features.values))
+    for note, count in features.notes.items():
+        if note.startswith(UNSEEN) and note != f"{UNSEEN}frames":
+            yield note.removeprefix(UNSEEN), count / steps
+
+
+def never_found(features: Features) -> str:
+    """What an encoder looked for and never found, in words: its features describe something else; "" = all is well."""
+    lost = [what for what, share in unseen_shares(features) if share >= 1]
+    return f"no {lost[0]} was found in any of its {len(features.values)} steps" if lost else ""
+
+
+def encode_damaged(damage: Damage | None, *sample: Any) -> tuple[Features, str]:
+    """As `encode_sample`, of a medium that suffers (None = nothing); runs in a worker process.
+
+    Raises:
+        DataError: See `encode_sample`; or the encoder never found what it looked for, which a prediction refuses too.
+    """
+    with suffering(damage):
+        features, readers = encode_sample(*sample)
+    if lost := never_found(features):
+        raise DataError(lost, where=sample[2])
+    return features, readers
 
 
 def encode_sample(

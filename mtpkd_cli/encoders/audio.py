@@ -23,6 +23,7 @@ from mtpkd_cli.encoders._windows import Steps, stepwise
 __all__ = ["VERSION", "Config", "encode", "prepare"]
 
 VERSION = 1
+READS = "sound"
 
 _PITCH_REFERENCE_HZ = 55.0
 

@@ -12,6 +12,7 @@ from mtpkd_cli.encoders import Features, Segment
 from mtpkd_cli.encoders._faces import CropNotes, CropOptions, face_files, iter_crops
 
 VERSION = 1
+READS = "pictures"
 files = face_files
 
 

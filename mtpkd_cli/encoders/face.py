@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from mtpkd_cli.media.given_faces import CroppedFaces, GivenFaces
 
 VERSION = 2
+READS = "pictures"
 files = face_files
 
 # About 0.6 GB at the default sizes, however long the video; a clip of up to 12 s keeps one crop size.

@@ -14,6 +14,7 @@ from mtpkd_cli.encoders import Features, Segment
 from mtpkd_cli.encoders._hf import HfOptions, hidden_states, load_model, model_files, settings_of
 
 VERSION = 1
+READS = "sound"
 files = model_files
 
 _LEAST_S = 0.1

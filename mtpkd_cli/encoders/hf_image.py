@@ -19,6 +19,7 @@ from mtpkd_cli.encoders._hf import HfOptions, hidden_states, load_model, model_f
 from mtpkd_cli.encoders._networks import colours_of, encode_windows, normalised
 
 VERSION = 1
+READS = "pictures"
 
 
 class Config(HfOptions, CropOptions):

@@ -21,6 +21,7 @@ from mtpkd_cli.encoders._sound import SoundOptions, load_sound, magnitudes
 __all__ = ["VERSION", "Config", "encode", "prepare"]
 
 VERSION = 1
+READS = "sound"
 
 
 class Config(SoundOptions):

@@ -23,6 +23,7 @@ from mtpkd_cli.encoders._windows import Steps, stepwise
 __all__ = ["VERSION", "Config", "encode", "prepare"]
 
 VERSION = 1
+READS = "sound"
 
 _DETAILED = ("pitch_semitones", "loudness")
 _PERCENTILES = (20, 50, 80)

@@ -21,6 +21,7 @@ from mtpkd_cli.encoders._networks import (
 )
 
 VERSION = 1
+READS = "pictures"
 files = weights_of
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from mtpkd_cli.errors import DataError
 from mtpkd_cli.media._audio_tracks import Sound, damaged, nothing_there, read_track
 from mtpkd_cli.media._resampled import Resampled
+from mtpkd_cli.media.damage import change_of
 from mtpkd_cli.media.reader_used import say_reader
 
 _SNDFILE_SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".au", ".caf", ".w64", ".rf64"}
@@ -70,7 +71,10 @@ def read_audio(path: Path, sample_rate_hz: int, start_s: float | None = None, en
     if not peak <= _PEAK_LIMIT:
         todo = "scale the file to [-1, 1] or export it again"
         raise DataError(f"the samples reach {peak:g}", where=path, expected="samples in [-1, 1]", todo=todo)
-    return Audio(sound.collected.samples(), sample_rate_hz, sound.collected.rate_hz, sound.silent_s)
+    samples, change = sound.collected.samples(), change_of("sound")
+    if change is not None:
+        samples = change(samples, sample_rate_hz)
+    return Audio(samples, sample_rate_hz, sound.collected.rate_hz, sound.silent_s)
 
 
 def _read_sndfile(path: Path, begin_s: float, end_s: float | None, to_hz: int) -> Sound | None:

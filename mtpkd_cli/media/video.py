@@ -13,6 +13,7 @@ from mtpkd_cli.media._decord import read_decord
 from mtpkd_cli.media._images import read_images
 from mtpkd_cli.media._pyav import read_pyav
 from mtpkd_cli.media._video_request import Request, Unreadable
+from mtpkd_cli.media.damage import change_of
 from mtpkd_cli.media.reader_used import say_reader
 
 _READERS = {"decord": read_decord, "pyav": read_pyav}
@@ -71,8 +72,20 @@ def iter_frames(
             than the others, or the part holds no frame.
     """
     _check_file(path)
-    stop_s, folder = math.inf if end_s is None else end_s, path.is_dir()
+    stop_s = math.inf if end_s is None else end_s
     request = Request(path, start_s or 0.0, stop_s, rate_hz, max_side, chunk, image_rate_hz=image_rate_hz)
+    change = change_of("pictures")
+    for part in _read(request, reader):
+        if change is None:
+            yield part
+            continue
+        frames, there = change(part.frames)
+        if there.any():
+            yield replace(part, frames=frames[there], times_s=part.times_s[there])
+
+
+def _read(request: Request, reader: str) -> Iterator[VideoFrames]:
+    path, folder = request.path, request.path.is_dir()
     reasons, n_read = [], 0
     readers = {"images": read_images} if folder else _READERS
     for name in readers if folder or reader == "auto" else [reader]:

@@ -1,48 +1,69 @@
 """How scores fall as recordings get worse: one panel per kind of damage, as `evaluate --corrupt` has measured it."""
 
-import json
 from typing import Any
 
-from mtpkd_cli.report.drawing import SERIES, Block, Panel, figure_of, finished, new_axes, shortened
+from mtpkd_cli.pipeline.corruption_file import made_of, read_corruption
+from mtpkd_cli.report.drawing import MUTED, SERIES, Block, Panel, figure_of, finished, new_axes, shortened
 from mtpkd_cli.report.results import Results
 from mtpkd_cli.report.scores import scale_in
-
-PERCENT = ("drop", "occlusion", "missing")
-TITLES = {
-    "drop": "Frames drop out",
-    "occlusion": "A stretch is hidden",
-    "noise": "Noise",
-    "blur": "Blur over time",
-    "rate": "Fewer frames",
-    "missing": "Joint teacher, privileged modalities missing",
-}
 
 
 def robustness(results: Results) -> Block:
     """One panel per kind of damage, or how to have them."""
-    path = results.run.evaluation / "corruption.json"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    content = read_corruption(results.run)
+    if content is None:
         return Block(absent="Not measured: mtpkd evaluate RUN --corrupt does it.")
-    panels = [_panel(kind, found, content["metric"], results) for kind, found in content["kinds"].items()]
-    caption = (
-        "Lines are means over folds and seeds, bands 95 % intervals over subjects. The features of test samples are "
-        "made worse to the right; nothing is trained anew, and all methods see the same damage. A method is worth "
-        "having in the field if its line stays above the reference's all the way. Damage is done to the time steps "
-        "that the encoders gave, not to pictures or sound: what it does to a face detector is not in it."
-    )
-    if content["steps"] == 1:
-        caption += " Samples have one step each here, so only noise and a missing modality can change anything."
-    return Block(caption, panels)
+    if content["made_of"] != made_of(results.run, results.study, content["metric"]):
+        return Block(
+            absent="Measured of other students or data than these: mtpkd evaluate RUN --corrupt does it again."
+        )
+    panels = [_panel(kind, content["metric"], results) for kind in content["kinds"]]
+    return Block(" ".join(_sentences(content)), panels)
 
 
-def _panel(kind: str, found: dict[str, Any], metric: str, results: Results) -> Panel:
+def _sentences(content: dict[str, Any]) -> list[str]:
+    part = "" if content["samples"] == content["all_samples"] else f" of {content['all_samples']}"
+    said = [
+        f"Lines are means over folds and seeds of {content['samples']}{part} test samples, bands 95 % intervals over "
+        f"{content['subjects']} subjects; damage grows to the right. Nothing is trained anew, and all methods see the "
+        "same damage. A method is worth having in the field if its line stays above the reference's all the way."
+    ]
+    for name, about in content["media"].items():
+        if about["reason"]:
+            said.append(
+                f"Of {name} the features were damaged, not pictures or sound, so what damage does to an encoder or a "
+                f"face search is not in it: {about['reason']}."
+            )
+            continue
+        said.append(
+            f"Of {name} the {about['sense']} themselves were damaged, and encoded anew, the search for a face included."
+        )
+        same = f"{about['same']} of {about['encoded']}"
+        said.append(f"Undamaged, {same} samples gave the stored features bit for bit.")
+        if about["kept"]:
+            said.append(
+                f"{about['kept']} could not be encoded undamaged either and keep their stored features throughout."
+            )
+    if any(kind["failed"] for kind in content["kinds"]):
+        said.append(
+            "The dotted line is the share of samples in which nothing could be found or read any more; they are scored "
+            "as one who has not seen them would, by the shares of the classes (or the mean of the targets) in training."
+        )
+    on_features = any(kind["on"] == "features" for kind in content["kinds"])
+    if on_features and content["steps"] == 1:
+        said.append("Samples have one step each here, so only noise and a missing modality can change anything.")
+    return said
+
+
+def _panel(kind: dict[str, Any], metric: str, results: Results) -> Panel:
     scale, about = scale_in(results.summary, metric), results.summary["metrics"][metric]
-    axes = new_axes(TITLES.get(kind, kind), 2.5)
-    factor = 100 if kind in PERCENT else 1
-    x = [factor * level for level in found["levels"]]
-    for number, (name, line) in enumerate(found["methods"].items()):
+    lost = [100 * share for share in kind["failed"]]
+    teacher = kind["on"] == "modalities"
+    place = "" if teacher else f"{', '.join(kind['modalities'])} ({kind['on']}): "
+    axes = new_axes(f"{place}{kind['title']}", 2.7)
+    # Levels grow by factors: evenly spaced they can all be told apart.
+    x = range(len(kind["ticks"]))
+    for number, (name, line) in enumerate(kind["methods"].items()):
         colour = SERIES[number % len(SERIES)]
         value, low, high = (
             [float("nan") if point[key] is None else scale.factor * point[key] for point in line]
@@ -50,8 +71,19 @@ def _panel(kind: str, found: dict[str, Any], metric: str, results: Results) -> P
         )
         axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
         axes.plot(x, value, ".-", color=colour, linewidth=1.4, markersize=4, label=shortened(name, 30))
-    axes.set_xlabel(found["label"])
+    axes.set_xticks(list(x), kind["ticks"])
+    axes.set_xlabel(kind["label"])
     axes.set_ylabel(f"{about['label']}{f' ({scale.unit})' if scale.unit else ''}")
     axes.grid(axis="y")
-    figure_of(axes).legend(loc="outside lower center", ncols=1 if kind == "missing" else 3, handlelength=1.4)
-    return finished(axes, f"corrupt-{kind}", f"Scores as recordings get worse: {TITLES.get(kind, kind)}")
+    handles, labels = axes.get_legend_handles_labels()
+    if any(lost):
+        right = axes.twinx()
+        right.spines["right"].set_visible(True)
+        right.set_ylim(0, 100)
+        right.set_ylabel("not encoded (% of samples)")
+        handles += right.plot(x, lost, ":", color=MUTED, linewidth=1.4)
+        labels.append("not encoded")
+    columns = 1 if teacher else 3
+    figure_of(axes).legend(handles, labels, loc="outside lower center", ncols=columns, handlelength=1.4)
+    name = "-".join(["corrupt", *([] if teacher else kind["modalities"]), kind["kind"]])
+    return finished(axes, name, f"Scores as recordings get worse: {place}{kind['title']}")

@@ -104,8 +104,12 @@ def target_columns(samples: pd.DataFrame) -> list[str]:
 
 
 def _read_sequences(folder: Path, ids: list[str]) -> tuple[Tensor, Tensor]:
-    rows, steps, features = read_parts(folder, ids)
-    values = np.zeros((len(ids), int(steps.max(initial=0)) + 1, features.shape[1]), np.float32)
+    return padded(*read_parts(folder, ids), len(ids))
+
+
+def padded(rows: np.ndarray, steps: np.ndarray, features: np.ndarray, n_samples: int) -> tuple[Tensor, Tensor]:
+    """Lays time steps, as `read_parts` gives them, into values (N, T, D) and mask (N, T)."""
+    values = np.zeros((n_samples, int(steps.max(initial=0)) + 1, features.shape[1]), np.float32)
     mask = np.zeros(values.shape[:2], bool)
     values[rows, steps], mask[rows, steps] = features, True
     return torch.from_numpy(values), torch.from_numpy(mask)

@@ -1,0 +1,51 @@
+"""The file that holds scores of damaged test samples, and whether it is still of the scores that the run has."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from mtpkd_cli.artifacts import RunFolder, digest_of, read_manifest
+from mtpkd_cli.config import Study
+from mtpkd_cli.errors import ArtifactError
+
+FILE = "corruption.json"
+
+
+def read_corruption(run: RunFolder) -> dict[str, Any] | None:
+    """The content of corruption.json; None where there is none that can be read."""
+    try:
+        content: dict[str, Any] = json.loads((run.corruption / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if "made_of" in content else None
+
+
+def made_of(run: RunFolder, study: Study, metric: str) -> str:
+    """What curves depend on: the digests of all that the evaluation read, the metric, the methods, the resamples."""
+    manifest = read_manifest(run.evaluation)
+    inputs = manifest.inputs if manifest else {}
+    return digest_of([inputs, metric, study.distill.methods, study.align.joint, study.evaluate.bootstrap_seed])
+
+
+def remove_stale(run: RunFolder, study: Study) -> Path | None:
+    """Removes curves that are of other students, data or another metric than the evaluation; returns what it removed.
+
+    Raises:
+        ArtifactError: There is no evaluation.
+    """
+    content = read_corruption(run)
+    if content is None or content["made_of"] == made_of(run, study, read_summary(run)["headline"]):
+        return None
+    path = run.corruption / FILE
+    path.unlink()
+    return path
+
+
+def read_summary(run: RunFolder) -> dict[str, Any]:
+    """The content of metrics.json; raises ArtifactError where there is none that can be read."""
+    path = run.evaluation / "metrics.json"
+    try:
+        summary: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as err:
+        raise ArtifactError("there are no scores", where=path, todo=f"mtpkd evaluate {run.root}") from err
+    return summary

@@ -1,0 +1,156 @@
+"""The sample study's own videos, damaged and encoded anew: undamaged they give the cache, damaged they cost faces."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from mtpkd_cli.artifacts import RunFolder
+from mtpkd_cli.artifacts.feature_parts import part_about
+from mtpkd_cli.cli import app
+from mtpkd_cli.config import read_study
+from mtpkd_cli.media.damage import KINDS
+from mtpkd_cli.pipeline import STAGES, Choice, do_stage
+from mtpkd_cli.pipeline.damaged_scores import prior
+from mtpkd_cli.pipeline.parallel import Collected
+from mtpkd_cli.pipeline.robustness import corrupted_scores
+from mtpkd_cli.report import page as whole
+from mtpkd_cli.report.drawing import Block
+from mtpkd_cli.stages import Job
+
+SAMPLE = Path(__file__).parents[2] / "sample_data"
+STUDY = """\
+[study]
+name = "small"
+
+[data]
+adapter = "biovid"
+root = "../data"
+folds = 2
+options = { levels = ["BL1", "PA4"] }
+
+[modalities.video]
+role = "prevalent"
+encoder = "face"
+options = { rate_hz = 4.0, frame_side_px = 120 }
+
+[modalities.eda]
+role = "privileged"
+encoder = "eda"
+media = "biosignals"
+options = { column = "gsr" }
+
+[model]
+embedding = 6
+
+[train]
+epochs = 1
+crossfit_folds = 2
+
+[align]
+epochs = 1
+
+[distill]
+methods = ["student-only", "kd"]
+epochs = 1
+
+[evaluate]
+resamples = 100
+"""
+
+
+@pytest.fixture(autouse=True)
+def _few_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two kinds at one level each are enough here: tests/media goes through all of them."""
+    few = {"frame-drop": (0.6,), "occlusion": (0.6,)}
+    kinds = {kind: replace(KINDS["pictures"][kind], levels=levels) for kind, levels in few.items()}
+    monkeypatch.setitem(KINDS, "pictures", kinds)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """Two clips of six of the sample study's people, and everything done with them."""
+    root = tmp_path_factory.mktemp("small")
+    for folder in sorted((SAMPLE / "video").iterdir())[:6]:
+        for level in ("BL1", "PA4"):
+            clip = next(folder.glob(f"*-{level}-*.mp4"))
+            signals = SAMPLE / "biosignals_filtered" / folder.name / f"{clip.stem}_bio.csv"
+            for path in (clip, signals):
+                target = root / "data" / path.relative_to(SAMPLE)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, target)
+    run = RunFolder(root / "run")
+    run.root.mkdir()
+    run.study.write_text(STUDY)
+    for stage in STAGES:
+        do_stage(run, read_study(run.study), stage, Choice(), _job(run))
+    return run
+
+
+def _job(run: RunFolder) -> Job:
+    return Job(Collected(), root=run.data_root("../data"), workers=0)
+
+
+def test_undamaged_media_give_the_cache_and_the_evaluation_and_damage_is_counted(small: RunFolder) -> None:
+    study = read_study(small.study)
+    found = corrupted_scores(small, study, "accuracy", _job(small))
+    assert found["media"]["video"] == {"sense": "pictures", "reason": "", "encoded": 12, "same": 12, "kept": 0}
+    kinds = {kind["kind"]: kind for kind in found["kinds"]}
+    assert list(kinds) == [*KINDS["pictures"], "missing"]
+    stored = json.loads((small.evaluation / "metrics.json").read_text())["methods"]
+    for kind in KINDS["pictures"]:
+        row = kinds[kind]
+        assert (row["on"], row["modalities"], row["failed"][0]) == ("pictures", ["video"], 0.0)
+        assert len(row["ticks"]) == len(row["levels"]) == len(row["failed"]) == len(row["unseen"]) == 2
+        for method, line in row["methods"].items():
+            assert line[0]["value"] == pytest.approx(stored[method]["scores"]["accuracy"]["value"], abs=1e-9)
+            assert all(0 <= point["value"] <= 1 for point in line)
+    hidden = kinds["occlusion"]
+    assert hidden["failed"][-1] > 0  # over three fifths of a picture there is no face left in some of them
+    assert max(kinds["frame-drop"]["failed"]) == 0
+
+    # A second call reads what is there, whatever has happened to the files' age; an interrupted one goes on.
+    times = {path: path.stat().st_mtime_ns for path in small.damaged("video").iterdir()}
+    lost = next(path for path in times if path.name.startswith("frame-drop"))
+    about = part_about(lost)
+    lost.unlink()
+    assert corrupted_scores(small, study, "accuracy", _job(small)) == found
+    again = {path: path.stat().st_mtime_ns for path in small.damaged("video").iterdir()}
+    assert {path for path in times if again[path] != times[path]} == {lost}
+    assert part_about(lost).without_seconds == about.without_seconds
+
+
+def test_where_the_media_are_gone_features_are_damaged_and_that_is_said(small: RunFolder, tmp_path: Path) -> None:
+    reporter = Collected()
+    study = read_study(small.study)
+    found = corrupted_scores(small, study, "accuracy", Job(reporter, root=tmp_path / "gone"))
+    assert "the corpus folder is not there" in found["media"]["video"]["reason"]
+    assert {kind["on"] for kind in found["kinds"]} == {"features", "modalities"}
+    assert any("features are damaged, not media" in note for note in reporter.notes)
+    (tmp_path / "half").mkdir()
+    found = corrupted_scores(small, study, "accuracy", Job(reporter, root=tmp_path / "half"))
+    assert "12 of 12 media files are not there" in found["media"]["video"]["reason"]
+
+
+def test_the_command_line_prints_a_table_and_draws_curves(small: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    absent = {name: lambda _: Block(absent="") for name in whole.FIGURES}
+    monkeypatch.setattr(whole, "FIGURES", absent | {"robustness": whole.FIGURES["robustness"]})
+    options = ["--corrupt-samples", "4", "--workers", "1", "--quiet"]
+    done = CliRunner().invoke(app, ["evaluate", str(small.root), *options], catch_exceptions=False)
+    said = " ".join(done.stdout.split())
+    assert done.exit_code == 0
+    assert "4 of 12 test samples of 4 subjects as they get worse" in said
+    assert "video pictures: picture hidden (%)" in said
+    page = " ".join((small.evaluation / "report.html").read_text().split())
+    assert "Of video the pictures themselves were damaged" in page
+    assert "Undamaged, 4 of 4 samples gave the stored features bit for bit" in page
+    assert (small.evaluation / "figures" / "corrupt-video-occlusion.svg").exists()
+
+
+def test_who_sees_nothing_says_what_is_frequent() -> None:
+    assert prior(torch.tensor([0, 2, 2, 2]), 4).tolist() == [0.25, 0, 0.75, 0]
+    assert prior(torch.tensor([[1.0, 4.0], [3.0, torch.nan]]), 2).tolist() == [2, 4]
