@@ -39,10 +39,18 @@ def print_corruption(folder: Path) -> None:
         return
     label = read_summary(run)["metrics"][content["metric"]]["label"]
     students = [kind for kind in content["kinds"] if kind["on"] != "modalities"]
-    _print_kinds(students, f"{label} of {of_samples(content)} as they get worse")
-    _print_kinds(
-        [kind for kind in content["kinds"] if kind["on"] == "modalities"], f"{label} of the joint teacher as trained"
-    )
+    media = content["media"]
+    for name, about in media.items():
+        if about["reason"]:
+            print(f"{name}: features were damaged, not media: {about['reason']}")
+        else:
+            print(
+                f"{name}: {about['sense']} were damaged and encoded anew; undamaged, {about['same']} of "
+                f"{about['encoded']} samples gave the stored features bit for bit"
+            )
+    _print_kinds(students, media, f"{label} of {of_samples(content)} as they get worse")
+    teacher = [kind for kind in content["kinds"] if kind["on"] == "modalities"]
+    _print_kinds(teacher, {}, f"{label} of the joint teacher as trained")
 
 
 def of_samples(content: dict[str, Any]) -> str:
@@ -51,19 +59,20 @@ def of_samples(content: dict[str, Any]) -> str:
     return f"{content['samples']}{part} test samples of {content['subjects']} subjects"
 
 
-def _print_kinds(kinds: list[dict[str, Any]], title: str) -> None:
+def _print_kinds(kinds: list[dict[str, Any]], media: dict[str, Any], title: str) -> None:
     if not kinds:
         return
     methods = list(kinds[0]["methods"])[:_SHOWN_METHODS]
     encoded = any(kind["failed"] for kind in kinds)
-    ends = ["not encoded", "nothing found"] if encoded else []
+    sought = next((about["looks_for"] for about in media.values() if about.get("looks_for")), "")
+    ends = ["samples lost", f"steps without {sought}"][: 1 + bool(sought)] if encoded else []
     table = Table("damage", "level", *methods, *ends, title=title, title_justify="left")
     for kind in kinds:
         table.add_section()
         place = "" if kind["on"] == "modalities" else f"{', '.join(kind['modalities'])} {kind['on']}: "
         for number, tick in enumerate(kind["ticks"]):
             scores = [_number(kind["methods"][method][number]["value"]) for method in methods]
-            cells = [_share(kind[key], number) for key in ("failed", "unseen")] if encoded else []
+            cells = [_share(kind[key], number) for key in ("failed", "unseen")[: len(ends)]]
             table.add_row("" if number else f"{place}{kind['label']}", tick, *scores, *cells)
     wide_console().print(table)
 

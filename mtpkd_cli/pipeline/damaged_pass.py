@@ -1,9 +1,9 @@
 """Scores where pictures and sound themselves are damaged, one prevalent modality at a time, the others being whole."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,7 +16,7 @@ from mtpkd_cli.stages import Job
 from mtpkd_cli.stages.extract import media_of
 from mtpkd_cli.training.data import padded
 
-_UNSEEN = re.compile(r"(?P<what>\w+)_without_(?!frames)\w+")
+_UNSEEN = re.compile(r"(?P<of>\w+)_without_(?!frames)(?P<what>\w+)")
 
 
 def media_scenes(bench: Bench, job: Job) -> tuple[list[Scene], dict[str, Any]]:
@@ -40,7 +40,8 @@ def media_scenes(bench: Bench, job: Job) -> tuple[list[Scene], dict[str, Any]]:
         kept = torch.tensor([sample in encoded[0].failures for sample in ids])
         same = _same(_sequences(encoded[0], ids, whole), whole) & there & ~kept
         total, other = int(there.sum()), int((there & ~kept & ~same).sum())
-        about[name] |= {"encoded": total, "same": int(same.sum()), "kept": int(kept.sum())}
+        looks_for = next((found["what"] for found, _ in _lookups(encoded[0].about.notes or {})), "")
+        about[name] |= {"looks_for": looks_for, "encoded": total, "same": int(same.sum()), "kept": int(kept.sum())}
         if other:
             job.reporter.note(
                 f"{name}: {other} of {total} samples give other features than the cache when undamaged; "
@@ -126,8 +127,9 @@ def _same(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> Tensor:
 def _unseen(level: Encoded) -> float | None:
     """Share of the steps of encoded samples in which what the encoder looks for (a face) was not found."""
     notes = level.about.notes or {}
-    for note, count in notes.items():
-        found = _UNSEEN.fullmatch(note)
-        if found and notes.get(found["what"]):
-            return float(np.clip(count / notes[found["what"]], 0, 1))
-    return None
+    shares = [count / notes[found["of"]] for found, count in _lookups(notes) if notes.get(found["of"])]
+    return shares[0] if shares else None
+
+
+def _lookups(notes: Mapping[str, float]) -> list[tuple[re.Match[str], float]]:
+    return [(found, count) for note, count in notes.items() if (found := _UNSEEN.fullmatch(note))]

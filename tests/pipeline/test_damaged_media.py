@@ -98,7 +98,8 @@ def _job(run: RunFolder) -> Job:
 def test_undamaged_media_give_the_cache_and_the_evaluation_and_damage_is_counted(small: RunFolder) -> None:
     study = read_study(small.study)
     found = corrupted_scores(small, study, "accuracy", _job(small))
-    assert found["media"]["video"] == {"sense": "pictures", "reason": "", "encoded": 12, "same": 12, "kept": 0}
+    about = {"sense": "pictures", "reason": "", "looks_for": "face", "encoded": 12, "same": 12, "kept": 0}
+    assert found["media"]["video"] == about
     kinds = {kind["kind"]: kind for kind in found["kinds"]}
     assert list(kinds) == [*KINDS["pictures"], "missing"]
     stored = json.loads((small.evaluation / "metrics.json").read_text())["methods"]

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from mtpkd_cli.artifacts import write_json
 from mtpkd_cli.cli.corruption import corrupt
 from mtpkd_cli.errors import ArtifactError
-from mtpkd_cli.pipeline.corruption_file import remove_stale
+from mtpkd_cli.pipeline.corruption_file import made_of, remove_stale
 from mtpkd_cli.pipeline.damaged_scores import chosen_rows
 from mtpkd_cli.pipeline.parallel import Collected
 from mtpkd_cli.pipeline.robustness import corrupted_scores
@@ -49,8 +50,8 @@ def test_the_same_study_gives_the_same_numbers(tiny: Any) -> None:
 
 
 def test_a_new_evaluation_keeps_curves_that_are_still_true_and_removes_others(tiny: Any) -> None:
-    corrupted_scores(tiny.run, tiny.study, "balanced-accuracy", Job(Collected()))
     path = tiny.run.corruption / "corruption.json"
+    write_json(path, {"made_of": made_of(tiny.run, tiny.study, "balanced-accuracy")})
     tiny.put("evaluate.resamples=150")
     tiny.do("evaluate")
     assert remove_stale(tiny.run, tiny.study) is None
