@@ -73,7 +73,7 @@ def _print_kinds(kinds: list[dict[str, Any]], media: dict[str, Any], title: str)
         for number, tick in enumerate(kind["ticks"]):
             scores = [_number(kind["methods"][method][number]["value"]) for method in methods]
             cells = [_share(kind[key], number) for key in ("failed", "unseen")[: len(ends)]]
-            table.add_row("" if number else f"{place}{kind['label']}", tick, *scores, *cells)
+            table.add_row("" if number else f"{place}{kind['kind']}, {kind['label']}", tick, *scores, *cells)
     wide_console().print(table)
 
 

@@ -68,7 +68,7 @@ class Kind:
 KINDS: dict[str, dict[str, Kind]] = {
     "pictures": {
         "frame-drop": Kind(
-            "Frames drop out, the picture freezes", "frames lost (%)", (0.2, 0.4, 0.6, 0.8), "0", 100, pictures.dropped
+            "Frames are lost, the picture freezes", "frames lost (%)", (0.2, 0.4, 0.6, 0.8), "0", 100, pictures.dropped
         ),
         "fewer-frames": Kind(
             "Fewer frames", "one frame left of (frames)", (2.0, 4.0, 8.0, 16.0), "1", 1, pictures.fewer
@@ -77,9 +77,7 @@ KINDS: dict[str, dict[str, Kind]] = {
             "Blur", "Gaussian sd (% of picture height)", (0.005, 0.01, 0.02, 0.04), "0", 100, pictures.blurred
         ),
         "noise": Kind("Noise", "sd per pixel (grey levels of 255)", (5.0, 10.0, 20.0, 40.0), "0", 1, pictures.noisy),
-        "occlusion": Kind(
-            "Something stands before it", "picture hidden (%)", (0.1, 0.2, 0.4, 0.6), "0", 100, pictures.hidden
-        ),
+        "occlusion": Kind("Partly hidden", "picture hidden (%)", (0.05, 0.1, 0.2, 0.4), "0", 100, pictures.hidden),
     },
     "sound": {
         "noise": Kind("Noise", "signal-to-noise ratio (dB)", (30.0, 20.0, 10.0, 0.0), "none", 1, sound.noisy),

@@ -75,7 +75,7 @@ def score_teacher(bench: Bench, scene: Scene, pair: tuple[int, int]) -> None:
     luck = torch.rand(len(rows), generator=_generator(pair, "missing"))
     gone = {f"{joint} without {name}": [name] for name in scene.modalities}
     if len(scene.modalities) > 1:
-        gone[f"{joint} without {' and '.join(scene.modalities)}"] = scene.modalities
+        gone[f"{joint} without any of them"] = scene.modalities
     for label, names in gone.items():
         for number, level in enumerate(MISSING_LEVELS):
             batch: dict[str, Any] = {

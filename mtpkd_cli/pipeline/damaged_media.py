@@ -96,6 +96,8 @@ def encode_levels(
     with closing(run_isolated(encode_damaged, tasks, workers=workers, **limits)) as outcomes:
         for i in todo:
             _write_level(files[i], keys[i], job.root, table, outcomes, advance)
+    for left_over in set(folder.glob("*.parquet")) - set(files):  # of levels that are tried no more
+        left_over.unlink(missing_ok=True)
     abouts = held_parts(files, keys)
     return [Encoded(*level, path, about) for level, path, about in zip(levels, files, abouts, strict=True) if about]
 

@@ -17,7 +17,8 @@ def robustness(results: Results) -> Block:
         return Block(
             absent="Measured of other students or data than these: mtpkd evaluate RUN --corrupt does it again."
         )
-    panels = [_panel(kind, content["metric"], results) for kind in content["kinds"]]
+    limits = _limits(content["kinds"], scale_in(results.summary, content["metric"]).factor)
+    panels = [_panel(kind, content["metric"], results, limits) for kind in content["kinds"]]
     return Block(" ".join(_sentences(content)), panels)
 
 
@@ -55,11 +56,27 @@ def _sentences(content: dict[str, Any]) -> list[str]:
     return said
 
 
-def _panel(kind: dict[str, Any], metric: str, results: Results) -> Panel:
+def _limits(kinds: list[dict[str, Any]], factor: float) -> tuple[float, float]:
+    """One range for all panels of students, so that they can be compared."""
+    lines = [line for kind in kinds if kind["on"] != "modalities" for line in kind["methods"].values()]
+    ends = [
+        factor * point[key]
+        for line in lines
+        for point in line
+        for key in ("low", "value", "high")
+        if point[key] is not None
+    ]
+    if not ends:
+        return 0.0, factor
+    room = 0.05 * (max(ends) - min(ends)) or 0.05 * factor
+    return min(ends) - room, max(ends) + room
+
+
+def _panel(kind: dict[str, Any], metric: str, results: Results, limits: tuple[float, float]) -> Panel:
     scale, about = scale_in(results.summary, metric), results.summary["metrics"][metric]
     lost = [100 * share for share in kind["failed"]]
     teacher = kind["on"] == "modalities"
-    place = "" if teacher else f"{', '.join(kind['modalities'])} ({kind['on']}): "
+    place = "" if teacher else f"{', '.join(kind['modalities'])}: "
     axes = new_axes(f"{place}{kind['title']}", 2.7)
     # Levels grow by factors: evenly spaced they can all be told apart.
     x = range(len(kind["ticks"]))
@@ -75,6 +92,8 @@ def _panel(kind: dict[str, Any], metric: str, results: Results) -> Panel:
     axes.set_xlabel(kind["label"])
     axes.set_ylabel(f"{about['label']}{f' ({scale.unit})' if scale.unit else ''}")
     axes.grid(axis="y")
+    if not teacher:
+        axes.set_ylim(*limits)
     handles, labels = axes.get_legend_handles_labels()
     if any(lost):
         right = axes.twinx()
