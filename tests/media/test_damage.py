@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 import soundfile
 
+from mtpkd_cli.encoders._faces import FaceOptions
+from mtpkd_cli.encoders._sound import SoundOptions
 from mtpkd_cli.media.audio import read_audio
 from mtpkd_cli.media.damage import KINDS, Damage, suffering
 from mtpkd_cli.media.video import VideoFrames, iter_frames, read_frames
+from mtpkd_cli.registry import ENCODERS
 
 CLIP = next((Path(__file__).parents[2] / "sample_data" / "video").rglob("*.mp4"))
 
@@ -120,3 +123,13 @@ def test_lost_packets_are_silent_and_as_many_as_it_says(sound: Path) -> None:
     packets = (worse.reshape(-1, 320) == 0).all(1)
     assert packets.mean() == pytest.approx(0.4, abs=0.12)
     assert (worse.reshape(-1, 320)[~packets] == whole.reshape(-1, 320)[~packets]).all()
+
+
+@pytest.mark.parametrize("name", ENCODERS.names())
+def test_an_encoder_says_what_it_reads_as_its_code_does(name: str) -> None:
+    """Every encoder of pictures or sound has it from one of the two readers, by way of its own neighbours."""
+    module = ENCODERS.load(name)
+    pictures = issubclass(module.Config, FaceOptions)
+    sound = issubclass(module.Config, SoundOptions) or name == "hf-audio"
+    assert getattr(module, "READS", "") == ("pictures" if pictures else "sound" if sound else "")
+    assert getattr(module, "READS", "") in ("", *KINDS)

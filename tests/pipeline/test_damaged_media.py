@@ -40,7 +40,7 @@ options = { rate_hz = 4.0, frame_side_px = 120 }
 
 [modalities.eda]
 role = "privileged"
-encoder = "eda"
+encoder = "signal"
 media = "biosignals"
 options = { column = "gsr" }
 
@@ -145,7 +145,7 @@ def test_the_command_line_prints_a_table_and_draws_curves(small: RunFolder, monk
     said = " ".join(done.stdout.split())
     assert done.exit_code == 0
     assert "4 of 12 test samples of 4 subjects as they get worse" in said
-    assert "video pictures: picture hidden (%)" in said
+    assert "video pictures: occlusion, picture hidden (%)" in said
     page = " ".join((small.evaluation / "report.html").read_text().split())
     assert "Of video the pictures themselves were damaged" in page
     assert "Undamaged, 4 of 4 samples gave the stored features bit for bit" in page
