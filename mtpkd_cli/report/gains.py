@@ -42,6 +42,38 @@ def best_control(results: Results) -> str | None:
     return next((str(row["from"]) for row in rows if row), None)
 
 
+def control_table(results: Results) -> dict[str, Any] | None:
+    """Gains over the best control in every metric: heads and rows of text; None where the study has no control.
+
+    Which control is best is another question in every metric.
+    """
+    summary, names = results.summary, results.metric_names
+    judged = [name for name in results.students if summary["methods"][name].get("over_control")]
+    if not judged:
+        return None
+    first = summary["methods"][judged[0]]["over_control"]
+    heads = []
+    for metric in (name for name in names if name in first):
+        about, unit = summary["metrics"][metric], scale_in(summary, metric).unit
+        lower = "" if about["greater_is_better"] else ", lower is better"
+        heads.append({"label": f"{about['label']}{f' ({unit})' if unit else ''}{lower}", "from": first[metric]["from"]})
+    rows = []
+    for name in judged:
+        found = summary["methods"][name]["over_control"]
+        cells = [
+            {
+                "difference": scale_in(summary, metric).with_interval(found[metric], signed=True),
+                "p": p_text(found[metric].get("p")),
+                "p_holm": p_text(found[metric].get("p_holm")),
+                "beyond": (found[metric].get("p_holm") or 1.0) < 0.05,
+            }
+            for metric in names
+            if metric in found
+        ]
+        rows.append({"name": name, "cells": cells})
+    return {"heads": heads, "rows": rows}
+
+
 def p_text(p: float | None) -> str:
     """A p value to three digits, never 0."""
     if p is None:

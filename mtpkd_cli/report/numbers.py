@@ -9,7 +9,7 @@ from mtpkd_cli.report.scores import Scale, scale_in
 CSV_COLUMNS = (
     "method", "metric", "value", "low", "high",
     "reference", "difference", "difference_low", "difference_high", "p", "p_holm",
-    "control", "over_control", "over_control_low", "over_control_high", "over_control_p_holm",
+    "control", "over_control", "over_control_low", "over_control_high", "over_control_p", "over_control_p_holm",
 )  # fmt: skip
 _SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 _SPECIAL |= {letter: "\\" + letter for letter in "&%$#_{}"}
@@ -25,7 +25,7 @@ def csv_table(summary: dict[str, Any]) -> str:
             cells: list[Any] = [method, metric, *_estimate(score)]
             versus, over = row["differences"].get(metric, {}), row["over_control"].get(metric, {})
             cells += [versus.get("from"), *_estimate(versus), versus.get("p"), versus.get("p_holm")]
-            cells += [over.get("from"), *_estimate(over), over.get("p_holm")]
+            cells += [over.get("from"), *_estimate(over), over.get("p"), over.get("p_holm")]
             writer.writerow(cells)
     return sink.getvalue()
 

@@ -16,7 +16,7 @@ from mtpkd_cli.report.curves import student_curves, teacher_curves
 from mtpkd_cli.report.drawing import Block
 from mtpkd_cli.report.forest import forest
 from mtpkd_cli.report.frames import frame_table
-from mtpkd_cli.report.gains import best_control, class_rows, gain_rows, target_rows
+from mtpkd_cli.report.gains import best_control, class_rows, control_table, gain_rows, target_rows
 from mtpkd_cli.report.matrices import similarity_matrices
 from mtpkd_cli.report.numbers import csv_table, latex_table
 from mtpkd_cli.report.people import people
@@ -92,6 +92,7 @@ def _context(results: Results) -> dict[str, Any]:
         "blocks": score_blocks(results),
         "gains": gain_rows(results),
         "control": best_control(results),
+        "over_control": control_table(results),
         "classes": class_rows(results),
         "targets": target_rows(results),
         "frames": frame_table(results),

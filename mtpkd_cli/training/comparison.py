@@ -82,7 +82,7 @@ def compared(
         said: Method -> predictions, teachers among them.
         students: Methods that see what the student sees at test time; p is corrected for their number.
         controls: Students that a gain must exceed to be knowledge.
-        headline: Whether this is the metric that the study is judged by: it is tested against the best control too.
+        headline: Whether this is the metric that the study is judged by: transfer is told in it alone.
     """
     module = METRICS.load(name)
     parts = {method: own.given(getattr(module, "THRESHOLD", None)) for method, own in said.items()}
@@ -101,9 +101,8 @@ def compared(
     over_control = {}
     if best is not None and judged:
         rivals = {method: parts[method] for method in [*judged, best]}
-        swaps = draws.swaps if headline else None
         over_control = metrics.versus(
-            module.metric, rivals, resampled, best, family=judged, subjects=draws.subjects, swaps=swaps
+            module.metric, rivals, resampled, best, family=judged, subjects=draws.subjects, swaps=draws.swaps
         )
     transfers = {
         method: metrics.transfer(
