@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from mtpkd_cli.media.faces import FaceTracker
     from mtpkd_cli.media.given_faces import CroppedFaces, GivenFaces
 
-VERSION = 2
+VERSION = 3
 READS = "pictures"
 files = face_files
 
@@ -90,7 +90,8 @@ def encode(segment: Segment, config: Config) -> Features:
     """Encodes a segment of face video.
 
     Lengths are shares of the face's side and speeds are per second, so neither the resolution nor the rate matters.
-    Movement is 0 in the first frame. Where no face is found the picture's centre square is described.
+    Movement is 0 in the first frame. Where no face is found the picture's centre square is described, at
+    less detail.
 
     Returns:
         Features with T = duration / step_s, rounded up; a step beyond the last frame does not count. Notes count
@@ -160,13 +161,15 @@ def _describe(
     from mtpkd_cli.media.faces import crop_faces
 
     track = tracker.track(frames, times_s)
-    crops = crop_faces(frames, track, config.crop_side_px, grey=True)
+    # There is less to see where there is no face.
+    seen = bool(track.found.any())
+    crops = crop_faces(frames, track, config.crop_side_px if seen else config.crop_side_px // 2, grey=True)
     n, side = len(crops), track.crop_side_px
     speeds = np.zeros((n, len(SPEED_NAMES)))
     flows, heads = np.zeros((n, len(FLOW_NAMES))), np.zeros((n, len(HEAD_NAMES)))
     if n > 1:
         per_s = 1.0 / np.diff(times_s)[:, None]
-        speeds[1:], flows[1:], heads[1:] = (part * per_s for part in motion(crops))
+        speeds[1:], flows[1:], heads[1:] = (part * per_s for part in motion(crops, coarse=not seen))
         # The crop follows the face: what it moved belongs to the head.
         heads[1:, :2] += np.diff(track.centres_px, axis=0) / side * per_s
     places = np.column_stack([track.centres_px / side, np.log(track.sides_px)])

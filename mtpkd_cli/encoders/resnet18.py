@@ -20,7 +20,7 @@ from mtpkd_cli.encoders._networks import (
     weights_of,
 )
 
-VERSION = 1
+VERSION = 2
 READS = "pictures"
 files = weights_of
 

@@ -13,6 +13,9 @@ from mtpkd_cli.media._face_boxes import one_face, smooth
 from mtpkd_cli.media._face_search import find_faces
 from mtpkd_cli.media._yunet import YuNet
 
+# Intervals to the next search after one in vain, and the most in a part that is short.
+_FIRST_GAP, _SHORT = 2, 8
+
 
 @dataclass(frozen=True)
 class FaceTrack:
@@ -47,14 +50,15 @@ class FaceTracker:
         self._every_s, self._times_smoothed = detect_every_s, times_smoothed
         self._find = find_faces if model is None else YuNet(model)
         self._last: np.ndarray | None = None
+        self._parts = 0
 
     def track(self, frames: Sequence[np.ndarray] | np.ndarray, times_s: np.ndarray) -> FaceTrack:
         """Finds the face in the next frames.
 
-        The first frame is searched, one per interval and the last; where nothing is found in any of them, the frames
-        half-way in between until something is. Only the first search looks everywhere, the others near what the one
-        before found, and everywhere where that is gone. Of several faces the one that is largest and in most frames is
-        kept. Without any, the last known box is kept, or the centre square of the picture.
+        The first frame is searched, one per interval and the last. The first search of all looks everywhere, the others
+        near what the one before found, and everywhere where that is gone. As long as nothing is found, the time to the
+        next search doubles; what was passed over is searched once something is. Of several faces the one that is
+        largest and in most frames is kept. Without any, the last known box is kept, or the picture's centre square.
 
         Args:
             frames: T >= 1 frames of one size, (H, W, 3) uint8 RGB or (H, W) uint8 grey.
@@ -64,22 +68,7 @@ class FaceTracker:
             The track; all `found` are False where nothing was found.
         """
         height, width = frames[0].shape[:2]
-        tried = self._tick_frames(times_s, 0.0)
-        candidates: list[np.ndarray] = []
-        known = np.empty((0, 3))
-        for turn, index in enumerate(tried):
-            # Small faces are looked for at both ends and half-way: that takes as long as decoding three frames.
-            thorough = turn in {0, len(tried) // 2, len(tried) - 1}
-            candidates.append(self._find(frames[index], known, small=thorough))
-            known = candidates[-1] if len(candidates[-1]) else known
-        if not any(map(len, candidates)):
-            for index in self._tick_frames(times_s, 0.5):
-                tried = np.append(tried, index)
-                candidates.append(self._find(frames[index], known, small=False))
-                if len(candidates[-1]):
-                    break
-            order = np.argsort(tried, kind="stable")
-            tried, candidates = tried[order], [candidates[i] for i in order]
+        tried, candidates = self._look(frames, times_s)
         boxes = one_face(candidates, self._last)
         hits = [i for i, box in enumerate(boxes) if box is not None]
         if not hits:
@@ -96,9 +85,41 @@ class FaceTracker:
         found = np.isin(nearest, hits)
         return FaceTrack(track[:, :2], track[:, 2], float(np.median(smoothed[:, 2])), found)
 
-    def _tick_frames(self, times_s: np.ndarray, offset: float) -> np.ndarray:
+    def _look(
+        self, frames: Sequence[np.ndarray] | np.ndarray, times_s: np.ndarray
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Indices of the frames that were searched, and the boxes found in each."""
+        ticks, goes_on = self._ticks(times_s), self._parts > 0
+        self._parts += 1
+        found: dict[int, np.ndarray] = {}
+        known, passed_over = np.empty((0, 3)) if self._last is None else self._last[None], list[int]()
+        at, gap, last = 0, _FIRST_GAP, len(ticks) - 1
+        while at <= last:
+            # Small faces take as long again, so they are looked for at the end, and in long parts at both ends.
+            small = (at == last and not goes_on) or (at in {0, last} and last > _SHORT)
+            boxes = found[at] = self._find(frames[ticks[at]], known, small=small)
+            if not len(boxes):
+                following = max(at + 1, min(at + gap, last))
+                passed_over += range(at + 1, following)
+                at, gap = following, 2 * gap
+                continue
+            near = boxes
+            for before in reversed(passed_over):
+                found[before] = self._find(frames[ticks[before]], near, small=False)
+                near = found[before] if len(found[before]) else near
+            known, passed_over = boxes, []
+            at, gap = at + 1, _FIRST_GAP
+        if last == 1 and not goes_on and not any(map(len, found.values())):
+            # Two looks are few: one more, half-way.
+            ticks = np.insert(ticks, 1, ticks.mean())
+            found = {0: found[0], 1: self._find(frames[ticks[1]], known, small=False), 2: found[1]}
+        order = sorted(found)
+        return ticks[order], [found[at] for at in order]
+
+    def _ticks(self, times_s: np.ndarray) -> np.ndarray:
+        """Indices of the first frame, the first of each interval, and the last."""
         n_ticks = int((times_s[-1] - times_s[0]) / self._every_s) + 1
-        ticks = times_s[0] + (np.arange(n_ticks) + offset) * self._every_s
+        ticks = times_s[0] + np.arange(n_ticks) * self._every_s
         return np.unique(np.append(np.searchsorted(times_s, ticks - 1e-3), len(times_s) - 1).clip(max=len(times_s) - 1))
 
 
@@ -124,7 +145,10 @@ def crop_faces(
     """
     import cv2
 
-    side = max(2, round(track.crop_side_px))
+    # Areas of whole pixels are averaged several times as fast as others, so large grey squares shrink by a whole factor
+    # first; networks are given what they were trained on, colours averaged once.
+    times = max(1, int(track.crop_side_px / size_px)) if grey else 1
+    side = max(2, times * round(track.crop_side_px / times))
     method = cv2.INTER_AREA if side > size_px else cv2.INTER_LINEAR
     height, width, *colours = frames[0].shape
     crops = np.empty((len(frames), size_px, size_px, *([] if grey else colours)), np.uint8)
@@ -136,6 +160,8 @@ def crop_faces(
         part = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY) if grey and colours else np.ascontiguousarray(part)
         # Cut at sub-pixel positions: whole pixels would shake the crop and look like motion.
         cut = cv2.getRectSubPix(part, (side, side), (x - left - 0.5, y - top - 0.5))
+        if times > 1:
+            cut = cv2.resize(cut, (side // times,) * 2, interpolation=cv2.INTER_AREA)
         cv2.resize(cut, (size_px, size_px), dst=crop, interpolation=method)
     return crops
 
