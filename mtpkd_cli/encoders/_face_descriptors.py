@@ -43,8 +43,7 @@ COLOUR_NAMES = ("skin_red", "skin_green")
 HEAD_NAMES = ("head_dx", "head_dy", "head_growth", "head_roll")
 
 _FLOW_SIDE_PX, _COARSE_FLOW_PX = 48, 32
-# Where there are regions, two thirds of the crop; no flow is measured beyond.
-_FLOW_BOX = (1 / 12, 1 / 8, 11 / 12, 1.0)
+_FLOW_BOX = (1 / 12, 1 / 8, 11 / 12, 1.0)  # holds all regions; no flow is measured beyond
 _LEAST_CONTRAST = 4.0
 # So many crops at a time that what is computed of them stays in the processor's cache.
 _BLOCK = 16
@@ -169,9 +168,10 @@ def _flow(crops: np.ndarray, side_px: int) -> np.ndarray:
     small = np.stack([cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA) for crop in crops])
     parts = np.ascontiguousarray(_region(small, _FLOW_BOX))
     flows = np.zeros((len(small) - 1, size, size, 2), np.float32)
+    whole = np.empty((*parts.shape[1:], 2), np.float32)
     for flow, (a, b) in zip(_region(flows, _FLOW_BOX), pairwise(parts), strict=True):
         flow[...] = cv2.calcOpticalFlowFarneback(
-            a, b, None, pyr_scale=0.5, levels=2, winsize=9, iterations=2, poly_n=5, poly_sigma=1.1, flags=0
+            a, b, whole, pyr_scale=0.5, levels=2, winsize=9, iterations=2, poly_n=3, poly_sigma=1.1, flags=0
         )
     return flows / np.float32(size)
 

@@ -4,10 +4,12 @@ import contextlib
 import os
 from collections.abc import Iterator
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mtpkd_cli.media._mp4 import mp4_side
 from mtpkd_cli.media._pyav import stated_side
 from mtpkd_cli.media._video_request import Request, Stream, Unreadable, choose, fit, length_s, one_line
 
@@ -55,7 +57,7 @@ def _open_decord(path: str, _state: tuple[int, int], max_side: int | None) -> An
     if len(reader) == 0:
         raise RuntimeError("no frames")
     # decord tells no size before it has decoded a frame, which it then decodes again; the file's header tells it.
-    if max_side is not None and not 0 < stated_side(path) <= max_side:
+    if max_side is not None and not 0 < (mp4_side(Path(path)) or stated_side(path)) <= max_side:
         height, width = reader[0].shape[:2]
         if max(height, width) > max_side:
             width, height = fit(width, height, max_side)
