@@ -45,7 +45,7 @@ def print_corruption(folder: Path) -> None:
             print(f"{name}: features were damaged, not media: {about['reason']}")
         else:
             print(
-                f"{name}: {about['sense']} were damaged and encoded anew; undamaged, {about['same']} of "
+                f"{name}: damaged: {about['sense']}, encoded anew; undamaged, {about['same']} of "
                 f"{about['encoded']} samples gave the stored features bit for bit"
             )
     _print_kinds(students, media, f"{label} of {of_samples(content)} as they get worse")

@@ -55,7 +55,7 @@ def corrupted_scores(run: RunFolder, study: Study, metric: str, job: Job, at_mos
         "samples": len(bench.chosen),
         "all_samples": len(chosen_rows(study, data, folds, None)),
         "subjects": len(subjects),
-        "steps": max(int(bench.tried.sequences[name][1].sum(1).median()) for name in study.prevalent),
+        "steps": max(int(bench.tried.sequences[name][1].sum(1).median()) for name in rest or study.prevalent),
         "made_of": made_of(run, study, metric),
         "media": media,
         "kinds": [_row(scene, metric, subjects, study) for scene in [*scenes, *by_features, missing] if scene.curves],

@@ -36,9 +36,9 @@ def _sentences(content: dict[str, Any]) -> list[str]:
                 f"face search is not in it: {about['reason']}."
             )
             continue
-        said.append(
-            f"Of {name} the {about['sense']} themselves were damaged, and encoded anew, the search for a face included."
-        )
+        itself = "pictures themselves were" if about["sense"] == "pictures" else "sound itself was"
+        searched = ", the search for a face included" if about["looks_for"] == "face" else ""
+        said.append(f"Of {name} the {itself} damaged and encoded anew{searched}.")
         same = f"{about['same']} of {about['encoded']}"
         said.append(f"Undamaged, {same} samples gave the stored features bit for bit.")
         if about["kept"]:
@@ -47,8 +47,9 @@ def _sentences(content: dict[str, Any]) -> list[str]:
             )
     if any(kind["failed"] for kind in content["kinds"]):
         said.append(
-            "The dotted line is the share of samples in which nothing could be found or read any more; they are scored "
-            "as one who has not seen them would, by the shares of the classes (or the mean of the targets) in training."
+            "The dotted line is the share of samples in which nothing could be found or read any more; where no "
+            "other modality is left either, they are scored as one who has not seen them would, by the shares of the "
+            "classes (or the mean of the targets) in training."
         )
     on_features = any(kind["on"] == "features" for kind in content["kinds"])
     if on_features and content["steps"] == 1:
