@@ -1,8 +1,8 @@
 """What a face crop shows and how it moves: oriented edges and darkness of facial regions, and optical flow.
 
 The regions follow the muscles of facial expression, at their places in the square that a frontal face detector gives.
-Means over regions and the fit of a rigid head are linear, so all frames go through one matrix product.
-Legend: T frames, S side of the crop, R regions.
+Means over regions and the fit of a rigid head are linear, so all frames go through one matrix product. Legend: T
+frames, S side of the crop, R regions.
 
 References:
     Ekman and Friesen, "Facial Action Coding System", 1978 (which regions move).
@@ -45,15 +45,14 @@ HEAD_NAMES = ("head_dx", "head_dy", "head_growth", "head_roll")
 _FLOW_SIDE_PX, _COARSE_FLOW_PX = 48, 32
 _FLOW_BOX = (1 / 12, 1 / 8, 11 / 12, 1.0)  # holds all regions; no flow is measured beyond
 _LEAST_CONTRAST = 4.0
-# So many crops at a time that what is computed of them stays in the processor's cache.
-_BLOCK = 16
+_BLOCK = 16  # crops at a time: what is computed of them stays in the processor's cache
 
 
 def look(crops: np.ndarray) -> np.ndarray:
     """Describes each crop by itself.
 
-    Brightness and contrast of the whole crop are taken out first. Edges are the mean absolute slope in four
-    directions: wrinkles, lids and lips show as edges across their direction.
+    Brightness and contrast of the crop are taken out. Edges are mean absolute slopes in four directions: wrinkles, lids
+    and lips show as edges across their direction.
 
     Args:
         crops: (T, S, S) uint8 grey.
@@ -65,22 +64,23 @@ def look(crops: np.ndarray) -> np.ndarray:
 
 
 def _look(crops: np.ndarray) -> np.ndarray:
+    import cv2
+
     n, size = crops.shape[:2]
     grey, means = crops.astype(np.float32), _region_means(size)
-    flat = grey.reshape(n, -1)
-    level = flat.mean(axis=1, keepdims=True)
-    spread = np.maximum(flat.std(axis=1, keepdims=True), _LEAST_CONTRAST)
+    level, spread = np.array([cv2.meanStdDev(crop) for crop in crops], np.float32)[:, :, 0].swapaxes(0, 1)
+    spread = np.maximum(spread, _LEAST_CONTRAST)
     across, down = np.zeros_like(grey), np.zeros_like(grey)
     np.subtract(grey[:, :, 2:], grey[:, :, :-2], out=across[:, :, 1:-1])
     np.subtract(grey[:, 2:], grey[:, :-2], out=down[:, 1:-1])
     rising, falling = across - down, across + down
     columns = np.empty((n, len(REGIONS), len(_EDGES) + 1), np.float32)
-    diagonal = float(np.sqrt(0.5))
-    for k, (slope, length) in enumerate(((across, 1.0), (down, 1.0), (rising, diagonal), (falling, diagonal))):
+    lengths = (1.0, 1.0, 0.5**0.5, 0.5**0.5)
+    for k, (slope, length) in enumerate(zip((across, down, rising, falling), lengths, strict=True)):
         np.abs(slope, out=slope)
         # A slope is half the difference of the two neighbours.
         columns[..., k] = slope.reshape(n, -1) @ means * (length / 2) / spread
-    columns[..., -1] = (flat @ means - level) / spread
+    columns[..., -1] = (grey.reshape(n, -1) @ means - level) / spread
     return columns.reshape(n, -1)
 
 

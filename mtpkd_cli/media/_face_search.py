@@ -21,11 +21,11 @@ _WINDOW_PX = 20  # the cascade's own
 _PICTURE_PX, _LEAST_SHARE = 240, 1 / 7
 _COARSE, _COARSE_SHARE, _SMALL = 2 / 3, 1 / 5, 5 / 6
 # Near a known box: how far around it, how much its side may have changed, and the side that is enough to measure it.
-_REACH, _SHRINKS, _GROWS, _ENOUGH_PX = 0.85, 0.8, 1.25, 36
+_REACH, _SHRINKS, _GROWS, _ENOUGH_PX = 0.8, 0.8, 1.25, 36
 # Steps between the sizes that are tried, and how many boxes must agree. The whole picture is looked over in wide steps,
 # for one box is enough to look closer: in fine steps, which cost little near a box and halve its noise.
 _STEP, _FINE_STEP = 1.3, 1.1
-_HINTS, _SURE = 1, 3
+_HINTS, _SURE = 1, 2
 # Parts begin at multiples of this, so that the same face is measured alike whatever is known of it.
 _GRID_PX = 8
 

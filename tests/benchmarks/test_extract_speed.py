@@ -1,6 +1,7 @@
 """What extracting face video costs next to decoding the same frames with decord in a bare loop.
 
-As a test: one clip of 640 x 480, processor time. On any folder of clips, wall time with one and two workers:
+As a test: clips of two sizes, with a face and without, processor time; and how much faster two workers are than one,
+next to how much faster bare decoding gets. On any folder of clips, wall time with one and two workers:
 
     python tests/benchmarks/test_extract_speed.py FOLDER [--workers 1 2] [--rounds 3]
 
@@ -8,6 +9,8 @@ Both run in the same pool of workers; starting the workers is not counted. Leave
 """
 
 import argparse
+import os
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +27,9 @@ from mtpkd_cli.encoders import Segment
 from mtpkd_cli.encoders.face import Config, encode
 from mtpkd_cli.media.pool import Task, run_isolated
 
-LIMIT = 1.3
+# The fixed cost of a face, about 25 ms for a clip of 4 s, weighs most where pictures are small.
+LIMITS = {(320, 240): 1.45, (640, 480): 1.3}
+ROUNDS, MORE_ROUNDS = 3, 8
 
 
 def decode_bare(path: Path) -> int:
@@ -41,26 +46,26 @@ def extract(path: Path) -> int:
     return len(encode(Segment(path), Config()).values)
 
 
-def warm_up() -> None:
-    """Keeps a worker busy until the others have started too."""
-    cv2.CascadeClassifier()
-    time.sleep(2.0)
+def warm_up(function: Callable[[Path], int], path: Path, meeting: Path, workers: int) -> None:
+    """Loads what the function needs, then waits until all workers have, so that they begin together."""
+    function(path)
+    (meeting / str(os.getpid())).touch()
+    while len(list(meeting.iterdir())) < workers:
+        time.sleep(0.005)
 
 
 def pool_seconds(function: Callable[[Path], int], paths: list[Path], workers: int) -> float:
     """Wall time of a pool of workers that are up and running."""
-    tasks = [Task("warm-up")] * workers + [Task(str(path), (path,)) for path in paths]
-    start = time.perf_counter()
-    for done, outcome in enumerate(run_isolated(_call, _with(function, tasks), workers=workers, timeout_s=600), 1):
-        if outcome.error is not None:
-            raise RuntimeError(f"{outcome.key}: {outcome.error}")
-        if done == workers:
-            start = time.perf_counter()
-    return time.perf_counter() - start
-
-
-def _with(function: Callable[[Path], int], tasks: list[Task]) -> list[Task]:
-    return [Task(task.key, (function if task.args else warm_up, *task.args)) for task in tasks]
+    with tempfile.TemporaryDirectory() as meeting:
+        warm = (warm_up, function, paths[0], Path(meeting), workers)
+        tasks = [Task("warm-up", warm)] * workers + [Task(str(path), (function, path)) for path in paths]
+        start = time.perf_counter()
+        for done, outcome in enumerate(run_isolated(_call, tasks, workers=workers, timeout_s=600), 1):
+            if outcome.error is not None:
+                raise RuntimeError(f"{outcome.key}: {outcome.error}")
+            if done == workers:
+                start = time.perf_counter()
+        return time.perf_counter() - start
 
 
 def _call(function: Callable[..., Any], *args: Any) -> Any:
@@ -73,9 +78,13 @@ def least(measure: Callable[[], dict[str, float]], rounds: int) -> dict[str, flo
     return {name: min(one[name] for one in all_rounds) for name in all_rounds[0]}
 
 
-def write_clip(path: Path, size: tuple[int, int] = (640, 480), frames: int = 100) -> Path:
-    """A person who sways a little before a still wall, with camera noise, 25 frames and about 3 Mbit per second."""
+def write_clip(path: Path, size: tuple[int, int] = (640, 480), frames: int = 100, *, face: bool = True) -> Path:
+    """A person who sways a little before a still wall, with camera noise, 25 frames and about 3 Mbit per second.
+
+    Without a face the picture hangs upside down: as much detail, and nothing to be found.
+    """
     image = cv2.imread(str(get_sample_data("grace_hopper.jpg", asfileobj=False)))
+    image = image if face else np.ascontiguousarray(image[::-1])
     noise = np.random.default_rng(0).normal(0, 4, (size[1], size[0], 1))
     scale = 0.9 * size[1] / image.shape[0]
     with av.open(str(path), "w") as container:
@@ -91,31 +100,46 @@ def write_clip(path: Path, size: tuple[int, int] = (640, 480), frames: int = 100
 
 
 @pytest.mark.slow
-def test_extraction_costs_little_more_than_decoding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    clip = write_clip(tmp_path / "clip.mp4")
+@pytest.mark.parametrize("face", [True, False], ids=["a face", "no face"])
+@pytest.mark.parametrize("size", LIMITS, ids="{0[0]} x {0[1]}".format)
+def test_extraction_costs_little_more_than_decoding(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], size: tuple[int, int], face: bool
+) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", size, face=face)
     assert decode_bare(clip) == 40
-    assert extract(clip) == 8
-
-    def measure() -> dict[str, float]:
-        seconds = {}
+    features = encode(Segment(clip), Config())
+    assert len(features.values) == 8
+    assert features.notes["steps_without_face"] == (0 if face else 8)
+    ratios: list[float] = []
+    while len(ratios) < ROUNDS or (np.median(ratios) > LIMITS[size] and len(ratios) < MORE_ROUNDS):
+        seconds = []
         for function in (decode_bare, extract):
             start = time.process_time()
             function(clip)
-            seconds[function.__name__] = time.process_time() - start
-        return seconds
-
-    # A busy machine only ever adds time, so more rounds come closer to what it takes.
-    seconds = least(measure, 3)
-    for _ in range(10):
-        if seconds["extract"] <= LIMIT * seconds["decode_bare"]:
-            break
-        seconds = {
-            name: min(before, now) for (name, before), now in zip(seconds.items(), measure().values(), strict=True)
-        }
-    ratio = seconds["extract"] / seconds["decode_bare"]
+            seconds.append(time.process_time() - start)
+        ratios.append(seconds[1] / seconds[0])
+    ratio = float(np.median(ratios))
     with capsys.disabled():
-        print(f"\nextraction / bare decoding, 640 x 480: {ratio:.2f} (processor time)")
-    assert ratio <= LIMIT
+        what = f"{size[0]} x {size[1]}, {'a' if face else 'no'} face"
+        print(f"\nextraction / bare decoding, {what}: {ratio:.2f} (processor time)")
+    assert ratio <= LIMITS[size]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="two workers need two processors")
+def test_two_workers_gain_as_much_as_in_bare_decoding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clip = write_clip(tmp_path / "clip-0.mp4", (320, 240))
+    paths = [clip] + [clip.with_name(f"clip-{i}.mp4") for i in range(1, 12)]
+    for path in paths[1:]:
+        path.hardlink_to(clip)
+    # Whoever else uses the machine meanwhile takes more from two workers than from one: a wide bound and a second try.
+    for _ in range(2):
+        bare, ours = (pool_seconds(way, paths, 1) / pool_seconds(way, paths, 2) for way in (decode_bare, extract))
+        with capsys.disabled():
+            print(f"\ntwo workers / one: decord alone {bare:.2f}, extraction {ours:.2f} times as fast (wall time)")
+        if ours >= 0.6 * bare:
+            break
+    assert ours >= 0.6 * bare
 
 
 def main() -> None:
