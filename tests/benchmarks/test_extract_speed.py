@@ -28,7 +28,7 @@ from mtpkd_cli.encoders.face import Config, encode
 from mtpkd_cli.media.pool import Task, run_isolated
 
 # The fixed cost of a face, about 25 ms for a clip of 4 s, weighs most where pictures are small.
-LIMITS = {(320, 240): 1.45, (640, 480): 1.3}
+LIMITS = {(320, 240): 1.4, (640, 480): 1.3}
 ROUNDS, MORE_ROUNDS = 3, 8
 
 
