@@ -198,4 +198,4 @@ def test_help_costs_less_than_half_a_second_of_processor_time() -> None:
 
     cpu_s()  # compiles the byte code
     # Busy neighbours make processor time longer too, never shorter: the least of several is the program's own.
-    assert min(cpu_s() for _ in range(7)) < 0.4
+    assert min(cpu_s() for _ in range(7)) < 0.5
