@@ -62,8 +62,7 @@ def read_columns(path: Path, columns: Sequence[str], text: Collection[str] = ())
         if path.suffix.lower() in _PARQUET:
             table = pd.read_parquet(path, columns=wanted)
         else:
-            converters = {name: _as_written for name in wanted if name in text}
-            table = pd.read_csv(path, sep=_delimiter(path), usecols=wanted, converters=converters)[wanted]
+            table = _read_csv(path, wanted, [name for name in wanted if name in text])
     except (pa.ArrowInvalid, pd.errors.ParserError, UnicodeDecodeError, OSError) as err:
         raise DataError(f"the table cannot be read: {err}", where=path, expected=_EXPECTED) from err
     if table.empty:
@@ -98,8 +97,16 @@ def numbers_and_problems(table: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
     return values, problems
 
 
-def _as_written(cell: str) -> str | None:
-    return cell.strip() or None
+def _read_csv(path: Path, columns: list[str], text: list[str]) -> pd.DataFrame:
+    # Twice, because one call has one rule for all columns of what a missing cell looks like.
+    options = {"sep": _delimiter(path)}
+    table = pd.read_csv(path, usecols=columns, **options)[columns]
+    if text:
+        words = pd.read_csv(path, usecols=text, dtype=str, keep_default_na=False, **options)
+        for name in text:
+            stripped = words[name].str.strip()
+            table[name] = stripped.where(stripped != "", None)
+    return table
 
 
 def _delimiter(path: Path) -> str:

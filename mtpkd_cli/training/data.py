@@ -86,8 +86,8 @@ def standardised(values: Tensor, mask: Tensor, people: np.ndarray) -> Tensor:
 def labels_of(samples: pd.DataFrame) -> Tensor:
     """(N,) long class indices, or (N, C) float targets in the order of the table's columns."""
     if "label" in samples:
-        return torch.from_numpy(samples["label"].to_numpy(np.int64))
-    return torch.from_numpy(samples[target_columns(samples)].to_numpy(np.float32))
+        return torch.from_numpy(samples["label"].to_numpy(np.int64, copy=True))
+    return torch.from_numpy(samples[target_columns(samples)].to_numpy(np.float32, copy=True))
 
 
 def outputs_of(samples: pd.DataFrame) -> list[str]:

@@ -229,7 +229,7 @@ def test_the_bank_holds_what_teachers_say_of_samples_that_they_have_not_learned_
     samples = read_parquet(run.samples).to_pandas()
     ids = samples["sample_id"].tolist()
     bank = read_bank(run.bank(0, 0), ["face", "heart", "skin", "joint"], ids, ["train", "validation", "test"])
-    is_train = torch.from_numpy(samples["subject"].isin(fold.train).to_numpy())
+    is_train = torch.from_numpy(samples["subject"].isin(fold.train).to_numpy(copy=True))
     assert bank.present.all()
     assert torch.equal(bank.logits[:, ~is_train], bank.crossfit_logits[:, ~is_train])
     assert (bank.logits[:, is_train] != bank.crossfit_logits[:, is_train]).any(-1).all()
