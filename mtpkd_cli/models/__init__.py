@@ -8,9 +8,11 @@ normalisation runs over the batch, so what is said of a sample does not depend o
 
 from mtpkd_cli.models.adapter import Adapter, TNet
 from mtpkd_cli.models.fusion import Fusion
+from mtpkd_cli.models.normaliser import Normaliser
+from mtpkd_cli.models.statistics import Statistics
 from mtpkd_cli.models.student import Student
 from mtpkd_cli.models.teacher import ModalityBatch, Output, Teacher, Trunk
-from mtpkd_cli.models.temporal import Normaliser, TemporalEncoder
+from mtpkd_cli.models.temporal import TemporalEncoder
 
 __all__ = [
     "Adapter",
@@ -18,6 +20,7 @@ __all__ = [
     "ModalityBatch",
     "Normaliser",
     "Output",
+    "Statistics",
     "Student",
     "TNet",
     "Teacher",

@@ -1,8 +1,8 @@
 """Fusion of modalities by cross-modal attention and a softmax gate.
 
-Each modality's tokens attend to the tokens of all others within the same sample; the pooled modalities c_m are mixed by
-g = softmax_m(w . [c_1; ...; c_M]), h = sum_m g_m c_m. For two modalities this is the sigmoid gate of Aslam et al. 2024
-(released code), which attended over the batch; here tokens are time steps.
+Each modality's tokens attend to the tokens of all others within the same sample; the pooled modalities, each with its
+level added where it has one, are c_m, and h = sum_m g_m c_m with g = softmax_m(w . [c_1; ...; c_M]). For two modalities
+it is the sigmoid gate of Aslam et al. 2024 (released code), which attended over the batch; here tokens are time steps.
 """
 
 import torch
@@ -31,8 +31,10 @@ class Fusion(nn.Module):
         self.gate = nn.Linear(modalities * embedding, modalities)
         self.norm = nn.LayerNorm(embedding)
 
-    def forward(self, tokens: list[Tensor], masks: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Fuses M pairs of tokens (B, T_m, d) and masks (B, T_m).
+    def forward(
+        self, tokens: list[Tensor], masks: list[Tensor], levels: list[Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Fuses M pairs of tokens (B, T_m, d) and masks (B, T_m), with levels (B, d) of each modality if there are any.
 
         Returns:
             embedding: (B, d), layer-normalised.
@@ -42,6 +44,8 @@ class Fusion(nn.Module):
             tokens = [self._look_at_others(m, tokens, masks) for m in range(len(tokens))]
         present = torch.stack([mask.any(1) for mask in masks], dim=1)
         pooled = torch.stack([s(pool(t, m)) for s, t, m in zip(self.summaries, tokens, masks, strict=True)], dim=1)
+        if levels is not None:
+            pooled = pooled + torch.stack(levels, dim=1)
         pooled = pooled * present.unsqueeze(-1)
         # A finite floor, not -inf: a sample without any modality would otherwise be NaN.
         scores = self.gate(pooled.flatten(1)).masked_fill(~present, torch.finfo(pooled.dtype).min)

@@ -3,13 +3,14 @@
 import torch
 from torch import Tensor, nn
 
-from mtpkd_cli.models.temporal import Normaliser
+from mtpkd_cli.models.normaliser import Normaliser
+from mtpkd_cli.models.statistics import Statistics
 
 KINDS = ("linear", "mlp")
 
 
 class PooledTrunk(nn.Module):
-    """Mean and standard deviation over time of the normalised features -> embedding h.
+    """Standardised mean and standard deviation over time of the normalised features -> embedding h.
 
     With few subjects a network that attends over time learns the subjects; this is the baseline worth beating. An
     absent modality counts as the training mean.
@@ -25,6 +26,7 @@ class PooledTrunk(nn.Module):
         super().__init__()
         self.modalities = list(features)
         self.normalisers = nn.ModuleList(Normaliser(size) for size in features.values())
+        self.statistics = nn.ModuleList(Statistics(size) for size in features.values())
         pooled = 2 * sum(features.values())
         layers: list[nn.Module] = [nn.Dropout(dropout), nn.Linear(pooled, embedding)]
         if kind == "mlp":
@@ -33,21 +35,17 @@ class PooledTrunk(nn.Module):
 
     def fit_normalisers(self, batch: dict[str, tuple[Tensor, Tensor]]) -> None:
         """Fits each modality's normaliser on all training samples; call once, before training."""
-        for name, normaliser in zip(self.modalities, self.normalisers, strict=True):
-            normaliser.fit(*batch[name])  # type: ignore[operator]
+        for name, normaliser, statistics in zip(self.modalities, self.normalisers, self.statistics, strict=True):
+            values, mask = batch[name]
+            normaliser.fit(values, mask)  # type: ignore[operator]
+            statistics.fit(normaliser(values), mask)  # type: ignore[operator]
 
     def forward(self, batch: dict[str, tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
         """Returns embedding (B, d) and gates (B, M), the shares of the modalities that are present."""
         pooled, present = [], []
-        for name, normaliser in zip(self.modalities, self.normalisers, strict=True):
+        for name, normaliser, statistics in zip(self.modalities, self.normalisers, self.statistics, strict=True):
             values, mask = batch[name]
-            there = mask.unsqueeze(-1).to(values.dtype)
-            count = there.sum(1).clamp(min=1)
-            steps = normaliser(values) * there
-            mean = steps.sum(1) / count
-            # The floor keeps the gradient of the root finite where all steps are alike.
-            variance = (((steps - mean.unsqueeze(1)) * there) ** 2).sum(1) / count
-            pooled += [mean, (variance + 1e-6).sqrt() - 1e-3]
+            pooled.append(statistics(normaliser(values), mask))
             present.append(mask.any(1))
         gates = torch.stack(present, dim=1).to(pooled[0].dtype)
         return self.project(torch.cat(pooled, dim=1)), gates / gates.sum(1, keepdim=True).clamp(min=1)

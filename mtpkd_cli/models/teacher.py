@@ -45,12 +45,13 @@ class Trunk(nn.Module):
     def fit_normalisers(self, batch: ModalityBatch) -> None:
         """Fits each modality's normaliser on all training samples; call once, before training."""
         for name, encoder in zip(self.modalities, self.encoders, strict=True):
-            encoder.normaliser.fit(*batch[name])  # type: ignore[operator, union-attr]
+            encoder.fit_normalisers(*batch[name])  # type: ignore[operator]
 
     def forward(self, batch: ModalityBatch) -> tuple[Tensor, Tensor]:
         """Returns embedding (B, d) and gates (B, M); modalities that it does not name are not looked at."""
-        tokens = [encoder(*batch[name]) for name, encoder in zip(self.modalities, self.encoders, strict=True)]
-        fused: tuple[Tensor, Tensor] = self.fusion(tokens, [batch[name][1] for name in self.modalities])
+        encoded = [encoder(*batch[name]) for name, encoder in zip(self.modalities, self.encoders, strict=True)]
+        tokens, levels = (list(column) for column in zip(*encoded, strict=True))
+        fused: tuple[Tensor, Tensor] = self.fusion(tokens, [batch[name][1] for name in self.modalities], levels)
         return fused
 
 
