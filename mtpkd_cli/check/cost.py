@@ -31,8 +31,7 @@ def look_at_cost(root: Path, modality: Modality, extract: ExtractSection, trial:
         for row in chosen.to_dict("records")
     ]
     prepare_encoder(modality.encoder)
-    limits = {"timeout_s": extract.timeout_s, "memory_gb": extract.memory_gb}
-    with closing(run_isolated(encode_sample, tasks, workers=min(1, extract.workers), **limits)) as outcomes:
+    with closing(run_isolated(encode_sample, tasks, workers=min(1, extract.workers), **extract.limits)) as outcomes:
         done = list(outcomes)
     problems = [
         f"sample {o.key}: {o.error.splitlines()[0].replace(f'{root}/', '')}" for o in done if o.error is not None

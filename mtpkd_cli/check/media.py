@@ -14,7 +14,7 @@ from mtpkd_cli.check import Looked
 from mtpkd_cli.config.study import ExtractSection
 from mtpkd_cli.media.pool import Outcome, Task, run_isolated
 from mtpkd_cli.media.probe import Probe, probe
-from mtpkd_cli.media.signals import read_signal, with_rows
+from mtpkd_cli.media.signals import named_signal, with_rows
 from mtpkd_cli.media.state import seconds_or_none
 
 PICTURE_HZ, SOUND_HZ = (1.0, 240.0), (4000.0, 400_000.0)
@@ -54,15 +54,7 @@ def open_medium(path: Path, options: dict[str, Any], segments: list[tuple[float,
         return probe(path, options.get("image_rate_hz", 25.0))
     length_s, rate_hz = 0.0, 0.0
     for start_s, end_s in segments:
-        signal = read_signal(
-            path,
-            options["column"],
-            options["sample_rate_hz"],
-            time_column=options["time_column"] or None,
-            time_unit_s=options["time_unit_s"],
-            start_s=seconds_or_none(start_s),
-            end_s=seconds_or_none(end_s),
-        )
+        signal = named_signal(path, options, seconds_or_none(start_s), seconds_or_none(end_s))
         if options["rows"] and np.isnan((start_s, end_s)).all():
             with_rows(signal, options["rows"], options["rows_off"], str(path))
         rate_hz = signal.rate_hz
@@ -85,8 +77,7 @@ def look_at_media(
     groups = {path: rows[["start_s", "end_s"]].to_numpy() for path, rows in there.groupby("media")}
     tasks = (Task(path, (root / path, modality.options, _ends(parts))) for path, parts in groups.items())
     opened: dict[str, Outcome] = {}
-    limits = {"timeout_s": extract.timeout_s, "memory_gb": extract.memory_gb}
-    with closing(run_isolated(open_medium, tasks, workers=extract.workers, **limits)) as outcomes:
+    with closing(run_isolated(open_medium, tasks, workers=extract.workers, **extract.limits)) as outcomes:
         for outcome in outcomes:
             opened[outcome.key] = outcome
             advance()

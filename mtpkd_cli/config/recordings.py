@@ -52,3 +52,8 @@ class ExtractSection(Options):
     memory_gb: Annotated[float, Field(ge=0)] = Field(4.0, description="memory limit of one worker; 0 = none")
     max_failures: Annotated[str, BeforeValidator(_limit)] = Field("1%", description="a count, or a share with %")
     part_samples: Count = Field(64, description="samples in a part file; bounds memory and work lost")
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """Keyword arguments of the pool: what one sample may take."""
+        return {"timeout_s": self.timeout_s, "memory_gb": self.memory_gb}

@@ -54,8 +54,7 @@ def windows_of(
     windows: list[Window] = []
     unread = []
     tasks = (Task(str(number), (path, options)) for number, path in enumerate(recordings))
-    limits = {"timeout_s": extract.timeout_s, "memory_gb": extract.memory_gb}
-    with closing(run_isolated(length_s, tasks, workers=extract.workers, **limits)) as outcomes:
+    with closing(run_isolated(length_s, tasks, workers=extract.workers, **extract.limits)) as outcomes:
         for path, outcome in zip(recordings, outcomes, strict=True):
             if outcome.error is None:
                 windows += lay_windows(path, outcome.value, window_s, hop_s)
@@ -73,14 +72,13 @@ def read_windows(
     something else.
     """
     result = [Read(window) for window in windows]
-    limits = {"timeout_s": extract.timeout_s, "memory_gb": extract.memory_gb}
     for name, encoder in encoders.items():
         prepare_encoder(encoder["name"])
         tasks = (
             Task(str(i), (encoder["name"], encoder["options"], w.recording, w.start_s, w.end_s))
             for i, w in enumerate(windows)
         )
-        with closing(run_isolated(encode_sample, tasks, workers=extract.workers, **limits)) as outcomes:
+        with closing(run_isolated(encode_sample, tasks, workers=extract.workers, **extract.limits)) as outcomes:
             for read, outcome in zip(result, outcomes, strict=True):
                 advance()
                 if outcome.error is not None:

@@ -4,7 +4,7 @@ from pydantic import Field
 
 from mtpkd_cli.config import Options
 from mtpkd_cli.encoders import Segment
-from mtpkd_cli.media.signals import Signal, read_signal, with_rows
+from mtpkd_cli.media.signals import Signal, named_signal, with_rows
 
 # The clip's first second is what later values are compared with: a stimulus acts later than that on the skin and heart.
 BASELINE_S = 1.0
@@ -37,15 +37,7 @@ def load_signal(segment: Segment, config: SignalSource) -> Signal:
     Raises:
         DataError: See `read_signal`, and `with_rows` where the options state the rows of a clip.
     """
-    signal = read_signal(
-        segment.path,
-        config.column,
-        config.sample_rate_hz,
-        time_column=config.time_column or None,
-        time_unit_s=config.time_unit_s,
-        start_s=segment.start_s,
-        end_s=segment.end_s,
-    )
+    signal = named_signal(segment.path, config.model_dump(), segment.start_s, segment.end_s)
     if config.rows is None or segment.start_s is not None or segment.end_s is not None:
         return signal
     return with_rows(signal, config.rows, config.rows_off, f"{segment.path}, column '{config.column}'")

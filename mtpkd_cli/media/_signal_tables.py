@@ -19,6 +19,7 @@ from mtpkd_cli.errors import DataError, did_you_mean, first_ten
 _TABLES_KEPT = 2
 _COLUMNS_KEPT = 8
 _SNIFFED_BYTES = 65536
+_PLAUSIBLE_HZ = (0.1, 100_000.0)
 
 Stamp = tuple[Path, int, int]
 
@@ -59,6 +60,39 @@ def numbers(stamp: Stamp, name: str) -> np.ndarray:
     values[~np.isfinite(values)] = np.nan
     values.flags.writeable = False
     return values
+
+
+@lru_cache(maxsize=_COLUMNS_KEPT)
+def times_of(stamp: Stamp, name: str, unit_s: float) -> tuple[np.ndarray, float]:
+    """Seconds since the first row, (N,) float64, and rows per second."""
+    raw, path = numbers(stamp, name), stamp[0]
+    if len(raw) < 2:
+        raise DataError("one row has no rate", where=path, expected="two rows or more")
+    steps = np.diff(raw)
+    # Written so that a missing time, which compares false with everything, is caught too.
+    bad = np.flatnonzero(~(steps > 0))
+    if bad.size:
+        row = int(bad[0]) + 1
+        raise DataError(
+            f"column '{name}': {bad.size} times do not rise, first in row {row + 1}: {raw[row - 1]}, then {raw[row]}",
+            where=path,
+            expected="every time later than the one before, none missing",
+            todo="sort or mend the rows, or leave the time column out and set sample_rate_hz",
+        )
+    median = float(np.median(steps))
+    # Whole microseconds cannot hold 1/512 s: the mean of the regular steps is finer than their median.
+    rate_hz = 1.0 / (unit_s * float(steps[steps < 1.5 * median].mean()))
+    if not _PLAUSIBLE_HZ[0] <= rate_hz <= _PLAUSIBLE_HZ[1]:
+        units = [u for u in (1.0, 1e-3, 1e-6, 1e-9) if 1.0 <= 1.0 / (u * median) <= 10_000.0]
+        raise DataError(
+            f"column '{name}' would mean {rate_hz:.6g} rows per second at time_unit_s = {unit_s:g}",
+            where=path,
+            expected="between {:g} and {:g}".format(*_PLAUSIBLE_HZ),
+            todo=f"set time_unit_s{''.join(f', perhaps to {u:g}' for u in units)}",
+        )
+    times = (raw - raw[0]) * unit_s
+    times.flags.writeable = False
+    return times, rate_hz
 
 
 @lru_cache(maxsize=_TABLES_KEPT)

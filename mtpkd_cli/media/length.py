@@ -5,7 +5,7 @@ from typing import Any
 
 from mtpkd_cli.errors import DataError
 from mtpkd_cli.media.audio import read_audio
-from mtpkd_cli.media.signals import read_signal
+from mtpkd_cli.media.signals import named_signal
 from mtpkd_cli.media.video import iter_frames
 
 
@@ -20,13 +20,7 @@ def length_s(path: Path, options: dict[str, Any]) -> float:
         DataError: It cannot be read.
     """
     if "column" in options:
-        signal = read_signal(
-            path,
-            options["column"],
-            options["sample_rate_hz"],
-            time_column=options["time_column"] or None,
-            time_unit_s=options["time_unit_s"],
-        )
+        signal = named_signal(path, options)
         return len(signal.values) / signal.rate_hz
     if "image_rate_hz" in options or path.is_dir():
         frames = iter_frames(path, chunk=1, rate_hz=1.0, max_side=64, image_rate_hz=options.get("image_rate_hz", 25.0))

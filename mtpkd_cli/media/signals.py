@@ -4,20 +4,20 @@ Delimiters tab, semicolon and comma and decimal commas are recognised. Short gap
 ones are an error; nothing is repaired silently.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mtpkd_cli.errors import DataError
-from mtpkd_cli.media._signal_tables import Stamp, numbers, stamp
+from mtpkd_cli.media._signal_tables import numbers, stamp, times_of
 from mtpkd_cli.media.reader_used import say_reader
 
 GAP_LIMIT_S = 0.25
 GAP_LIMIT_SHARE = 0.05
 _RATE_TOLERANCE = 0.02
-_PLAUSIBLE_HZ = (0.1, 100_000.0)
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def read_signal(
             raise DataError("the signal's rate is not known", where=path, expected="a rate or a time column", todo=todo)
         times, rate_hz = np.arange(len(values)) / sample_rate_hz, sample_rate_hz
     else:
-        times, stated_hz = _times(key, time_column, time_unit_s)
+        times, stated_hz = times_of(key, time_column, time_unit_s)
         rate_hz = sample_rate_hz or stated_hz
         if abs(stated_hz / rate_hz - 1) > _RATE_TOLERANCE:
             raise DataError(
@@ -121,37 +121,23 @@ def read_signal(
     return Signal(filled, float(rate_hz), n_interpolated)
 
 
-@lru_cache(maxsize=4)
-def _times(key: Stamp, name: str, unit_s: float) -> tuple[np.ndarray, float]:
-    """Seconds since the first row, (N,) float64, and rows per second."""
-    raw, path = numbers(key, name), key[0]
-    if len(raw) < 2:
-        raise DataError("one row has no rate", where=path, expected="two rows or more")
-    steps = np.diff(raw)
-    # Written so that a missing time, which compares false with everything, is caught too.
-    bad = np.flatnonzero(~(steps > 0))
-    if bad.size:
-        row = int(bad[0]) + 1
-        raise DataError(
-            f"column '{name}': {bad.size} times do not rise, first in row {row + 1}: {raw[row - 1]}, then {raw[row]}",
-            where=path,
-            expected="every time later than the one before, none missing",
-            todo="sort or mend the rows, or leave the time column out and set sample_rate_hz",
-        )
-    median = float(np.median(steps))
-    # Whole microseconds cannot hold 1/512 s: the mean of the regular steps is finer than their median.
-    rate_hz = 1.0 / (unit_s * float(steps[steps < 1.5 * median].mean()))
-    if not _PLAUSIBLE_HZ[0] <= rate_hz <= _PLAUSIBLE_HZ[1]:
-        units = [u for u in (1.0, 1e-3, 1e-6, 1e-9) if 1.0 <= 1.0 / (u * median) <= 10_000.0]
-        raise DataError(
-            f"column '{name}' would mean {rate_hz:.6g} rows per second at time_unit_s = {unit_s:g}",
-            where=path,
-            expected="between {:g} and {:g}".format(*_PLAUSIBLE_HZ),
-            todo=f"set time_unit_s{''.join(f', perhaps to {u:g}' for u in units)}",
-        )
-    times = (raw - raw[0]) * unit_s
-    times.flags.writeable = False
-    return times, rate_hz
+def named_signal(
+    path: Path, options: Mapping[str, Any], start_s: float | None = None, end_s: float | None = None
+) -> Signal:
+    """Reads the signal that an encoder's options name: column, sample_rate_hz, time_column ("" = none), time_unit_s.
+
+    Raises:
+        DataError: See `read_signal`.
+    """
+    return read_signal(
+        path,
+        options["column"],
+        options["sample_rate_hz"],
+        time_column=options["time_column"] or None,
+        time_unit_s=options["time_unit_s"],
+        start_s=start_s,
+        end_s=end_s,
+    )
 
 
 def _fill(times: np.ndarray, values: np.ndarray, rate_hz: float, where: str) -> tuple[np.ndarray, int]:

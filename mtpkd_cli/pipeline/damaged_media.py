@@ -91,9 +91,8 @@ def encode_levels(
     workers = extract.workers if job.workers is None else job.workers
     if todo:
         prepare_encoder(encoder["name"], job.reporter.note)
-    limits = {"timeout_s": extract.timeout_s, "memory_gb": extract.memory_gb}
     # One pool for all levels: a worker loads its libraries once.
-    with closing(run_isolated(encode_damaged, tasks, workers=workers, **limits)) as outcomes:
+    with closing(run_isolated(encode_damaged, tasks, workers=workers, **extract.limits)) as outcomes:
         for i in todo:
             _write_level(files[i], keys[i], job.root, table, outcomes, advance)
     for left_over in set(folder.glob("*.parquet")) - set(files):  # of levels that are tried no more

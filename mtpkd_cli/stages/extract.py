@@ -74,11 +74,10 @@ def build(
     advance = job.reporter.progress(f"extract {name}", sum(len(pieces[i]) for i in todo))
     tasks = chain.from_iterable(_tasks(job.root, pieces[i], encoder) for i in todo)
     workers = extract.workers if job.workers is None else job.workers
-    limits = {"timeout_s": extract.timeout_s, "memory_gb": extract.memory_gb}
     if todo:
         prepare_encoder(encoder["name"], job.reporter.note)
     # One pool for all parts: a worker loads its libraries once, not once per part.
-    with closing(run_isolated(encode_sample, tasks, workers=workers, **limits)) as outcomes:
+    with closing(run_isolated(encode_sample, tasks, workers=workers, **extract.limits)) as outcomes:
         for i in todo:
             there = {medium for _, medium, size, *_ in states[i] if size >= 0}
             _write_part(files[i], pieces[i], keys[i], job.root, there, outcomes, advance)
