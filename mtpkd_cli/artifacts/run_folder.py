@@ -81,6 +81,11 @@ class RunFolder:
         """Folder of scores of damaged test samples, beside which an evaluation may be made anew."""
         return self.root / self.branch / "corruption"
 
+    @property
+    def classical(self) -> Path:
+        """Folder of what models of pooled features reach."""
+        return self.root / self.branch / "classical"
+
     def damaged(self, modality: str) -> Path:
         """Folder of one modality's features of damaged media, one file per kind and level."""
         return self.root / "damaged" / modality

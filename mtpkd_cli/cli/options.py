@@ -32,3 +32,23 @@ Shard = Annotated[
         "of the job array say. The shard that finishes last seals.",
     ),
 ]
+Corrupt = Annotated[
+    bool,
+    typer.Option(
+        "--corrupt",
+        help="Also score test samples whose pictures or sound have been made worse and encoded anew (features, "
+        "where the media are not there).",
+    ),
+]
+CorruptSamples = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="With --corrupt: at most N samples, even over subjects and classes."),
+]
+Classical = Annotated[
+    bool,
+    typer.Option(
+        "--classical",
+        help="Also fit scikit-learn's linear model and random forest to the same features, pooled over time, and "
+        "compare the teachers and the student alone with them.",
+    ),
+]

@@ -6,6 +6,9 @@ import typer
 
 from mtpkd_cli.cli.app import app
 from mtpkd_cli.cli.options import (
+    Classical,
+    Corrupt,
+    CorruptSamples,
     Device,
     Fold,
     Jobs,
@@ -129,18 +132,9 @@ def distill(
 @app.command(rich_help_panel="Stages")
 def evaluate(
     run: Run,
-    corrupt: Annotated[
-        bool,
-        typer.Option(
-            "--corrupt",
-            help="Also score test samples whose pictures or sound have been made worse and encoded anew (features, "
-            "where the media are not there).",
-        ),
-    ] = False,
-    corrupt_samples: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="With --corrupt: at most N samples, even over subjects and classes."),
-    ] = None,
+    corrupt: Corrupt = False,
+    corrupt_samples: CorruptSamples = None,
+    classical: Classical = False,
     workers: Workers = None,
     set_: Set = None,
     overwrite: Overwrite = False,
@@ -149,11 +143,15 @@ def evaluate(
 ) -> None:
     """Score the test predictions of all methods; write metrics.json, predictions.parquet and report.html."""
     from mtpkd_cli.cli import corruption, work
+    from mtpkd_cli.cli.classical import compare_with_classical, print_classical
 
     work.stages(run, ["evaluate"], set_, overwrite=overwrite, quiet=quiet)
     if corrupt or corrupt_samples is not None:
         corruption.corrupt(run, quiet, corrupt_samples, workers)
+    rivals = compare_with_classical(run, quiet) if classical else None
     work.print_results(run, json)
+    if rivals and not json:
+        print_classical(rivals)
     if not json and (corrupt or corrupt_samples is not None):
         corruption.print_corruption(run)
 
