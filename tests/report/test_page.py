@@ -281,8 +281,11 @@ def test_what_was_kept_of_several_tried_students_is_told(tiny: Any, only: Callab
     for fold, chosen in ((0, tried[0]), (1, tried[2])):
         path = tiny.run.student(fold, 0, "mt-pkdot") / "model.json"
         path.write_text(json.dumps(json.loads(path.read_text()) | {"chosen": chosen, "tried": tried}))
-    source = tiny.run.student(0, 0, "student-only") / "history.jsonl"
-    shutil.copy(source, tiny.run.student(0, 0, "mt-pkdot"))
+    # Of a student that knows no teacher there are no shares; whom the guard keeps in this tiny study is chance.
+    for fold, shares in ((0, {}), (1, {"share_face": 0.4, "share_joint": 0.6})):
+        path = tiny.run.student(fold, 0, "mt-pkdot") / "history.jsonl"
+        entries = [json.loads(line) | {"train": {"total": 1.0} | shares} for line in path.read_text().splitlines()]
+        path.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
     text = Page(write_report(tiny.run)).text
     assert "of 2 repetitions: the student of student-only in 1, transport_weight = 0.5 in 1." in text
     assert "of what it heard, in the repetitions that kept it: 1 of 2" in text
