@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 RUN ?= runs/demo
-WORKERS ?= 3
+WORKERS ?= 2
 
 .PHONY: demo test clean
 
