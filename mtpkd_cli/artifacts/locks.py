@@ -6,7 +6,6 @@ machine, or is another machine's and has been silent for SILENT_S. Ages are diff
 system, so clocks of machines need not agree.
 """
 
-import errno
 import json
 import os
 import time
@@ -19,12 +18,12 @@ from pathlib import Path
 from mtpkd_cli import interruption
 from mtpkd_cli.artifacts.heartbeats import heartbeats
 from mtpkd_cli.artifacts.process import Process, batch_job, this_process
+from mtpkd_cli.artifacts.stale_locks import NO_LINKS, put_aside, text_of, time_at
 from mtpkd_cli.errors import Busy
 from mtpkd_cli.storage import writing
 
 SILENT_S = 300.0
 _POLL_S = 0.2
-_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
 @dataclass(frozen=True)
@@ -74,13 +73,14 @@ def locked(path: Path, label: str, wait_s: float = 0.0) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + wait_s
     while not _taken(path, mine):
-        text = _text(path)
-        holder = None if text is None else _holder(path, text)
-        if text is None:
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace")
+            holder = _holder(path, text)
+        except FileNotFoundError:
             continue  # it was given back meanwhile
         if holder is None or not holder.lives:
             with writing(path):
-                _put_aside(path, text)
+                put_aside(path, text)
         elif time.monotonic() >= deadline:
             raise Busy(
                 f"{label} is being made by {holder}",
@@ -98,14 +98,16 @@ def locked(path: Path, label: str, wait_s: float = 0.0) -> Iterator[None]:
         heartbeats.remove(path)
         # Where the disk has failed, what failed tells it; the lock is stale once this process is gone.
         with suppress(OSError):
-            if _text(path) == mine:
+            if text_of(path) == mine:
                 path.unlink(missing_ok=True)
 
 
 def holder_of(path: Path) -> Holder | None:
     """Returns who holds a lock, living or not; None where nobody does."""
-    text = _text(path)
-    return None if text is None else _holder(path, text)
+    try:
+        return _holder(path, path.read_text(encoding="utf-8", errors="replace"))
+    except FileNotFoundError:
+        return None
 
 
 def _taken(path: Path, content: str) -> bool:
@@ -120,7 +122,7 @@ def _taken(path: Path, content: str) -> bool:
                 # On NFS the answer to a link that was made may be lost and the link be asked for twice.
                 return beside.stat().st_nlink == 2
             except OSError as err:
-                if err.errno not in _NO_LINKS:
+                if err.errno not in NO_LINKS:
                     raise
                 return _created(path, content)
             return True
@@ -138,49 +140,16 @@ def _created(path: Path, content: str) -> bool:
     return True
 
 
-def _put_aside(path: Path, stale: str) -> None:
-    """Takes a stale lock away; gives back what turns out to be another's, taken since."""
-    aside = path.with_name(f".{path.name}.{this_process()}.old")
-    try:
-        path.rename(aside)
-    except FileNotFoundError:
-        return
-    if _text(aside) != stale:
-        # Where somebody else was faster, two may now do the same work: it costs time and no result.
-        with suppress(OSError):
-            os.link(aside, path)
-    aside.unlink(missing_ok=True)
-
-
 def _holder(path: Path, text: str) -> Holder | None:
-    """Reads a lock; None where it says nothing and is old, as after a crash between its making and its first word."""
-    try:
-        silent_s = _now(path) - path.stat().st_mtime
-    except FileNotFoundError:
-        return None
+    """Reads a lock; None where it says nothing and is old, as after a crash between its making and its first word.
+
+    Raises:
+        FileNotFoundError: It was given back meanwhile.
+    """
+    silent_s = time_at(path) - path.stat().st_mtime
     try:
         content = json.loads(text)
         process = Process(str(content["host"]), int(content["pid"]), str(content["start"]))
         return Holder(process, str(content["since"]), dict(content["batch"]), silent_s)
     except (ValueError, KeyError, TypeError):
         return Holder(Process("unknown", 0, "0"), "?", {}, silent_s) if silent_s < SILENT_S else None
-
-
-def _now(path: Path) -> float:
-    """The time by the clock of the file system; by this machine's where nothing can be written."""
-    probe = path.with_name(f".{path.name}.clock.{this_process()}")
-    try:
-        probe.touch()
-        return probe.stat().st_mtime
-    except OSError:
-        return time.time()
-    finally:
-        with suppress(OSError):
-            probe.unlink(missing_ok=True)
-
-
-def _text(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        return None

@@ -9,10 +9,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from mtpkd_cli.artifacts import locks
+from mtpkd_cli.artifacts import locks, stale_locks
 from mtpkd_cli.artifacts.heartbeats import Heartbeats
 from mtpkd_cli.artifacts.locks import SILENT_S, holder_of, locked
 from mtpkd_cli.artifacts.process import this_process
@@ -29,6 +30,18 @@ for _ in range(20):
         number = int((folder / "count").read_text())
         time.sleep(0.002)
         (folder / "count").write_text(str(number + 1))
+"""
+# Each process counts once and dies in the middle: the next one has to take over, and only one may.
+DYING = """
+import os, sys, time
+from pathlib import Path
+from mtpkd_cli.artifacts.locks import locked
+folder = Path(sys.argv[1])
+with locked(folder / "count.lock", "count", wait_s=100):
+    number = int((folder / "count").read_text())
+    time.sleep(0.01)
+    (folder / "count").write_text(str(number + 1))
+    os._exit(0)
 """
 HOLDING = """
 import sys, time
@@ -67,6 +80,57 @@ def test_eight_processes_that_count_lose_no_step(tmp_path: Path) -> None:
     assert [process.wait(timeout=120) for process in processes] == [0] * 8
     assert (tmp_path / "count").read_text() == "160"
     assert [path.name for path in tmp_path.iterdir()] == ["count"]
+
+
+def test_of_those_who_wait_for_the_dead_one_takes_over(tmp_path: Path) -> None:
+    (tmp_path / "count").write_text("0")
+    processes = [subprocess.Popen([sys.executable, "-c", DYING, str(tmp_path)]) for _ in range(10)]
+    assert [process.wait(timeout=120) for process in processes] == [0] * 10
+    assert (tmp_path / "count").read_text() == "10"
+
+
+def test_a_lock_that_vanishes_while_it_is_looked_at_is_not_stale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, now = tmp_path / "a.lock", locks.time_at
+    _foreign(path, silent_s=0)
+
+    def given_back(looked_at: Path) -> float:
+        looked_at.unlink(missing_ok=True)
+        return now(looked_at)
+
+    monkeypatch.setattr(locks, "time_at", given_back)
+    monkeypatch.setattr(locks, "put_aside", lambda *_: pytest.fail("somebody may hold it by now"))
+    with locked(path, "a"):
+        pass
+
+
+def test_a_lock_that_was_taken_since_it_was_looked_at_is_never_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.lock"
+    _foreign(path, silent_s=0)
+    for name in ("rename", "unlink"):
+        real = getattr(Path, name)
+
+        def watched(self: Path, *args: Any, real: Any = real, **options: Any) -> Any:
+            done = real(self, *args, **options)
+            assert path.exists()
+            return done
+
+        monkeypatch.setattr(Path, name, watched)
+    stale_locks.put_aside(path, stale="of somebody who is gone")
+    assert json.loads(path.read_text())["pid"] == 11
+
+
+def test_what_died_while_taking_over_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.lock"
+    _foreign(path, silent_s=SILENT_S + 20)
+    os.link(path, stale_locks.claim_of(path, path.read_text()))
+    monkeypatch.setattr(stale_locks, "CLAIM_S", 0.5)
+    with locked(path, "a"):
+        pass
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_living_holder_keeps_it_and_the_second_says_who_it_is(tmp_path: Path) -> None:
@@ -136,7 +200,7 @@ def test_a_file_system_without_hard_links_has_locks_too(tmp_path: Path, monkeypa
 def test_what_was_taken_over_by_somebody_else_meanwhile_is_given_back(tmp_path: Path) -> None:
     path = tmp_path / "a.lock"
     _foreign(path, silent_s=0)
-    locks._put_aside(path, stale="what was there before")
+    stale_locks.put_aside(path, stale="what was there before")
     assert json.loads(path.read_text())["pid"] == 11
     assert [left.name for left in tmp_path.iterdir()] == ["a.lock"]
 
