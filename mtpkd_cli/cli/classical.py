@@ -7,8 +7,9 @@ from rich.table import Table
 
 from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.artifacts.logs import logged
+from mtpkd_cli.cli.gains import p_text
 from mtpkd_cli.cli.progress import Terminal
-from mtpkd_cli.cli.show import wide_console
+from mtpkd_cli.cli.show import interval_text, value_text, wide_console
 from mtpkd_cli.config import read_study
 from mtpkd_cli.pipeline.corruption_file import read_summary
 from mtpkd_cli.stages import Job
@@ -36,17 +37,7 @@ def print_classical(content: dict[str, Any]) -> None:
         cells = []
         for rival in row["rivals"].values():
             difference = rival["difference"]
-            cells += [_number(rival["score"]["value"]), _signed(difference), _number(difference["p"])]
-        table.add_row(row["network"], _number(row["score"]["value"]), *cells)
+            cells += [value_text(rival["score"]), interval_text(difference, " ", sign="+"), p_text(difference["p"])]
+        table.add_row(row["network"], value_text(row["score"]), *cells)
     wide_console().print(table)
     print(f"p: {content['test'].split(';')[0]}; their strength was chosen by validation subjects.")
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
-
-
-def _signed(estimate: dict[str, Any]) -> str:
-    if estimate["value"] is None or estimate["low"] is None:
-        return "-"
-    return f"{estimate['value']:+.3f} [{estimate['low']:+.3f}, {estimate['high']:+.3f}]"

@@ -8,7 +8,7 @@ from rich.table import Table
 from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.artifacts.logs import logged
 from mtpkd_cli.cli.progress import Terminal
-from mtpkd_cli.cli.show import wide_console
+from mtpkd_cli.cli.show import value_text, wide_console
 from mtpkd_cli.config import read_study
 from mtpkd_cli.pipeline.corruption_file import FILE, read_corruption, read_summary
 from mtpkd_cli.stages import Job
@@ -71,14 +71,10 @@ def _print_kinds(kinds: list[dict[str, Any]], media: dict[str, Any], title: str)
         table.add_section()
         place = "" if kind["on"] == "modalities" else f"{', '.join(kind['modalities'])} {kind['on']}: "
         for number, tick in enumerate(kind["ticks"]):
-            scores = [_number(kind["methods"][method][number]["value"]) for method in methods]
+            scores = [value_text(kind["methods"][method][number]) for method in methods]
             cells = [_share(kind[key], number) for key in ("failed", "unseen")[: len(ends)]]
             table.add_row("" if number else f"{place}{kind['kind']}, {kind['label']}", tick, *scores, *cells)
     wide_console().print(table)
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
 
 
 def _share(shares: list[float | None], number: int) -> str:

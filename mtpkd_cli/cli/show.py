@@ -56,6 +56,11 @@ def wide_console() -> Console:
     return console if console.is_terminal else Console(width=LOG_WIDTH)
 
 
+def value_text(estimate: dict[str, float | None]) -> str:
+    """A value without its interval, "-" where there is none."""
+    return "-" if estimate["value"] is None else f"{estimate['value']:.3f}"
+
+
 def interval_text(estimate: dict[str, float | None] | None, between: str, sign: str = "") -> str:
     """A value with its interval, "-" where there is none; `between` stands between the two."""
     if estimate is None or estimate["value"] is None:

@@ -9,12 +9,12 @@ from mtpkd_cli.config import Study
 from mtpkd_cli.registry import METRICS
 from mtpkd_cli.stages import TEACHER_PREFIX, Job
 from mtpkd_cli.training.bank import tested_samples
-from mtpkd_cli.training.classical import MODELS, classical_rows
+from mtpkd_cli.training.classical import MODELS, Pooled, classical_rows, pooled
 from mtpkd_cli.training.comparison import Draws
 from mtpkd_cli.training.data import StudyData, outputs_of, read_data
 from mtpkd_cli.training.frame_scores import subjects_of
 from mtpkd_cli.training.scored import Scored, scored, student_rows, teacher_rows
-from mtpkd_cli.training.splits import read_folds
+from mtpkd_cli.training.splits import Fold, read_folds
 
 FILE = "classical.json"
 
@@ -33,19 +33,20 @@ def classical_scores(run: RunFolder, study: Study, metric: str, job: Job) -> dic
     keys = [(fold, seed) for fold in range(len(read_folds(run.splits))) for seed in study.study.seeds]
     data = read_data(run.samples, {name: run.features(name) for name in study.modalities}, "cpu", study.model.normalise)
     subjects = subjects_of(table, {repetition_name(*key): tested_samples(run.bank(*key)) for key in keys})
-    draws = Draws(
-        subjects,
-        metrics.bootstrap_weights(len(subjects), study.evaluate.resamples, study.evaluate.bootstrap_seed),
-        metrics.subject_swaps(len(subjects), study.evaluate.permutations, study.evaluate.bootstrap_seed),
-    )
+    limits = study.evaluate
+    draws = Draws.of(subjects, resamples=limits.resamples, permutations=limits.permutations, seed=limits.bootstrap_seed)
     networks = {TEACHER_PREFIX + name: seen for name, seen in study.teacher_modalities.items()}
     networks |= {study.evaluate.reference: study.prevalent}
     advance = job.reporter.progress("classical", len(networks))
-    rows = []
+    rows: list[dict[str, Any]] = []
+    # The student alone and the teacher of its modalities have the same rivals.
+    rivals: dict[tuple[str, ...], dict[str, Scored]] = {}
     for network, seen in networks.items():
-        said = {network: scored(_network_rows(run, study, network, keys), table, binary)}
-        for model in MODELS[task]:
-            said[model] = scored(_model_rows(run, data, model, seen, keys), table, binary)
+        if tuple(seen) not in rivals:
+            inputs, folds = pooled(data, seen), read_folds(run.splits)
+            said_by = {model: _model_rows(model, data, inputs, folds, keys) for model in MODELS[task]}
+            rivals[tuple(seen)] = {model: scored(said, table, binary) for model, said in said_by.items()}
+        said = {network: scored(_network_rows(run, study, network, keys), table, binary)} | rivals[tuple(seen)]
         rows.append({"network": network, "modalities": seen} | _compared(said, network, metric, draws))
         advance()
     content = {"metric": metric, "label": METRICS.load(metric).LABEL, "test": draws.test_in_words, "rows": rows}
@@ -61,9 +62,9 @@ def _network_rows(run: RunFolder, study: Study, network: str, keys: list[tuple[i
 
 
 def _model_rows(
-    run: RunFolder, data: StudyData, model: str, seen: list[str], keys: list[tuple[int, int]]
+    model: str, data: StudyData, seen: Pooled, folds: list[Fold], keys: list[tuple[int, int]]
 ) -> dict[str, Any]:
-    folds, rows = read_folds(run.splits), {}
+    rows = {}
     for fold, seed in keys:
         interruption.check()
         rows[repetition_name(fold, seed)] = classical_rows(model, data, seen, folds[fold], seed)

@@ -12,7 +12,6 @@ from typing import Any
 
 import pandas as pd
 
-from mtpkd_cli import metrics
 from mtpkd_cli.artifacts import RunFolder, read_parquet
 from mtpkd_cli.datasets import TARGET_PREFIX
 from mtpkd_cli.errors import ArtifactError, DataError, StudyError, did_you_mean, first_ten
@@ -98,11 +97,7 @@ def compare_runs(
     }
     base = _reference(said, runs[0], reference)
     subjects = sorted(table["subject"].unique())
-    draws = Draws(
-        subjects,
-        metrics.bootstrap_weights(len(subjects), RESAMPLES, 0),
-        metrics.subject_swaps(len(subjects), permutations, 0),
-    )
+    draws = Draws.of(subjects, resamples=RESAMPLES, permutations=permutations, seed=0)
     shared = [name for name in first["metrics"] if all(name in run.summary["metrics"] for run in runs)]
     headline = first["headline"] if first["headline"] in shared else shared[0]
     found = {name: compared(name, said, base, list(said), [], draws, name == headline) for name in shared}

@@ -56,11 +56,8 @@ def build(
         said[TEACHER_PREFIX + teacher] = scored(rows, table, binary)
     tested = {key: tested_samples(folder) for key, folder in banks.items()}
     subjects = subjects_of(table, tested)
-    draws = Draws(
-        subjects,
-        metrics.bootstrap_weights(len(subjects), evaluate.resamples, evaluate.bootstrap_seed),
-        metrics.subject_swaps(len(subjects), evaluate.permutations, evaluate.bootstrap_seed),
-    )
+    limits = {"resamples": evaluate.resamples, "permutations": evaluate.permutations, "seed": evaluate.bootstrap_seed}
+    draws = Draws.of(subjects, **limits)
     controls = [m for m in students if m in METHODS.names() and METHODS.constant(m, "CONTROL", False)]
     headline = HEADLINES[task] if HEADLINES[task] in names else names[0]
     advance = job.reporter.progress("evaluate", len(names))

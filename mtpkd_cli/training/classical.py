@@ -4,12 +4,13 @@ Legend: N samples, D features of a modality, C classes or targets.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 
+from mtpkd_cli.errors import DataError
 from mtpkd_cli.models.losses import task_loss, valid_targets
 from mtpkd_cli.training.data import StudyData, outputs_of
 from mtpkd_cli.training.splits import Fold
@@ -25,8 +26,22 @@ MODELS = {
 """Task -> names of the models."""
 
 
-def pooled(data: StudyData, modalities: Sequence[str]) -> np.ndarray:
-    """Mean and standard deviation of every feature over the existing steps, (N, 2 sum D); NaN where nothing exists."""
+class Pooled(NamedTuple):
+    """What the models see of all samples.
+
+    Args:
+        values: (N, 2 sum D) mean and standard deviation of every feature over the steps that exist, else NaN.
+        present: (N,) bool, samples that have any of the modalities.
+        modalities: Their names.
+    """
+
+    values: np.ndarray
+    present: np.ndarray
+    modalities: Sequence[str]
+
+
+def pooled(data: StudyData, modalities: Sequence[str]) -> Pooled:
+    """Pools the features of some modalities over time."""
     columns = []
     for name in modalities:
         values, mask = data.sequences[name]
@@ -36,27 +51,31 @@ def pooled(data: StudyData, modalities: Sequence[str]) -> np.ndarray:
         mean = steps.nansum(1) / count  # 0 / 0 is NaN: missing
         spread = (torch.where(known, steps - mean.unsqueeze(1), 0.0).square().sum(1) / count).sqrt()
         columns += [mean, spread]
-    return torch.cat(columns, dim=1).cpu().numpy()
+    present = data.present(list(modalities)).cpu().numpy()
+    return Pooled(torch.cat(columns, dim=1).cpu().numpy(), present, modalities)
 
 
-def classical_rows(model: str, data: StudyData, modalities: Sequence[str], fold: Fold, seed: int) -> pd.DataFrame:
+def classical_rows(model: str, data: StudyData, seen: Pooled, fold: Fold, seed: int) -> pd.DataFrame:
     """Fits a model on training subjects, chooses its strength by validation subjects, and lets it answer.
 
     Args:
         model: One of `MODELS` of the task.
-        modalities: What it sees; samples with none of them are left out, a missing one is the training mean.
+        seen: What it sees; samples with no modality are left out, a missing one is the training mean.
         seed: Of the forest's draws.
 
     Returns:
         sample_id, part (validation or test) and scores (C,) float32: probabilities, or predictions in regression.
+
+    Raises:
+        DataError: Training or validation subjects have nothing of what it sees, or training subjects one class only.
     """
-    present = data.present(list(modalities)).cpu().numpy()
     rows = {part: data.rows(getattr(fold, part)).numpy() for part in ("train", "validation", "test")}
-    rows = {part: own[present[own]] for part, own in rows.items()}
-    inputs, labels, outputs = pooled(data, modalities), data.labels.cpu(), len(outputs_of(data.samples))
+    rows = {part: own[seen.present[own]] for part, own in rows.items()}
+    inputs, labels, outputs = seen.values, data.labels.cpu(), len(outputs_of(data.samples))
     train, validation = (rows[part] for part in ("train", "validation"))
     if labels.ndim == 2:
         train = train[valid_targets(labels[train]).all(1).numpy()]
+    _refuse_what_teaches_nothing(seen, {"training": labels[train], "validation": labels[validation]})
     best, lowest = None, np.inf
     for candidate in _candidates(model, seed, labels.ndim == 1):
         candidate.fit(inputs[train], labels.numpy()[train])
@@ -71,6 +90,15 @@ def classical_rows(model: str, data: StudyData, modalities: Sequence[str], fold:
         names = data.samples["sample_id"].to_numpy()[rows[part]]
         frames.append(pd.DataFrame({"sample_id": names, "part": part, "scores": list(said_of.astype(np.float32))}))
     return pd.concat(frames, ignore_index=True)
+
+
+def _refuse_what_teaches_nothing(seen: Pooled, labels: dict[str, torch.Tensor]) -> None:
+    names, todo = ", ".join(seen.modalities), "run `mtpkd check`; fewer folds leave more subjects to each part"
+    for part, own in labels.items():
+        if not len(own):
+            raise DataError(f"the {part} subjects of a fold have no sample with {names} and a label", todo=todo)
+    if labels["training"].ndim == 1 and len(labels["training"].unique()) < 2:
+        raise DataError(f"all samples with {names} of a fold's training subjects are of one class", todo=todo)
 
 
 def _candidates(model: str, seed: int, of_classes: bool) -> list[Any]:

@@ -26,6 +26,18 @@ class Draws:
     resamples: np.ndarray
     swaps: np.ndarray
 
+    @classmethod
+    def of(cls, subjects: list[str], *, resamples: int, permutations: int, seed: int) -> "Draws":
+        """Draws both for these subjects.
+
+        Args:
+            resamples: Bootstrap resamples R.
+            permutations: Exchanges P at most; all of them where there are fewer.
+            seed: Of both.
+        """
+        weights = metrics.bootstrap_weights(len(subjects), resamples, seed)
+        return cls(subjects, weights, metrics.subject_swaps(len(subjects), permutations, seed))
+
     @property
     def bootstrap(self) -> tuple[list[str], np.ndarray]:
         """What `metrics.resampled_scores` takes."""

@@ -9,6 +9,7 @@ from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from mtpkd_cli.errors import DataError
 from mtpkd_cli.training.classical import MODELS, classical_rows, pooled
 from mtpkd_cli.training.data import StudyData
 from mtpkd_cli.training.splits import Fold
@@ -40,7 +41,7 @@ def _data(task: str = "classification") -> StudyData:
 def test_pooled_features_are_means_and_deviations_of_the_cells_that_exist() -> None:
     data = _data()
     values, mask = data.sequences["face"]
-    found = pooled(data, ["face"])
+    found = pooled(data, ["face"]).values
     for i in (0, 3, 20):
         cells = values[i][mask[i]].double().numpy()
         expected = np.concatenate([np.nanmean(cells, axis=0), np.nanstd(cells, axis=0)])
@@ -50,8 +51,8 @@ def test_pooled_features_are_means_and_deviations_of_the_cells_that_exist() -> N
 
 def test_logistic_regression_is_scikit_learns_with_the_strength_that_validation_subjects_choose() -> None:
     data = _data()
-    rows = classical_rows("logistic regression", data, ["face"], FOLD, seed=0)
-    inputs, labels = pooled(data, ["face"]), data.labels.numpy()
+    rows = classical_rows("logistic regression", data, pooled(data, ["face"]), FOLD, seed=0)
+    inputs, labels = pooled(data, ["face"]).values, data.labels.numpy()
     there = ~np.isnan(inputs).any(1)
     side = {name: data.samples["subject"].isin(getattr(FOLD, name)).to_numpy() for name in ("train", "validation")}
     tried = []
@@ -67,7 +68,9 @@ def test_logistic_regression_is_scikit_learns_with_the_strength_that_validation_
 
 @pytest.mark.parametrize("model", MODELS["classification"])
 def test_what_test_subjects_are_changes_nothing_for_others(model: str) -> None:
-    before, after = (classical_rows(model, data, ["face"], FOLD, seed=1) for data in (_data(), _other_test_people()))
+    before, after = (
+        classical_rows(model, data, pooled(data, ["face"]), FOLD, seed=1) for data in (_data(), _other_test_people())
+    )
     chosen = before["part"] == "validation"
     np.testing.assert_array_equal(np.stack(before.loc[chosen, "scores"]), np.stack(after.loc[chosen, "scores"]))
     assert (np.stack(before.loc[~chosen, "scores"]) != np.stack(after.loc[~chosen, "scores"])).any()
@@ -83,7 +86,7 @@ def _other_test_people() -> StudyData:
 @pytest.mark.parametrize("model", MODELS["regression"])
 def test_targets_are_learned_and_masked_ones_left_out(model: str) -> None:
     data = _data("regression")
-    rows = classical_rows(model, data, ["face"], FOLD, seed=0)
+    rows = classical_rows(model, data, pooled(data, ["face"]), FOLD, seed=0)
     said = np.stack(rows.loc[rows["part"] == "test", "scores"])
     assert said.shape == (30, 2)
     assert np.corrcoef(said[:, 1], data.labels[90:, 1])[0, 1] > 0.6
@@ -92,7 +95,18 @@ def test_targets_are_learned_and_masked_ones_left_out(model: str) -> None:
 def test_a_class_that_training_subjects_lack_has_probability_zero() -> None:
     data = _data()
     data.labels[:60] = data.labels[:60].clamp(max=1)
-    rows = classical_rows("logistic regression", data, ["face"], FOLD, seed=0)
+    rows = classical_rows("logistic regression", data, pooled(data, ["face"]), FOLD, seed=0)
     scores = np.stack(rows["scores"])
     assert (scores[:, 2] == 0).all()
     np.testing.assert_allclose(scores.sum(1), 1, atol=1e-6)
+
+
+def test_parts_that_teach_nothing_are_refused_with_the_modality_and_the_part() -> None:
+    data = _data()
+    data.sequences["face"][1][60:90] = False
+    with pytest.raises(DataError, match="the validation subjects of a fold have no sample with face"):
+        classical_rows("random forest", data, pooled(data, ["face"]), FOLD, seed=0)
+    data = _data()
+    data.labels[:60] = 1
+    with pytest.raises(DataError, match="samples with face of a fold's training subjects are of one class"):
+        classical_rows("logistic regression", data, pooled(data, ["face"]), FOLD, seed=0)
