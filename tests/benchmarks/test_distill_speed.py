@@ -1,6 +1,6 @@
 """How long one distillation takes: mt-pkdot, 8,000 samples of ten steps, embedding 128, 30 epochs, two cores.
 
-As a test: the same with 3 epochs, their time times ten. In full, with the time of student-only beside it:
+As a test: 3 epochs and 9, and by them what 30 would take. In full, with the time of student-only beside it:
 
     python tests/benchmarks/test_distill_speed.py [--epochs 30] [--samples 8000]
 
@@ -93,16 +93,18 @@ def seconds_of(run: RunFolder, method: str) -> float:
 
 @pytest.mark.slow
 def test_one_distillation_of_8000_samples_takes_less_than_two_minutes(tmp_path: Path) -> None:
-    run = prepared(tmp_path / "run", SAMPLES, epochs=3)
-    # Whoever else uses the machine makes it slower, never faster: the least of three counts.
-    seconds = np.inf
-    for _ in range(3):
-        seconds = min(seconds, seconds_of(run, "mt-pkdot"))
-        if seconds * EPOCHS / 3 < LIMIT_S:  # this counts start-up, reading and writing ten times
-            break
-    print(f"{seconds:.1f} s for 3 epochs")
     # As in a study of five folds: 5,120 samples are learned from, the others validate and are tested.
-    assert seconds * EPOCHS / 3 < 1.5 * LIMIT_S  # a machine that is not ours alone
+    run = prepared(tmp_path / "run", SAMPLES, epochs=3)
+    least = {3: np.inf, 9: np.inf}
+    for _ in range(3):  # whoever else uses the machine makes it slower, never faster: the least counts
+        for epochs in (3, 9):
+            run.study.write_text(STUDY.format(epochs=epochs))
+            least[epochs] = min(least[epochs], seconds_of(run, "mt-pkdot"))
+        whole = least[3] + (EPOCHS - 3) * (least[9] - least[3]) / 6
+        if 0 < whole < LIMIT_S:
+            break
+    print(f"{least[3]:.1f} s for 3 epochs, {least[9]:.1f} s for 9, so {whole:.0f} s for {EPOCHS}")
+    assert least[3] < whole < LIMIT_S
 
 
 if __name__ == "__main__":

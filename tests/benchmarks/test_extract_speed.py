@@ -27,9 +27,8 @@ from mtpkd_cli.encoders import Segment
 from mtpkd_cli.encoders.face import Config, encode
 from mtpkd_cli.media.pool import Task, run_isolated
 
-# The aim is 1.3; a tenth more is room for a busy machine. The fixed cost of a face, about 25 ms for a clip of 4 s,
-# weighs most where pictures are small.
-LIMITS = dict.fromkeys([(320, 240), (640, 480)], 1.43)
+# The aim is 1.3. The fixed cost of a face, about 25 ms for a clip of 4 s, weighs most where pictures are small.
+LIMITS = {(320, 240): 1.43, (640, 480): 1.3}
 ROUNDS, MORE_ROUNDS = 3, 8
 
 
