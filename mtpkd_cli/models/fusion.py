@@ -1,14 +1,16 @@
 """Fusion of modalities by cross-modal attention and a softmax gate.
 
-Each modality's tokens attend to the tokens of all others within the same sample; the pooled modalities, each with its
-level added where it has one, are c_m, and h = sum_m g_m c_m with g = softmax_m(w . [c_1; ...; c_M]). For two modalities
-it is the sigmoid gate of Aslam et al. 2024 (released code), which attended over the batch; here tokens are time steps.
+Each modality's tokens attend to the tokens of all others within the same sample; c_m is the level of a modality plus a
+summary of its tokens that starts at zero, and h = sum_m g_m c_m with g = softmax_m(w . [c_1; ...; c_M]). For two
+modalities it is the sigmoid gate of Aslam et al. 2024 (released code), which attended over the batch; here tokens are
+time steps. h has no layer normalisation: it would take away how far a sample is from the mean, which is what tells.
 """
 
 import torch
 from torch import Tensor, nn
 
 from mtpkd_cli.models.attention import Attention, FeedForward, pool
+from mtpkd_cli.models.starts import started
 
 
 class Fusion(nn.Module):
@@ -27,30 +29,25 @@ class Fusion(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(embedding) for _ in range(several))
         self.attentions = nn.ModuleList(Attention(embedding, heads) for _ in range(several))
         self.feed_forwards = nn.ModuleList(FeedForward(embedding, dropout) for _ in range(several))
-        self.summaries = nn.ModuleList(nn.Linear(2 * embedding, embedding) for _ in range(modalities))
+        self.summaries = nn.ModuleList(started(nn.Linear(2 * embedding, embedding), 0.0) for _ in range(modalities))
         self.gate = nn.Linear(modalities * embedding, modalities)
-        self.norm = nn.LayerNorm(embedding)
 
-    def forward(
-        self, tokens: list[Tensor], masks: list[Tensor], levels: list[Tensor] | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Fuses M pairs of tokens (B, T_m, d) and masks (B, T_m), with levels (B, d) of each modality if there are any.
+    def forward(self, tokens: list[Tensor], masks: list[Tensor], levels: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Fuses M modalities, each with tokens (B, T_m, d), a mask (B, T_m) and a level (B, d).
 
         Returns:
-            embedding: (B, d), layer-normalised.
+            embedding: (B, d); zeros where no modality is present.
             gates: (B, M) in [0, 1]; absent modalities get 0, the others sum to 1.
         """
         if self.attentions:
             tokens = [self._look_at_others(m, tokens, masks) for m in range(len(tokens))]
         present = torch.stack([mask.any(1) for mask in masks], dim=1)
-        pooled = torch.stack([s(pool(t, m)) for s, t, m in zip(self.summaries, tokens, masks, strict=True)], dim=1)
-        if levels is not None:
-            pooled = pooled + torch.stack(levels, dim=1)
-        pooled = pooled * present.unsqueeze(-1)
+        summaries = [s(pool(t, m)) for s, t, m in zip(self.summaries, tokens, masks, strict=True)]
+        pooled = (torch.stack(levels, dim=1) + torch.stack(summaries, dim=1)) * present.unsqueeze(-1)
         # A finite floor, not -inf: a sample without any modality would otherwise be NaN.
         scores = self.gate(pooled.flatten(1)).masked_fill(~present, torch.finfo(pooled.dtype).min)
         gates = torch.softmax(scores, dim=1) * present
-        return self.norm((gates.unsqueeze(-1) * pooled).sum(1)), gates
+        return (gates.unsqueeze(-1) * pooled).sum(1), gates
 
     def _look_at_others(self, m: int, tokens: list[Tensor], masks: list[Tensor]) -> Tensor:
         others = torch.cat([t for i, t in enumerate(tokens) if i != m], dim=1)

@@ -1,9 +1,10 @@
-"""Trunks for small studies: a modality's steps pooled to mean and deviation, then one layer or two."""
+"""Trunks for small studies: a modality's steps pooled to mean and deviation, then one layer, beside it perhaps two."""
 
 import torch
 from torch import Tensor, nn
 
 from mtpkd_cli.models.normaliser import Normaliser
+from mtpkd_cli.models.starts import SMALL, started
 from mtpkd_cli.models.statistics import Statistics
 
 KINDS = ("linear", "mlp")
@@ -19,7 +20,8 @@ class PooledTrunk(nn.Module):
         features: Modality -> feature size D.
         embedding: Embedding size d.
         dropout: Dropout probability, of the pooled features.
-        kind: "linear" (with the head: multinomial logistic regression of rank d) or "mlp" (one hidden layer of d).
+        kind: "linear" (with the head: multinomial logistic regression of rank d) or "mlp" (a
+            linear layer that starts small, and beside it one hidden layer of d that starts at zero).
     """
 
     def __init__(self, features: dict[str, int], embedding: int, dropout: float, kind: str) -> None:
@@ -28,10 +30,13 @@ class PooledTrunk(nn.Module):
         self.normalisers = nn.ModuleList(Normaliser(size) for size in features.values())
         self.statistics = nn.ModuleList(Statistics(size) for size in features.values())
         pooled = 2 * sum(features.values())
-        layers: list[nn.Module] = [nn.Dropout(dropout), nn.Linear(pooled, embedding)]
+        self.dropout = nn.Dropout(dropout)
+        self.level = nn.Linear(pooled, embedding)
+        self.hidden: nn.Sequential | None = None
         if kind == "mlp":
-            layers += [nn.GELU(), nn.Dropout(dropout), nn.Linear(embedding, embedding), nn.LayerNorm(embedding)]
-        self.project = nn.Sequential(*layers)
+            self.level = started(self.level, SMALL)
+            last = started(nn.Linear(embedding, embedding), 0.0)
+            self.hidden = nn.Sequential(nn.Linear(pooled, embedding), nn.GELU(), nn.Dropout(dropout), last)
 
     def fit_normalisers(self, batch: dict[str, tuple[Tensor, Tensor]]) -> None:
         """Fits each modality's normaliser on all training samples; call once, before training."""
@@ -48,4 +53,6 @@ class PooledTrunk(nn.Module):
             pooled.append(statistics(normaliser(values), mask))
             present.append(mask.any(1))
         gates = torch.stack(present, dim=1).to(pooled[0].dtype)
-        return self.project(torch.cat(pooled, dim=1)), gates / gates.sum(1, keepdim=True).clamp(min=1)
+        seen = self.dropout(torch.cat(pooled, dim=1))
+        embedding = self.level(seen) if self.hidden is None else self.level(seen) + self.hidden(seen)
+        return embedding, gates / gates.sum(1, keepdim=True).clamp(min=1)

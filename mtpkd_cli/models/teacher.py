@@ -16,7 +16,7 @@ class Output(NamedTuple):
     """What a network says about a batch.
 
     Args:
-        embedding: (B, d), layer-normalised.
+        embedding: (B, d).
         logits: (B, C) class logits, or predictions in regression.
         gates: (B, M), the share of each modality in the embedding.
     """

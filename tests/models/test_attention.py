@@ -65,13 +65,31 @@ def test_for_two_modalities_the_gate_is_the_sigmoid_of_a_linear_score() -> None:
         fusion = Fusion(2, D, 2, 0.0).eval()
     tokens = [torch.randn(B, T, D, generator=generator()), torch.randn(B, S, D, generator=generator(1))]
     masks = [torch.ones(B, T, dtype=torch.bool), torch.ones(B, S, dtype=torch.bool)]
+    levels = [torch.randn(B, D, generator=generator(2)), torch.randn(B, D, generator=generator(3))]
+    for summary in fusion.summaries:
+        summary.reset_parameters()
     looked = [fusion._look_at_others(m, tokens, masks) for m in (0, 1)]
-    pooled = [summary(pool(t, m)) for summary, t, m in zip(fusion.summaries, looked, masks, strict=True)]
+    pooled = [
+        level + summary(pool(t, m))
+        for summary, t, m, level in zip(fusion.summaries, looked, masks, levels, strict=True)
+    ]
     w, bias = fusion.gate.weight[0] - fusion.gate.weight[1], fusion.gate.bias[0] - fusion.gate.bias[1]
     gate = torch.sigmoid(torch.cat(pooled, dim=1) @ w + bias)[:, None]
-    embedding, gates = fusion(tokens, masks)
+    embedding, gates = fusion(tokens, masks, levels)
     torch.testing.assert_close(gates[:, :1], gate)
-    torch.testing.assert_close(embedding, fusion.norm(gate * pooled[0] + (1 - gate) * pooled[1]))
+    torch.testing.assert_close(embedding, gate * pooled[0] + (1 - gate) * pooled[1])
+
+
+@torch.no_grad()
+def test_fusion_starts_as_the_gated_levels_alone_and_keeps_their_size() -> None:
+    fusion = Fusion(2, D, 2, 0.0).eval()
+    tokens = [torch.randn(B, T, D, generator=generator()), torch.randn(B, S, D, generator=generator(1))]
+    masks = [torch.ones(B, T, dtype=torch.bool), torch.ones(B, S, dtype=torch.bool)]
+    levels = [torch.randn(B, D, generator=generator(2)), torch.randn(B, D, generator=generator(3))]
+    embedding, gates = fusion(tokens, masks, levels)
+    torch.testing.assert_close(embedding, gates[:, :1] * levels[0] + gates[:, 1:] * levels[1])
+    masks[0][:] = False
+    torch.testing.assert_close(fusion(tokens, masks, [level * 9 for level in levels])[0], 9 * levels[1])
 
 
 @torch.no_grad()

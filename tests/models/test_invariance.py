@@ -37,13 +37,16 @@ def make_batch() -> ModalityBatch:
 
 
 def make_network(name: str) -> Teacher | Student:
-    """An untrained network with fitted normalisers, in evaluation mode."""
+    """A network of random weights with fitted normalisers, in evaluation mode."""
     kind, modalities = NETWORKS[name]
     features = {modality: SHAPES[modality][1] for modality in modalities}
     with torch.random.fork_rng():
         torch.manual_seed(1)
         sizes = {"outputs": C, "embedding": D_EMBEDDING, "heads": 2, "dropout": 0.3}
         network = Teacher(features, **sizes) if kind == "teacher" else Student(features, 2, **sizes)
+        for layer in network.modules():
+            if isinstance(layer, torch.nn.Linear):
+                layer.reset_parameters()  # none is silent, as after training
     network.trunk.fit_normalisers(make_batch())
     return network.eval()
 

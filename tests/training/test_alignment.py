@@ -42,6 +42,9 @@ class Toy:
         with seeded(1):
             features = {name: shape[1] for name, shape in SIZES.items()}
             self.joint = Teacher(features, C, embedding=D_EMBEDDING, heads=2, dropout=0.1)
+            for layer in self.joint.modules():
+                if isinstance(layer, torch.nn.Linear):
+                    layer.reset_parameters()  # none is small or silent, as after training
             self.alignment = Alignment(self.joint, OTHERS, embedding=D_EMBEDDING, outputs=C, adapter=adapter)
         joint = self.joint_embedding()
         turns = [torch.linalg.qr(torch.randn(D_EMBEDDING, D_EMBEDDING, generator=generator)).Q for _ in OTHERS]
