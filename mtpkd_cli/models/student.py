@@ -50,7 +50,6 @@ class Student(nn.Module):
             self.trunk = Trunk(features, embedding, heads, dropout)
             self.tnet = TNet(embedding, privileged)
             self.fusion = Fusion(1 + privileged, embedding, heads, dropout)
-            self.norm = nn.LayerNorm(embedding)
         elif kind == "imputed":
             self.trunk = ImputedTrunk(list(features), imputed or {}, embedding, heads, dropout)
         else:
@@ -65,6 +64,5 @@ class Student(nn.Module):
         vectors = [seen, *self.tnet(seen).unbind(1)]
         # By the tensor's shape, not by len(): a number of samples must not be written into an exported model.
         one_step = torch.ones_like(seen[:, :1], dtype=torch.bool)
-        fused, gates = self.fusion([v.unsqueeze(1) for v in vectors], [one_step] * len(vectors), vectors)
-        embedding = self.norm(fused)
+        embedding, gates = self.fusion([v.unsqueeze(1) for v in vectors], [one_step] * len(vectors), vectors)
         return Output(embedding, self.head(embedding), gates)

@@ -34,7 +34,7 @@ def test_whatever_privileged_columns_hold_the_answer_is_identical(privileged: fl
 
 def test_its_state_holds_a_trunk_of_the_prevalent_modality_and_no_teacher() -> None:
     state = make_student().state_dict()
-    assert {key.split(".")[0] for key in state} == {"trunk", "tnet", "fusion", "norm", "head"}
+    assert {key.split(".")[0] for key in state} == {"trunk", "tnet", "fusion", "head"}
     assert {key.split(".")[2] for key in state if key.startswith("trunk.encoders.")} == {"0"}
 
 
