@@ -11,19 +11,22 @@ from mtpkd_cli.cli.gains import p_text
 from mtpkd_cli.cli.progress import Terminal
 from mtpkd_cli.cli.show import interval_text, value_text, wide_console
 from mtpkd_cli.config import read_study
+from mtpkd_cli.pipeline.classical_file import FILE
 from mtpkd_cli.pipeline.corruption_file import read_summary
 from mtpkd_cli.stages import Job
 
 
 def compare_with_classical(folder: Path, quiet: bool) -> dict[str, Any]:
-    """Fits the models, writes what came out, and returns it."""
-    from mtpkd_cli.pipeline.classical import FILE, classical_scores
+    """Fits the models, writes what came out and the report anew, and returns it."""
+    from mtpkd_cli.pipeline.classical import classical_scores
+    from mtpkd_cli.report import write_report
 
     run = RunFolder(folder)
     metric = read_summary(run)["headline"]
     with logged(run.logs, "classical"), Terminal(quiet) as terminal:
         content = classical_scores(run, read_study(run.study), metric, Job(terminal))
-        terminal.note(f"wrote {run.classical / FILE}")
+        write_report(run)
+        terminal.note(f"wrote {run.classical / FILE} and the report")
     return content
 
 

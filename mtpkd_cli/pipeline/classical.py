@@ -6,6 +6,8 @@ from mtpkd_cli import interruption, metrics
 from mtpkd_cli.artifacts import RunFolder, read_parquet, write_json
 from mtpkd_cli.artifacts.run_folder import repetition_name
 from mtpkd_cli.config import Study
+from mtpkd_cli.pipeline.classical_file import FILE
+from mtpkd_cli.pipeline.corruption_file import made_of
 from mtpkd_cli.registry import METRICS
 from mtpkd_cli.stages import TEACHER_PREFIX, Job
 from mtpkd_cli.training.bank import tested_samples
@@ -15,8 +17,6 @@ from mtpkd_cli.training.data import StudyData, outputs_of, read_data
 from mtpkd_cli.training.frame_scores import subjects_of
 from mtpkd_cli.training.scored import Scored, scored, student_rows, teacher_rows
 from mtpkd_cli.training.splits import Fold, read_folds
-
-FILE = "classical.json"
 
 
 def classical_scores(run: RunFolder, study: Study, metric: str, job: Job) -> dict[str, Any]:
@@ -50,6 +50,7 @@ def classical_scores(run: RunFolder, study: Study, metric: str, job: Job) -> dic
         rows.append({"network": network, "modalities": seen} | _compared(said, network, metric, draws))
         advance()
     content = {"metric": metric, "label": METRICS.load(metric).LABEL, "test": draws.test_in_words, "rows": rows}
+    content["made_of"] = made_of(run, study, metric)
     write_json(run.classical / FILE, content)
     return content
 

@@ -21,7 +21,7 @@ def read_corruption(run: RunFolder) -> dict[str, Any] | None:
 
 
 def made_of(run: RunFolder, study: Study, metric: str) -> str:
-    """What curves depend on: the digests of all that the evaluation read, the metric, the methods, the resamples."""
+    """What curves and classical rivals depend on: digest of what evaluation read, metric, methods and resamples."""
     manifest = read_manifest(run.evaluation)
     inputs = manifest.inputs if manifest else {}
     return digest_of([inputs, metric, study.distill.methods, study.align.joint, study.evaluate.bootstrap_seed])

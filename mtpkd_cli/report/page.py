@@ -12,6 +12,7 @@ from mtpkd_cli.errors import ArtifactError
 from mtpkd_cli.report import drawing
 from mtpkd_cli.report.agreement import agreement
 from mtpkd_cli.report.choices import choices
+from mtpkd_cli.report.classical import classical_table
 from mtpkd_cli.report.curves import student_curves, teacher_curves
 from mtpkd_cli.report.drawing import Block
 from mtpkd_cli.report.forest import forest
@@ -96,6 +97,7 @@ def _context(results: Results) -> dict[str, Any]:
         "classes": class_rows(results),
         "targets": target_rows(results),
         "frames": frame_table(results),
+        "classical": classical_table(results),
         "headline": summary["metrics"][results.metric_names[0]]["label"],
         "reference": results.reference,
         "classification": results.classification,

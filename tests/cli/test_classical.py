@@ -8,18 +8,19 @@ import pytest
 from typer.testing import CliRunner
 
 from mtpkd_cli.cli.app import app
+from mtpkd_cli.report import write_report
 
 
 @pytest.fixture
-def said(finished: Any, tmp_path: Path) -> tuple[dict[str, Any], str]:
+def said(finished: Any, tmp_path: Path) -> tuple[dict[str, Any], str, Any]:
     tiny = finished.copy(tmp_path / "copy")
     result = CliRunner().invoke(app, ["evaluate", str(tiny.run.root), "--classical", "--quiet"])
     assert result.exit_code == 0, result.output
-    return json.loads((tiny.run.classical / "classical.json").read_text()), result.output
+    return json.loads((tiny.run.classical / "classical.json").read_text()), result.output, tiny
 
 
-def test_every_teacher_and_the_student_alone_meet_both_models(said: tuple[dict[str, Any], str]) -> None:
-    content, output = said
+def test_every_teacher_and_the_student_alone_meet_both_models(said: tuple[dict[str, Any], str, Any]) -> None:
+    content, output, _ = said
     assert [row["network"] for row in content["rows"]] == [
         "teacher face",
         "teacher eda",
@@ -36,7 +37,24 @@ def test_every_teacher_and_the_student_alone_meet_both_models(said: tuple[dict[s
             assert 0 < difference["p"] <= 1
 
 
-def test_the_student_and_the_teacher_that_see_the_same_meet_the_same_model(said: tuple[dict[str, Any], str]) -> None:
+def test_the_student_and_the_teacher_that_see_the_same_meet_the_same_model(
+    said: tuple[dict[str, Any], str, Any],
+) -> None:
     rows = {row["network"]: row for row in said[0]["rows"]}
     for model in ("logistic regression", "random forest"):
         assert rows["teacher face"]["rivals"][model]["score"] == rows["student-only"]["rivals"][model]["score"]
+
+
+def test_the_report_shows_the_table_until_it_is_of_other_networks(said: tuple[dict[str, Any], str, Any]) -> None:
+    content, _, tiny = said
+    report = tiny.run.evaluation / "report.html"
+    section = report.read_text().partition('id="classical"')[2].partition("</section>")[0]
+    for row in content["rows"]:
+        assert f'<th scope="row">{row["network"]}<span class="note">{", ".join(row["modalities"])}</span>' in section
+        for rival in row["rivals"].values():
+            assert f"<td>{100 * rival['score']['value']:.1f}</td>" in section
+    (tiny.run.classical / "classical.json").write_text(json.dumps(content | {"made_of": "something else"}))
+    write_report(tiny.run)
+    section = report.read_text().partition('id="classical"')[2].partition("</section>")[0]
+    assert "Measured of other networks or data than these" in section
+    assert "<table" not in section
