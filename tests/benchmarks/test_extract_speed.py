@@ -110,15 +110,16 @@ def test_extraction_costs_little_more_than_decoding(
     features = encode(Segment(clip), Config())
     assert len(features.values) == 8
     assert features.notes["steps_without_face"] == (0 if face else 8)
-    ratios: list[float] = []
-    while len(ratios) < ROUNDS or (np.median(ratios) > LIMITS[size] and len(ratios) < MORE_ROUNDS):
-        seconds = []
-        for function in (decode_bare, extract):
+    # Whoever else uses the machine makes processor time longer, never shorter: the least of each is its own.
+    least = dict.fromkeys((decode_bare, extract), np.inf)
+    for tried in range(MORE_ROUNDS):
+        for function in least:
             start = time.process_time()
             function(clip)
-            seconds.append(time.process_time() - start)
-        ratios.append(seconds[1] / seconds[0])
-    ratio = float(np.median(ratios))
+            least[function] = min(least[function], time.process_time() - start)
+        ratio = least[extract] / least[decode_bare]
+        if tried + 1 >= ROUNDS and ratio <= LIMITS[size]:
+            break
     with capsys.disabled():
         what = f"{size[0]} x {size[1]}, {'a' if face else 'no'} face"
         print(f"\nextraction / bare decoding, {what}: {ratio:.2f} (processor time)")
