@@ -11,8 +11,7 @@ from mtpkd_cli.cli.gains import p_text
 from mtpkd_cli.cli.progress import Terminal
 from mtpkd_cli.cli.show import interval_text, value_text, wide_console
 from mtpkd_cli.config import read_study
-from mtpkd_cli.pipeline.classical_file import FILE
-from mtpkd_cli.pipeline.corruption_file import read_summary
+from mtpkd_cli.pipeline.measured import classical_file, read_summary
 from mtpkd_cli.stages import Job
 
 
@@ -26,7 +25,7 @@ def compare_with_classical(folder: Path, quiet: bool) -> dict[str, Any]:
     with logged(run.logs, "classical"), Terminal(quiet) as terminal:
         content = classical_scores(run, read_study(run.study), metric, Job(terminal))
         write_report(run)
-        terminal.note(f"wrote {run.classical / FILE} and the report")
+        terminal.note(f"wrote {classical_file(run)} and the report")
     return content
 
 

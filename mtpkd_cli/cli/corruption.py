@@ -10,7 +10,7 @@ from mtpkd_cli.artifacts.logs import logged
 from mtpkd_cli.cli.progress import Terminal
 from mtpkd_cli.cli.show import value_text, wide_console
 from mtpkd_cli.config import read_study
-from mtpkd_cli.pipeline.corruption_file import FILE, read_corruption, read_summary
+from mtpkd_cli.pipeline.measured import corruption_file, read_measured, read_summary
 from mtpkd_cli.stages import Job
 
 _SHOWN_METHODS = 6
@@ -28,13 +28,13 @@ def corrupt(folder: Path, quiet: bool, at_most: int | None, workers: int | None)
         job = Job(terminal, root=run.data_root(study.data.root), workers=workers)
         corrupted_scores(run, study, metric, job, at_most)
         write_report(run)
-        terminal.note(f"wrote {run.corruption / FILE} and the report")
+        terminal.note(f"wrote {corruption_file(run)} and the report")
 
 
 def print_corruption(folder: Path) -> None:
     """One row per kind and level: the score of every method, and how many samples could not be encoded."""
     run = RunFolder(folder)
-    content = read_corruption(run)
+    content = read_measured(corruption_file(run))
     if content is None:
         return
     label = read_summary(run)["metrics"][content["metric"]]["label"]

@@ -14,7 +14,7 @@ from mtpkd_cli.config import parse_options, read_study, set_keys
 from mtpkd_cli.config.study import ExtractSection
 from mtpkd_cli.errors import MtpkdError, StudyError
 from mtpkd_cli.pipeline import Choice, do_stage
-from mtpkd_cli.pipeline.corruption_file import read_summary, remove_stale
+from mtpkd_cli.pipeline.measured import read_summary, remove_stale
 from mtpkd_cli.stages import Job
 
 

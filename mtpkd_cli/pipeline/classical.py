@@ -6,8 +6,7 @@ from mtpkd_cli import interruption, metrics
 from mtpkd_cli.artifacts import RunFolder, read_parquet, write_json
 from mtpkd_cli.artifacts.run_folder import repetition_name
 from mtpkd_cli.config import Study
-from mtpkd_cli.pipeline.classical_file import FILE
-from mtpkd_cli.pipeline.corruption_file import made_of
+from mtpkd_cli.pipeline.measured import classical_file, made_of
 from mtpkd_cli.registry import METRICS
 from mtpkd_cli.stages import TEACHER_PREFIX, Job
 from mtpkd_cli.training.bank import tested_samples
@@ -30,7 +29,8 @@ def classical_scores(run: RunFolder, study: Study, metric: str, job: Job) -> dic
     """
     table, task = read_parquet(run.samples).to_pandas(), study.study.task
     binary = task == "classification" and len(outputs_of(table)) == 2
-    keys = [(fold, seed) for fold in range(len(read_folds(run.splits))) for seed in study.study.seeds]
+    folds = read_folds(run.splits)
+    keys = [(fold, seed) for fold in range(len(folds)) for seed in study.study.seeds]
     data = read_data(run.samples, {name: run.features(name) for name in study.modalities}, "cpu", study.model.normalise)
     subjects = subjects_of(table, {repetition_name(*key): tested_samples(run.bank(*key)) for key in keys})
     limits = study.evaluate
@@ -43,7 +43,7 @@ def classical_scores(run: RunFolder, study: Study, metric: str, job: Job) -> dic
     rivals: dict[tuple[str, ...], dict[str, Scored]] = {}
     for network, seen in networks.items():
         if tuple(seen) not in rivals:
-            inputs, folds = pooled(data, seen), read_folds(run.splits)
+            inputs = pooled(data, seen)
             said_by = {model: _model_rows(model, data, inputs, folds, keys) for model in MODELS[task]}
             rivals[tuple(seen)] = {model: scored(said, table, binary) for model, said in said_by.items()}
         said = {network: scored(_network_rows(run, study, network, keys), table, binary)} | rivals[tuple(seen)]
@@ -51,7 +51,7 @@ def classical_scores(run: RunFolder, study: Study, metric: str, job: Job) -> dic
         advance()
     content = {"metric": metric, "label": METRICS.load(metric).LABEL, "test": draws.test_in_words, "rows": rows}
     content["made_of"] = made_of(run, study, metric)
-    write_json(run.classical / FILE, content)
+    write_json(classical_file(run), content)
     return content
 
 

@@ -11,10 +11,10 @@ from typing import Any
 from mtpkd_cli import interruption, metrics
 from mtpkd_cli.artifacts import RunFolder, write_json
 from mtpkd_cli.config import Study
-from mtpkd_cli.pipeline.corruption_file import FILE, made_of
 from mtpkd_cli.pipeline.damaged_features import feature_scenes, missing_scene, score_features, score_teacher
 from mtpkd_cli.pipeline.damaged_pass import media_scenes
 from mtpkd_cli.pipeline.damaged_scores import Bench, Scene, chosen_rows
+from mtpkd_cli.pipeline.measured import corruption_file, made_of
 from mtpkd_cli.registry import METRICS
 from mtpkd_cli.stages import Job
 from mtpkd_cli.training.data import read_data
@@ -60,7 +60,7 @@ def corrupted_scores(run: RunFolder, study: Study, metric: str, job: Job, at_mos
         "media": media,
         "kinds": [_row(scene, metric, subjects, study) for scene in [*scenes, *by_features, missing] if scene.curves],
     }
-    write_json(run.corruption / FILE, content)
+    write_json(corruption_file(run), content)
     return content
 
 

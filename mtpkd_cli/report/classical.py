@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from mtpkd_cli.pipeline.classical_file import read_classical
-from mtpkd_cli.pipeline.corruption_file import made_of
+from mtpkd_cli.pipeline.measured import classical_file, made_of, read_measured
 from mtpkd_cli.report.gains import p_text
 from mtpkd_cli.report.results import Results
 from mtpkd_cli.report.scores import scale_in
@@ -11,7 +10,7 @@ from mtpkd_cli.report.scores import scale_in
 
 def classical_table(results: Results) -> dict[str, Any]:
     """Heads and rows of text; or "absent", how to have them."""
-    content = read_classical(results.run)
+    content = read_measured(classical_file(results.run))
     if content is None:
         return {"absent": "Not measured: mtpkd evaluate RUN --classical does it."}
     if content["made_of"] != made_of(results.run, results.study, content["metric"]):

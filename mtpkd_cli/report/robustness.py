@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mtpkd_cli.pipeline.corruption_file import made_of, read_corruption
+from mtpkd_cli.pipeline.measured import corruption_file, made_of, read_measured
 from mtpkd_cli.report.drawing import MUTED, SERIES, Block, Panel, figure_of, finished, new_axes, shortened
 from mtpkd_cli.report.results import Results
 from mtpkd_cli.report.scores import scale_in
@@ -10,7 +10,7 @@ from mtpkd_cli.report.scores import scale_in
 
 def robustness(results: Results) -> Block:
     """One panel per kind of damage, or how to have them."""
-    content = read_corruption(results.run)
+    content = read_measured(corruption_file(results.run))
     if content is None:
         return Block(absent="Not measured: mtpkd evaluate RUN --corrupt does it.")
     if content["made_of"] != made_of(results.run, results.study, content["metric"]):

@@ -8,8 +8,8 @@ import pytest
 from mtpkd_cli.artifacts import write_json
 from mtpkd_cli.cli.corruption import corrupt
 from mtpkd_cli.errors import ArtifactError
-from mtpkd_cli.pipeline.corruption_file import made_of, remove_stale
 from mtpkd_cli.pipeline.damaged_scores import chosen_rows
+from mtpkd_cli.pipeline.measured import made_of, remove_stale
 from mtpkd_cli.pipeline.parallel import Collected
 from mtpkd_cli.pipeline.robustness import corrupted_scores
 from mtpkd_cli.report import page as whole

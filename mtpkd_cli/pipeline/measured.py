@@ -1,4 +1,4 @@
-"""The file that holds scores of damaged test samples, and whether it is still of the scores that the run has."""
+"""Files of what `evaluate` measures on demand, and whether they are still of the scores that the run has."""
 
 import json
 from pathlib import Path
@@ -8,13 +8,21 @@ from mtpkd_cli.artifacts import RunFolder, digest_of, read_manifest
 from mtpkd_cli.config import Study
 from mtpkd_cli.errors import ArtifactError
 
-FILE = "corruption.json"
+
+def corruption_file(run: RunFolder) -> Path:
+    """Holds scores of damaged test samples."""
+    return run.corruption / "corruption.json"
 
 
-def read_corruption(run: RunFolder) -> dict[str, Any] | None:
-    """The content of corruption.json; None where there is none that can be read."""
+def classical_file(run: RunFolder) -> Path:
+    """Holds scores of scikit-learn's models of the same features."""
+    return run.classical / "classical.json"
+
+
+def read_measured(path: Path) -> dict[str, Any] | None:
+    """The content of such a file; None where there is none that can be read."""
     try:
-        content: dict[str, Any] = json.loads((run.corruption / FILE).read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return content if "made_of" in content else None
@@ -33,10 +41,10 @@ def remove_stale(run: RunFolder, study: Study) -> Path | None:
     Raises:
         ArtifactError: There is no evaluation.
     """
-    content = read_corruption(run)
+    path = corruption_file(run)
+    content = read_measured(path)
     if content is None or content["made_of"] == made_of(run, study, read_summary(run)["headline"]):
         return None
-    path = run.corruption / FILE
     path.unlink()
     return path
 
