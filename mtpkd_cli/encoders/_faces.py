@@ -17,10 +17,9 @@ from mtpkd_cli.encoders import Segment
 if TYPE_CHECKING:
     from mtpkd_cli.media.faces import FaceTracker
     from mtpkd_cli.media.given_faces import CroppedFaces, GivenFaces
-    from mtpkd_cli.media.video import VideoFrames
 
-# Frames between two reads: at 640 x 480 about 0.1 GB.
-_CHUNK = 64
+# Frames between two searches for the face's place: at 640 x 480 about 0.06 GB. Frames that are decoded at a time.
+_CHUNK, _FEW = 64, 16
 
 
 class FaceOptions(Options):
@@ -102,31 +101,57 @@ class Crops:
     reader: str
 
 
-def frames_of(segment: Segment, options: FaceOptions, chunk: int) -> "Iterator[VideoFrames]":
-    """Yields a segment's frames as the options say, `chunk` at a time; raises DataError as `iter_frames` does."""
+@dataclass
+class Part:
+    """Consecutive frames.
+
+    Args:
+        frames: T frames, (H, W, 3) uint8 RGB, not to be written to.
+        times_s: (T,) seconds from the segment's start.
+        length_s: Length of the whole video.
+        reader: Who decoded them.
+    """
+
+    frames: list[np.ndarray] = field(default_factory=list)
+    times_s: np.ndarray = field(default_factory=lambda: np.empty(0))
+    length_s: float = 0.0
+    reader: str = ""
+
+
+def parts_of(segment: Segment, options: FaceOptions, size: int) -> Iterator[Part]:
+    """Yields a segment's frames as the options say, `size` at a time; raises DataError as `iter_frames` does."""
     from mtpkd_cli.media.video import iter_frames
 
-    return iter_frames(
+    part = Part()
+    for few in iter_frames(
         segment.path,
         start_s=segment.start_s,
         end_s=segment.end_s,
         rate_hz=options.rate_hz,
         max_side=frame_side(options),
-        chunk=chunk,
+        # Memory of this size is used again, whereas that of large arrays is asked of the system anew each time.
+        chunk=min(size, _FEW),
         image_rate_hz=options.image_rate_hz,
-    )
+    ):
+        if part.frames and len(part.frames) + len(few.frames) > size:
+            yield part
+            part = Part()
+        part.frames.extend(few.frames)
+        part.times_s = np.append(part.times_s, few.times_s)
+        part.length_s, part.reader = few.length_s, few.reader
+    if part.frames:
+        yield part
 
 
 def iter_crops(segment: Segment, options: CropOptions) -> Iterator[Crops]:
     """Yields the crops of a segment in order; raises DataError as `mtpkd_cli.media.video.iter_frames` does."""
-    from mtpkd_cli.media.faces import crop_faces, widened
+    from mtpkd_cli.media.face_crops import crop_faces, widened
 
     tracker, margin = face_tracker(segment, options), 0.0 if options.face == "cropped" else options.margin
-    for chunk in frames_of(segment, options, _CHUNK):
-        frames = list(chunk.frames)
-        track = widened(tracker.track(frames, chunk.times_s), margin)
-        pixels = crop_faces(frames, track, options.crop_side_px)
-        yield Crops(pixels, chunk.times_s, track.found, chunk.length_s, chunk.reader)
+    for part in parts_of(segment, options, _CHUNK):
+        track = widened(tracker.track(part.frames, part.times_s), margin)
+        pixels = crop_faces(part.frames, track, options.crop_side_px)
+        yield Crops(pixels, part.times_s, track.found, part.length_s, part.reader)
 
 
 @dataclass

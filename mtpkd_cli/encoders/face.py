@@ -7,9 +7,10 @@ is removed, the head's movement itself, and the change of skin colour.
 
 References:
     Werner et al., "Automatic pain assessment with facial activity descriptors", IEEE T-AFFC 8(3), 2017 (change against
-    the subject, head movement as a cue). See `_face_descriptors` for edges and flow.
+    the subject, head movement as a cue). See `_face_looks` and `_face_motion`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -17,23 +18,15 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from mtpkd_cli.encoders import Features, Segment
-from mtpkd_cli.encoders._face_descriptors import (
-    COLOUR_NAMES,
-    FLOW_NAMES,
-    HEAD_NAMES,
-    LOOK_NAMES,
-    SPEED_NAMES,
-    look,
-    motion,
-    skin_colour,
-)
-from mtpkd_cli.encoders._faces import FaceOptions, face_files, face_tracker, frames_of
+from mtpkd_cli.encoders._face_looks import COLOUR_NAMES, LOOK_NAMES, look, skin_colour
+from mtpkd_cli.encoders._face_motion import FLOW_NAMES, HEAD_NAMES, SPEED_NAMES, motion
+from mtpkd_cli.encoders._faces import FaceOptions, face_files, face_tracker, parts_of
 
 if TYPE_CHECKING:
     from mtpkd_cli.media.faces import FaceTracker
     from mtpkd_cli.media.given_faces import CroppedFaces, GivenFaces
 
-VERSION = 3
+VERSION = 4
 READS = "pictures"
 files = face_files
 
@@ -139,31 +132,35 @@ def _read(segment: Segment, config: Config) -> tuple[_Frames, dict[str, float]]:
     tracker, parts, by_pyav, length_s = face_tracker(segment, config), [], 0, 0.0
     frames: list[np.ndarray] = []
     times_s = np.empty(0)
-    for chunk in frames_of(segment, config, _CHUNK):
+    for part in parts_of(segment, config, _CHUNK):
         # The last frame of the part before comes first again, since movement is measured between two frames.
         before = len(frames[-1:])
-        frames = [*frames[-1:], *chunk.frames]
-        times_s = np.concatenate([times_s[-1:], chunk.times_s])
+        frames = [*frames[-1:], *part.frames]
+        times_s = np.concatenate([times_s[-1:], part.times_s])
         parts.append(_describe(frames, times_s, before, tracker, config))
-        by_pyav, length_s = max(by_pyav, int(chunk.reader == "pyav")), chunk.length_s
+        by_pyav, length_s = max(by_pyav, int(part.reader == "pyav")), part.length_s
     missing_s = 0.0 if segment.end_s is None else max(0.0, segment.end_s - length_s)
     joined = _Frames(*(np.concatenate([getattr(p, name) for p in parts]) for name in _Frames.__dataclass_fields__))
     return joined, {"read_by_pyav": by_pyav, "seconds_past_end": round(missing_s, 3)}
 
 
 def _describe(
-    frames: list[np.ndarray],
+    frames: Sequence[np.ndarray],
     times_s: np.ndarray,
     before: int,
     tracker: "FaceTracker | GivenFaces | CroppedFaces",
     config: Config,
 ) -> _Frames:
-    from mtpkd_cli.media.faces import crop_faces
+    from mtpkd_cli.media.face_crops import crop_faces, thinned
 
     track = tracker.track(frames, times_s)
-    # There is less to see where there is no face.
-    seen = bool(track.found.any())
-    crops = crop_faces(frames, track, config.crop_side_px if seen else config.crop_side_px // 2, grey=True)
+    places = np.column_stack([track.centres_px / track.crop_side_px, np.log(track.sides_px)])
+    crop_px, seen = config.crop_side_px, bool(track.found.any())
+    if not seen:
+        # There is less to see where there is no face.
+        frames, track = thinned(frames, track, crop_px)
+        crop_px //= 2
+    crops = crop_faces(frames, track, crop_px, grey=True)
     n, side = len(crops), track.crop_side_px
     speeds = np.zeros((n, len(SPEED_NAMES)))
     flows, heads = np.zeros((n, len(FLOW_NAMES))), np.zeros((n, len(HEAD_NAMES)))
@@ -172,7 +169,6 @@ def _describe(
         speeds[1:], flows[1:], heads[1:] = (part * per_s for part in motion(crops, coarse=not seen))
         # The crop follows the face: what it moved belongs to the head.
         heads[1:, :2] += np.diff(track.centres_px, axis=0) / side * per_s
-    places = np.column_stack([track.centres_px / side, np.log(track.sides_px)])
     new = slice(before, None)
     colours = skin_colour(frames[new], track.centres_px[new], side)
     return _Frames(

@@ -11,7 +11,7 @@ from mtpkd_cli.encoders import Features, Segment
 from mtpkd_cli.encoders._clip_networks import ClipNetworkOptions, encode_clips
 from mtpkd_cli.encoders._networks import weights_of
 
-VERSION = 2
+VERSION = 3
 READS = "pictures"
 files = weights_of
 

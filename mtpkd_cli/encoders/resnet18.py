@@ -20,7 +20,7 @@ from mtpkd_cli.encoders._networks import (
     weights_of,
 )
 
-VERSION = 2
+VERSION = 3
 READS = "pictures"
 files = weights_of
 

@@ -64,13 +64,17 @@ def _near(frame: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 
 def _anywhere(frame: np.ndarray, small: bool) -> np.ndarray:
+    import cv2
+
     whole, short_px = _fit(frame), min(frame.shape[:2])
     coarse_px = short_px * whole * _COARSE_SHARE
-    hints = _search(frame, whole * _COARSE, coarse_px * _COARSE)
+    # A third of the bytes to sample down.
+    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) if frame.ndim == 3 else frame
+    hints = _search(grey, whole * _COARSE, coarse_px * _COARSE)
     found = _near(frame, hints)
     if len(found) or not small:
         return found
-    hints = _search(frame, whole * _SMALL, short_px * whole * _SMALL * _LEAST_SHARE, coarse_px * _SMALL * _GROWS)
+    hints = _search(grey, whole * _SMALL, short_px * whole * _SMALL * _LEAST_SHARE, coarse_px * _SMALL * _GROWS)
     return _near(frame, hints)
 
 

@@ -24,7 +24,7 @@ class VideoFrames:
     """Frames in time order.
 
     Args:
-        frames: (T, H, W, 3) uint8 RGB, upright.
+        frames: (T, H, W, 3) uint8 RGB, upright; not to be written to.
         times_s: (T,) float64, seconds from the start of the wanted part.
         native_rate_hz: Mean frame rate that the file names.
         length_s: Length of the whole video.

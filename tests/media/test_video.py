@@ -76,6 +76,16 @@ def test_chunks_join_to_the_whole(tmp_path, reader):
     np.testing.assert_array_equal(np.concatenate([part.times_s for part in parts]), whole.times_s)
 
 
+def test_frames_outlive_the_reader_that_lent_them(tmp_path):
+    path = write_video(tmp_path / "a.mp4", ramp(30))
+    parts = [chunk.frames for chunk in iter_frames(path, reader="decord", chunk=4)]
+    for _ in range(3):
+        read_frames(write_video(tmp_path / "b.mp4", ramp(30)[::-1]), reader="decord")
+    assert numbers(np.concatenate(parts)) == list(range(30))
+    # They are decord's own memory, not copied.
+    assert not any(part.flags.writeable for part in parts)
+
+
 @pytest.mark.parametrize("reader", READERS)
 def test_one_frame_is_enough(tmp_path, reader):
     video = read_frames(write_video(tmp_path / "one.mp4", ramp(1)), reader=reader)
