@@ -11,9 +11,9 @@ from mtpkd_cli.cli.app import app
 from mtpkd_cli.report import write_report
 
 
-@pytest.fixture
-def said(finished: Any, tmp_path: Path) -> tuple[dict[str, Any], str, Any]:
-    tiny = finished.copy(tmp_path / "copy")
+@pytest.fixture(scope="module")
+def said(finished: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str, Any]:
+    tiny = finished.copy(tmp_path_factory.mktemp("classical") / "copy")
     result = CliRunner().invoke(app, ["evaluate", str(tiny.run.root), "--classical", "--quiet"])
     assert result.exit_code == 0, result.output
     return json.loads((tiny.run.classical / "classical.json").read_text()), result.output, tiny
@@ -45,8 +45,10 @@ def test_the_student_and_the_teacher_that_see_the_same_meet_the_same_model(
         assert rows["teacher face"]["rivals"][model]["score"] == rows["student-only"]["rivals"][model]["score"]
 
 
-def test_the_report_shows_the_table_until_it_is_of_other_networks(said: tuple[dict[str, Any], str, Any]) -> None:
-    content, _, tiny = said
+def test_the_report_shows_the_table_until_it_is_of_other_networks(
+    said: tuple[dict[str, Any], str, Any], tmp_path: Path
+) -> None:
+    content, tiny = said[0], said[2].copy(tmp_path / "copy")
     report = tiny.run.evaluation / "report.html"
     section = report.read_text().partition('id="classical"')[2].partition("</section>")[0]
     for row in content["rows"]:
