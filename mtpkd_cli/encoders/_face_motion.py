@@ -19,7 +19,6 @@ from mtpkd_cli.encoders._face_looks import REGIONS, region_means, region_of
 _RIGID = ("glabella", "nose", "cheek_left", "cheek_right", "brow_left", "brow_right")
 _STRETCHED = (("mouth", 0), ("mouth", 1), ("eye_left", 1), ("eye_right", 1))
 
-
 SPEED_NAMES = tuple(f"{region}_speed" for region in REGIONS)
 FLOW_NAMES = (
     *(f"{region}_{axis}" for region in REGIONS for axis in ("dx", "dy")),
@@ -94,12 +93,10 @@ def _rigid(size: int) -> _Rigid:
 def _of_own_flow(size: int) -> np.ndarray:
     """(2P, 2R + 4): a flow's mean direction per region and stretches, columns `FLOW_NAMES`."""
     told = np.zeros((size, size, 2, len(FLOW_NAMES)))
-    names = iter(range(len(FLOW_NAMES)))
-    for box in REGIONS.values():
-        for axis, column in zip((0, 1), names, strict=False):
-            region = region_of(told[None, :, :, axis, column], box)
-            region[...] = 1.0 / region.size
-    for (name, axis), column in zip(_STRETCHED, names, strict=True):
+    n_directions = 2 * len(REGIONS)
+    for axis in (0, 1):
+        told[:, :, axis, axis:n_directions:2] = region_means(size).reshape(size, size, -1)
+    for column, (name, axis) in enumerate(_STRETCHED, n_directions):
         # Slope of one component along its own axis: positive where the region widens (0) or opens (1).
         region = region_of(told[None, :, :, axis, column], REGIONS[name])
         length = region.shape[2 - axis]

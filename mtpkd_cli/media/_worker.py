@@ -55,10 +55,10 @@ def prepare_worker(parent: int) -> None:
 
 def _keep_freed_memory() -> None:
     # Else glibc returns the frames' memory after each clip and asks for it anew, page by page: a twentieth of the time.
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if sys.platform == "linux" and mallopt is not None:
-        for parameter, value in ((_M_TRIM_THRESHOLD, _KEPT_BYTES), (_M_MMAP_THRESHOLD, _KEPT_BYTES // 4)):
-            mallopt(parameter, value)
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
+        mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES // 4)
 
 
 def work(key: str, payload: bytes) -> bytes:
