@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from mtpkd_cli.methods import Lesson
+from mtpkd_cli.methods._angles import angles_differ
 from mtpkd_cli.methods._joint import joint_term
 from mtpkd_cli.models.losses import Term, task_loss
-from mtpkd_cli.ot.cost import unit_rows
 
 TNET = "untrained"
 GRID = {"distance_weight": (2.5, 25.0), "angle_weight": (5.0, 50.0)}
@@ -26,7 +26,7 @@ def terms(
     return {
         "task": Term(task_loss(lesson.student.logits, lesson.labels), task_weight),
         "distance": Term(joint_term(lesson, _distances_differ, least=2), distance_weight),
-        "angle": Term(joint_term(lesson, _angles_differ, least=3), angle_weight),
+        "angle": Term(joint_term(lesson, angles_differ, least=3), angle_weight),
     }
 
 
@@ -38,17 +38,3 @@ def _relative_distances(h: Tensor) -> Tensor:
     """(B, d) -> (B (B-1) / 2,), mean 1; 0 where all samples coincide."""
     distances = functional.pdist(h)
     return distances / distances.mean().clamp(min=1e-12)
-
-
-def _angles_differ(teacher: Tensor, student: Tensor) -> Tensor:
-    """Mean over all triplets of distinct samples; every angle stands twice in the cubes, as (i, k) and as (k, i)."""
-    differ = functional.smooth_l1_loss(_cosines(student), _cosines(teacher), reduction="none")
-    # Where i or k is j, both cosines are 0; where i is k, they are 1, or 0 at samples that coincide.
-    distinct = differ.sum() - differ.diagonal(dim1=1, dim2=2).sum()
-    return distinct / (len(student) * (len(student) - 1) * (len(student) - 2))
-
-
-def _cosines(h: Tensor) -> Tensor:
-    """(B, d) -> (B, B, B) cosine of the angle at sample j between samples i and k, [j, i, k]; 0 where i or k is j."""
-    directions = unit_rows(h.unsqueeze(0) - h.unsqueeze(1))  # [j, i] points from j to i
-    return directions @ directions.transpose(1, 2)
