@@ -73,7 +73,13 @@ class Registry:
         return importlib.import_module(f"{self.package}.{_files(self.package)[self.check(name)].stem}")
 
     def _syntax(self, name: str) -> ast.Module:
-        return ast.parse(_files(self.package)[self.check(name)].read_text(encoding="utf-8"))
+        return _tree(_files(self.package)[self.check(name)])
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    # Listing what there is to do asks for constants of every method in every fold and seed: thousands of times.
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 @cache
