@@ -12,7 +12,7 @@ from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.cli.progress import Terminal
 from mtpkd_cli.cli.show import print_json, wide_console
 from mtpkd_cli.config import Study, read_study
-from mtpkd_cli.deploy.choice import Chosen, check_encoders, choose
+from mtpkd_cli.deploy.choice import Chosen, check_encoders, choose, threshold_of
 from mtpkd_cli.deploy.overlay import check_overlay, draw_overlay
 from mtpkd_cli.deploy.predicting import Person, per_recording, predict_windows
 from mtpkd_cli.deploy.reading import read_windows, windows_of
@@ -54,6 +54,7 @@ def predict(folder: Path, media: list[str], asked: Asked, as_json: bool, quiet: 
         check_output(asked.output)
     students = choose(run, study, asked.method, asked.fold, asked.seed)
     students = students if asked.average else students[:1]
+    threshold = threshold_of(run, study, students)
     encoders = check_encoders(run, study, study.prevalent)
     options = _one_medium(study, encoders)
     recordings = find_recordings(media, sys.stdin, options)
@@ -61,13 +62,13 @@ def predict(folder: Path, media: list[str], asked: Asked, as_json: bool, quiet: 
         check_overlay(asked.overlay, recordings, options)
     extract = study.extract if asked.workers is None else study.extract.model_copy(update={"workers": asked.workers})
     with Terminal(quiet) as terminal:
-        terminal.note(_speaks(students))
+        terminal.note(_speaks(students, threshold))
         windows, unread = windows_of(recordings, asked.window_s, hop_s, options, extract)
         advance = terminal.progress("read windows", len(windows) * len(encoders))
         reads = read_windows(windows, encoders, extract, advance)
-        table = predict_windows([*reads, *unread], students, study.network.normalise, asked.person)
+        table = predict_windows([*reads, *unread], students, study.network.normalise, asked.person, threshold)
         outputs = list(students[0].outputs)
-        summary = per_recording(table, study.study.task, outputs)
+        summary = per_recording(table, study.study.task, outputs, threshold)
         if asked.output is not None:
             write_table(asked.output, table, summary)
             terminal.note(f"wrote {asked.output}")
@@ -76,7 +77,7 @@ def predict(folder: Path, media: list[str], asked: Asked, as_json: bool, quiet: 
             draw_overlay(asked.overlay, recordings[0], table, outputs, study.study.task)
             terminal.note(f"wrote {asked.overlay}")
     if as_json:
-        content = {"students": [student.name for student in students]}
+        content: dict[str, Any] = {"students": [student.name for student in students], "threshold": threshold}
         print_json(content | {"recordings": plain_rows(summary), "windows": plain_rows(table)})
     elif len(failed) < len(summary):
         _print(summary[summary["error"] == ""], outputs)
@@ -97,16 +98,20 @@ def _one_medium(study: Study, encoders: dict[str, dict[str, Any]]) -> dict[str, 
     return next((own for own in options if "image_rate_hz" in own), options[0])
 
 
-def _speaks(students: list[Chosen]) -> str:
-    if len(students) == 1:
-        return f"student: {students[0].name}"
-    return f"students: mean of {len(students)} of {students[0].method}"
+def _speaks(students: list[Chosen], threshold: float | None) -> str:
+    who = f"student: {students[0].name}"
+    if len(students) > 1:
+        who = f"students: mean of {len(students)} of {students[0].method}"
+    if threshold is None:
+        return who
+    return f"{who}; tuned: {students[0].outputs[1]} above {threshold:.3f}, the threshold of validation people"
 
 
 def _print(summary: pd.DataFrame, outputs: list[str]) -> None:
     probabilities = "predicted" in summary
     columns = ["predicted", "confidence"] if probabilities else outputs
-    table = Table("recording", "windows", *columns)
+    columns += ["predicted_tuned"] if "predicted_tuned" in summary else []
+    table = Table("recording", "windows", *(name.removeprefix("predicted_") for name in columns))
     for row in summary.head(MOST_ROWS).to_dict("records"):
         cells = [f"{row[name]:.3f}" if isinstance(row[name], float) else str(row[name]) for name in columns]
         table.add_row(row["recording"], f"{row['windows']}/{row['of']}", *cells)

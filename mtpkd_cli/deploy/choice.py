@@ -6,12 +6,17 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from mtpkd_cli.artifacts import MANIFEST, RunFolder, read_manifest
+import numpy as np
+import pandas as pd
+
+from mtpkd_cli.artifacts import MANIFEST, RunFolder, read_manifest, read_parquet
 from mtpkd_cli.config import Study
 from mtpkd_cli.errors import ArtifactError, StudyError, did_you_mean
 from mtpkd_cli.registry import METHODS
 from mtpkd_cli.stages.extract import resolved_encoder
+from mtpkd_cli.training import scored
 from mtpkd_cli.training.checkpoints import DESCRIPTION
+from mtpkd_cli.training.data import labels_of
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,18 @@ def choose(
     judged = {name: [s.validation_loss for s in own if s.validation_loss is not None] for name, own in found.items()}
     best = min(found, key=lambda name: fmean(judged[name]) if judged[name] else float("inf"))
     return sorted(found[best], key=lambda s: float("inf") if s.validation_loss is None else s.validation_loss)
+
+
+def threshold_of(run: RunFolder, study: Study, students: list[Chosen]) -> float | None:
+    """Probability above which validation people say that it is the second of two classes; of several students the mean.
+
+    None beyond two classes, and where the table of samples, which holds the labels, was not copied with the run.
+    """
+    if study.study.task != "classification" or len(students[0].outputs) != 2 or not run.samples.is_file():
+        return None
+    table = read_parquet(run.samples).to_pandas()
+    labels, position = labels_of(table).numpy(), pd.Series(np.arange(len(table)), index=table["sample_id"])
+    return fmean(scored.threshold_of(scored.student_rows(own.folder), labels, position) for own in students)
 
 
 def check_encoders(run: RunFolder, study: Study, modalities: list[str]) -> dict[str, dict[str, Any]]:

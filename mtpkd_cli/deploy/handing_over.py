@@ -11,7 +11,7 @@ from mtpkd_cli import __version__
 from mtpkd_cli.artifacts import RunFolder, read_parquet, replaced_folder, write_json, write_text
 from mtpkd_cli.artifacts.feature_parts import part_about, part_files
 from mtpkd_cli.config import Study
-from mtpkd_cli.deploy.choice import Chosen, check_encoders
+from mtpkd_cli.deploy.choice import Chosen, check_encoders, threshold_of
 from mtpkd_cli.deploy.exporting import CHECKS, FILES, Format, export_student, input_names
 from mtpkd_cli.errors import StudyError
 from mtpkd_cli.models import Student
@@ -47,6 +47,7 @@ def hand_over(run: RunFolder, study: Study, chosen: Chosen, kind: Format, folder
             },
             "task": about["task"],
             "outputs": about["outputs"],
+            "threshold": threshold_of(run, study, [chosen]),
             "normalise": study.network.normalise,
             "modalities": {
                 name: {"size": size, "encoder": encoders.get(name), "names": _names(run, name)}

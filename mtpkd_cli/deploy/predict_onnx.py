@@ -56,6 +56,8 @@ def predict(folder: Path, features: dict[str, np.ndarray]) -> dict[str, Any]:
     said: dict[str, Any] = {"scores": dict(zip(about["outputs"], map(float, scores), strict=True))}
     if about["task"] == "classification":
         said |= {"predicted": about["outputs"][int(scores.argmax())], "confidence": float(scores.max())}
+        if about["threshold"] is not None:
+            said["predicted_tuned"] = about["outputs"][int(scores[1] > about["threshold"])]
     return said
 
 

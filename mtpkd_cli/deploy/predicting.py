@@ -18,17 +18,20 @@ Person = Literal["each", "folder", "all"]
 BATCH = 256
 
 
-def predict_windows(reads: list[Read], students: list[Chosen], normalise: str, person: Person) -> pd.DataFrame:
+def predict_windows(
+    reads: list[Read], students: list[Chosen], normalise: str, person: Person, threshold: float | None = None
+) -> pd.DataFrame:
     """Applies students to windows of which something could be read.
 
     Args:
         students: One, or several whose answers are averaged.
         normalise: As study.toml says; "subject" standardises by all windows of a person.
         person: Whose the recordings are: each its own, those of one folder one person's, or all one person's.
+        threshold: Probability above which `predicted_tuned` is the second of two classes; None = no such column.
 
     Returns:
-        One row per window: recording, window, start_s, end_s, predicted, confidence and `p_<class>` of each class (or
-        one column per target), spread over several students, unseen, missing (modalities) and error.
+        One row per window: recording, window, start_s, end_s, predicted, confidence, predicted_tuned and `p_<class>` of
+        each class (or one column per target), spread over several students, unseen, missing (modalities) and error.
 
     Raises:
         DataError: The features are of other size than those that the student learned from.
@@ -41,14 +44,17 @@ def predict_windows(reads: list[Read], students: list[Chosen], normalise: str, p
     if usable:
         batch = _batch([reads[row] for row in usable], sizes, normalise, person)
         said = np.stack([_applied(model, batch, task) for model, _ in loaded])
-    answers = pd.DataFrame(_answers(said, task, outputs), index=usable)
+    answers = pd.DataFrame(_answers(said, task, outputs, threshold), index=usable)
     described = pd.DataFrame([_described(read, list(sizes)) for read in reads])
     remarks = ["unseen", "missing", "error"]
     return described.drop(columns=remarks).join(answers).join(described[remarks])
 
 
-def per_recording(windows: pd.DataFrame, task: str, outputs: list[str]) -> pd.DataFrame:
+def per_recording(windows: pd.DataFrame, task: str, outputs: list[str], threshold: float | None = None) -> pd.DataFrame:
     """One row per recording: probabilities (or targets) averaged over its windows that have any.
+
+    Args:
+        threshold: As of `predict_windows`.
 
     Returns:
         recording, windows (how many were predicted), of (how many there are), then as of windows; error tells the first
@@ -62,7 +68,7 @@ def per_recording(windows: pd.DataFrame, task: str, outputs: list[str]) -> pd.Da
         if len(done):
             mean = done[names].to_numpy(float).mean(axis=0)
             if task == "classification":
-                row |= {"predicted": outputs[int(mean.argmax())], "confidence": mean.max()}
+                row |= {name: cells[0] for name, cells in _said(mean[None], outputs, threshold).items()}
             row |= dict(zip(names, mean, strict=True))
         rows.append(row | {"error": "" if len(done) else own["error"].iloc[0]})
     table = pd.DataFrame(rows)
@@ -102,17 +108,24 @@ def _applied(model: Student, batch: ModalityBatch, task: str) -> np.ndarray:
     return (torch.softmax(said, dim=1) if task == "classification" else said).double().numpy()
 
 
-def _answers(said: np.ndarray, task: str, outputs: list[str]) -> dict[str, Any]:
+def _answers(said: np.ndarray, task: str, outputs: list[str], threshold: float | None = None) -> dict[str, Any]:
     """Columns of (K, N, C) answers of K students."""
     mean, several = said.mean(axis=0), len(said) > 1
     if task != "classification":
         columns = {name: mean[:, c] for c, name in enumerate(outputs)}
         spread = {f"spread_{name}": said[:, :, c].std(axis=0) for c, name in enumerate(outputs)}
         return columns | (spread if several else {})
-    best = mean.argmax(axis=1)
-    columns = {"predicted": [outputs[c] for c in best], "confidence": mean.max(axis=1)}
-    columns |= {f"p_{name}": mean[:, c] for c, name in enumerate(outputs)}
-    return columns | ({"spread": said[:, np.arange(len(best)), best].std(axis=0)} if several else {})
+    columns = _said(mean, outputs, threshold) | {f"p_{name}": mean[:, c] for c, name in enumerate(outputs)}
+    return columns | ({"spread": said[:, np.arange(len(mean)), mean.argmax(axis=1)].std(axis=0)} if several else {})
+
+
+def _said(probabilities: np.ndarray, outputs: list[str], threshold: float | None) -> dict[str, list[Any]]:
+    """What (N, C) probabilities say: the most probable class, how surely, and the class at the threshold."""
+    best = [outputs[c] for c in probabilities.argmax(axis=1)]
+    said = {"predicted": best, "confidence": probabilities.max(axis=1).tolist()}
+    if threshold is not None:
+        said["predicted_tuned"] = [outputs[int(p > threshold)] for p in probabilities[:, 1]]
+    return said
 
 
 def _described(read: Read, modalities: list[str]) -> dict[str, Any]:

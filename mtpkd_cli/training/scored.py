@@ -72,10 +72,24 @@ def scored(rows: Mapping[str, pd.DataFrame], table: pd.DataFrame, binary: bool) 
         part = metrics.Part(labels[at], np.stack(test["scores"].to_list()), subjects[at])
         result.plain[key] = (at, part)
         if binary:
-            threshold = _threshold(said[said["part"] == "validation"], labels, position)
+            threshold = threshold_of(said, labels, position)
             result.thresholds[key] = threshold
             result.tuned[key] = (at, metrics.Part(part.labels, metrics.moved(part.scores, threshold), part.subjects))
     return result
+
+
+def threshold_of(said: pd.DataFrame, labels: np.ndarray, position: pd.Series) -> float:
+    """Returns the threshold of `metrics.best_threshold` for a model's validation samples; 0.5 where it has none.
+
+    Args:
+        said: sample_id, part and scores, as of `student_rows`.
+        labels: (N,) of the samples table.
+        position: sample_id -> row of the samples table.
+    """
+    own = said[said["part"] == "validation"]
+    if own.empty:
+        return metrics.USUAL_THRESHOLD
+    return metrics.best_threshold(labels[position[own["sample_id"]].to_numpy()], np.stack(own["scores"].to_list()))
 
 
 def stored(rows: pd.DataFrame, thresholds: Mapping[str, float], table: pd.DataFrame, by_fold: bool) -> Scored:
@@ -120,9 +134,3 @@ def predictions_table(method: str, said: Scored, table: pd.DataFrame) -> pd.Data
             columns["predicted_tuned"] = said.tuned[key][1].scores.argmax(axis=1)
         frames.append(pd.DataFrame(columns).assign(method=method, fold=fold, seed=seed))
     return pd.concat(frames[1:] or frames, ignore_index=True)
-
-
-def _threshold(said: pd.DataFrame, labels: np.ndarray, position: pd.Series) -> float:
-    if said.empty:
-        return metrics.USUAL_THRESHOLD
-    return metrics.best_threshold(labels[position[said["sample_id"]].to_numpy()], np.stack(said["scores"].to_list()))

@@ -12,7 +12,7 @@ from mtpkd_cli.registry import METHODS
 def test_a_file_is_parsed_once_however_often_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     parsed: list[Any] = []
     parse = ast.parse
-    monkeypatch.setattr(ast, "parse", lambda source: parsed.append(source) or parse(source))
+    monkeypatch.setattr(ast, "parse", lambda source, *more: parsed.append(source) or parse(source, *more))
     registry._tree.cache_clear()
     for _ in range(3):
         for name in METHODS.names():

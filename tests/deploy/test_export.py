@@ -102,6 +102,9 @@ def test_the_example_predicts_a_clip_as_the_test_prediction_was_stored(
     said = json.loads(ran.stdout)
     assert list(said["scores"].values()) == pytest.approx(stored.loc[clip.stem, "scores"], abs=1e-4)
     assert said["confidence"] == max(said["scores"].values())
+    threshold = json.loads((media_run.evaluation / "metrics.json").read_text())["methods"]["kd"]["thresholds"]
+    assert json.loads((place / "features.json").read_text())["threshold"] == threshold["fold-0/seed-1"]
+    assert said["predicted_tuned"] == ("PA4" if said["scores"]["PA4"] > threshold["fold-0/seed-1"] else "BL1")
     card = (place / "MODEL_CARD.md").read_text()
     for told in ("## Intended use", "12 samples of 6 people: 6 BL1, 6 PA4", "| video | prevalent | face |", "p = "):
         assert told in card

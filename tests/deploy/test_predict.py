@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from mtpkd_cli.artifacts import RunFolder
+from mtpkd_cli.deploy.predicting import _answers, per_recording
 
 Call = Callable[..., Any]
 
@@ -47,6 +48,14 @@ def test_a_clip_is_predicted_as_evaluation_has_stored_it(
         np.testing.assert_allclose(rows["confidence"], said.max(1))
         assert rows["predicted"].tolist() == [("BL1", "PA4")[c] for c in said.argmax(1)]
     told = json.loads(done.stdout)
+    # At the threshold of the validation people both say the same as the evaluation, whichever that threshold is.
+    evaluated = pd.read_parquet(media_run.evaluation / "predictions.parquet").query("method == 'kd' and seed == 0")
+    tuned = evaluated[evaluated["fold"] == 1].set_index("sample_id")["predicted_tuned"]
+    summary = json.loads((media_run.evaluation / "metrics.json").read_text())
+    assert told["threshold"] == summary["methods"]["kd"]["thresholds"]["fold-1/seed-0"]
+    for rows in (table[table["level"] == "window"], table[table["level"] == "recording"]):
+        expected_tuned = [("BL1", "PA4")[tuned[Path(name).stem]] for name in rows["recording"]]
+        assert rows["predicted_tuned"].tolist() == expected_tuned
     assert told["students"][0].startswith("kd, fold 1, seed 0")
     assert [row["recording"] for row in told["recordings"]] == [str(clip) for clip in own]
 
@@ -68,6 +77,31 @@ def test_windows_files_and_the_mean_of_all_students(
     assert (windows["spread"] >= 0).all()
     lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [line["p_PA4"] for line in lines] == pytest.approx(table["p_PA4"])
+
+
+def test_what_is_said_at_the_threshold_is_left_out_where_nothing_tells_it(
+    copied: Path, clips: list[Path], here: Call, tmp_path: Path
+) -> None:
+    bare = tmp_path / "bare"
+    shutil.copytree(copied, bare)
+    (bare / "samples.parquet").unlink()
+    arguments = (clips[0], "--workers", 0, "--json", "-q")
+    without, told = (json.loads(here("predict", run, *arguments).stdout) for run in (bare, copied))
+    assert without["threshold"] is None
+    assert set(told["windows"][0]) - set(without["windows"][0]) == {"predicted_tuned"}
+    assert without["windows"][0]["predicted"] == told["windows"][0]["predicted"]
+
+
+@pytest.mark.parametrize(("threshold", "expected"), [(0.2, ["b", "b"]), (0.35, ["a", "b"]), (0.6, ["a", "a"])])
+def test_the_threshold_is_for_the_second_class(threshold: float, expected: list[str]) -> None:
+    """Of one student, of the mean of two (probabilities .3 and .5), and of a recording: the mean of its windows."""
+    said = np.array([[[0.8, 0.2], [0.4, 0.6]], [[0.6, 0.4], [0.6, 0.4]]])
+    answers = pd.DataFrame(_answers(said, "classification", ["a", "b"], threshold))
+    assert answers["predicted_tuned"].tolist() == expected
+    assert answers["predicted"].tolist() == ["a", "a"]
+    windows = answers.assign(recording="r", error="")
+    of_recording = per_recording(windows, "classification", ["a", "b"], threshold)
+    assert of_recording["predicted_tuned"].tolist() == ["b" if threshold < 0.4 else "a"]
 
 
 def test_folders_patterns_and_lists_name_recordings(copied: Path, clips: list[Path], here: Call) -> None:
