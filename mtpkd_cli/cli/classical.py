@@ -24,7 +24,7 @@ def compare_with_classical(folder: Path, quiet: bool) -> dict[str, Any]:
     metric = read_summary(run)["headline"]
     with logged(run.logs, "classical"), Terminal(quiet) as terminal:
         content = classical_scores(run, read_study(run.study), metric, Job(terminal))
-        write_report(run)
+        write_report(run, terminal.progress)
         terminal.note(f"wrote {classical_file(run)} and the report")
     return content
 

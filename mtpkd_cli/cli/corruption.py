@@ -27,7 +27,7 @@ def corrupt(folder: Path, quiet: bool, at_most: int | None, workers: int | None)
     with logged(run.logs, "corrupt"), Terminal(quiet) as terminal:
         job = Job(terminal, root=run.data_root(study.data.root), workers=workers)
         corrupted_scores(run, study, metric, job, at_most)
-        write_report(run)
+        write_report(run, terminal.progress)
         terminal.note(f"wrote {corruption_file(run)} and the report")
 
 

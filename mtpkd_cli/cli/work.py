@@ -116,7 +116,7 @@ def _report(run: RunFolder, terminal: Terminal, made: int) -> None:
     if made or not (run.evaluation / "report.html").exists():
         from mtpkd_cli.report import write_report
 
-        write_report(run)
+        write_report(run, terminal.progress)
         terminal.note(f"wrote {run.evaluation / 'report.html'}")
 
 

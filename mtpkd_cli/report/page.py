@@ -43,9 +43,12 @@ FIGURES: dict[str, Callable[[Results], Block]] = {
 }
 
 
-def write_report(run: RunFolder) -> Path:
+def write_report(run: RunFolder, progress: Callable[[str, int], Callable[[], None]] | None = None) -> Path:
     """Writes evaluation/report.html, one self-contained file, and its figures as SVG and PDF into evaluation/figures/,
     its numbers as CSV and LaTeX into evaluation/tables/.
+
+    Args:
+        progress: Begins a count of sections, as a `Reporter` does: of twenty methods the drawings take a minute or two.
 
     Returns:
         The path of the report.
@@ -56,11 +59,13 @@ def write_report(run: RunFolder) -> Path:
         StudyError: study.toml is not a study.
     """
     results = read_results(run)
+    advance = progress("report", len(FIGURES)) if progress else lambda: None
     with drawing.style():
         blocks = {}
         for name, draw in FIGURES.items():
             interruption.check()
             blocks[name] = _or_absent(draw, results)
+            advance()
     page = _template().render(_context(results) | {"figures": blocks})
     panels = [panel for block in blocks.values() for panel in block.panels]
     with replaced_folder(run.evaluation / "figures") as folder:

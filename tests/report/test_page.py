@@ -182,6 +182,18 @@ def test_figures_of_an_earlier_report_do_not_stay(tiny: Any, only: Callable[...,
     assert sorted(path.name for path in left_over.parent.iterdir()) == ["differences.pdf", "differences.svg"]
 
 
+def test_every_section_that_is_drawn_is_told(tiny: Any, only: Callable[..., None]) -> None:
+    only("forest")
+    told: list[object] = []
+
+    def begin(label: str, total: int) -> Callable[[], None]:
+        told.append((label, total))
+        return lambda: told.append("one more")
+
+    write_report(tiny.run, begin)
+    assert told == [("report", len(whole.FIGURES))] + ["one more"] * len(whole.FIGURES)
+
+
 def test_the_text_of_strangers_stays_text(tiny: Any, only: Callable[..., None]) -> None:
     only("matrices", "agreement")
     evil = "<script>alert(1)</script><img src=x onerror=alert(1)>"
