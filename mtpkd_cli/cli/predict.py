@@ -110,7 +110,7 @@ def _speaks(students: list[Chosen], threshold: float | None) -> str:
 def _print(summary: pd.DataFrame, outputs: list[str]) -> None:
     probabilities = "predicted" in summary
     columns = ["predicted", "confidence"] if probabilities else outputs
-    columns += ["predicted_tuned"] if "predicted_tuned" in summary else []
+    columns = [*columns, "predicted_tuned"] if "predicted_tuned" in summary else columns
     table = Table("recording", "windows", *(name.removeprefix("predicted_") for name in columns))
     for row in summary.head(MOST_ROWS).to_dict("records"):
         cells = [f"{row[name]:.3f}" if isinstance(row[name], float) else str(row[name]) for name in columns]

@@ -78,9 +78,11 @@ def choose(
 def threshold_of(run: RunFolder, study: Study, students: list[Chosen]) -> float | None:
     """Probability above which validation people say that it is the second of two classes; of several students the mean.
 
-    None beyond two classes, and where the table of samples, which holds the labels, was not copied with the run.
+    None beyond two classes, and where the labels or what the students said of them were not copied with the run.
     """
-    if study.study.task != "classification" or len(students[0].outputs) != 2 or not run.samples.is_file():
+    if study.study.task != "classification" or len(students[0].outputs) != 2:
+        return None
+    if not all(path.is_file() for path in (run.samples, *(own.folder / scored.STUDENT_ROWS for own in students))):
         return None
     table = read_parquet(run.samples).to_pandas()
     labels, position = labels_of(table).numpy(), pd.Series(np.arange(len(table)), index=table["sample_id"])

@@ -15,6 +15,8 @@ from mtpkd_cli.artifacts import read_parquet
 from mtpkd_cli.datasets import TARGET_PREFIX
 from mtpkd_cli.training.data import labels_of
 
+STUDENT_ROWS = "predictions.parquet"
+
 
 @dataclass(frozen=True)
 class Scored:
@@ -37,7 +39,7 @@ class Scored:
 
 def student_rows(folder: Path) -> pd.DataFrame:
     """Reads what a student said: sample_id, part (validation or test) and scores."""
-    return read_parquet(folder / "predictions.parquet", columns=["sample_id", "part", "scores"]).to_pandas()
+    return read_parquet(folder / STUDENT_ROWS, columns=["sample_id", "part", "scores"]).to_pandas()
 
 
 def teacher_rows(path: Path, task: str) -> pd.DataFrame:

@@ -79,12 +79,14 @@ def test_windows_files_and_the_mean_of_all_students(
     assert [line["p_PA4"] for line in lines] == pytest.approx(table["p_PA4"])
 
 
+@pytest.mark.parametrize("lacking", ["samples.parquet", "fold-*/seed-*/students/*/predictions.parquet"])
 def test_what_is_said_at_the_threshold_is_left_out_where_nothing_tells_it(
-    copied: Path, clips: list[Path], here: Call, tmp_path: Path
+    lacking: str, copied: Path, clips: list[Path], here: Call, tmp_path: Path
 ) -> None:
     bare = tmp_path / "bare"
     shutil.copytree(copied, bare)
-    (bare / "samples.parquet").unlink()
+    for path in list(bare.glob(lacking)):
+        path.unlink()
     arguments = (clips[0], "--workers", 0, "--json", "-q")
     without, told = (json.loads(here("predict", run, *arguments).stdout) for run in (bare, copied))
     assert without["threshold"] is None
