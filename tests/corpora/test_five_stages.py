@@ -22,7 +22,7 @@ FACE = ("frame_side_px=64", "crop_side_px=48", "rate_hz=4.0")
 @pytest.fixture
 def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing the report takes as long as all five stages of so small a study, and it has tests of its own."""
-    monkeypatch.setattr("mtpkd_cli.report.write_report", lambda _run: None)
+    monkeypatch.setattr("mtpkd_cli.report.write_report", lambda _run, _progress: None)
 
 
 def _call(*arguments: object) -> str:
