@@ -21,6 +21,8 @@ def print_gains(summary: dict[str, Any]) -> None:
     control = next((row["over_control"][headline]["from"] for row in rows.values() if row["over_control"]), None)
     columns = [f"minus {summary['reference']}", "p", "p Holm"]
     columns += [f"minus {control}, the best control", "p Holm"] if control else []
+    placebos = any(row.get("over_placebo") for row in rows.values())
+    columns += ["minus its placebo", "p Holm"] if placebos else []
     columns.append("subjects who lose")
     guarded = any("fell_back" in row for row in rows.values())
     columns += ["guard fell back", "kept, yet worse"] if guarded else []
@@ -30,6 +32,9 @@ def print_gains(summary: dict[str, Any]) -> None:
         versus, over = row["differences"][headline], row["over_control"].get(headline)
         cells = [interval_text(versus, " ", sign="+"), p_text(versus["p"]), p_text(versus["p_holm"])]
         if control:
+            cells += [interval_text(over, " ", sign="+"), p_text(over["p_holm"]) if over else "-"]
+        if placebos:
+            over = row.get("over_placebo", {}).get(headline)
             cells += [interval_text(over, " ", sign="+"), p_text(over["p_holm"]) if over else "-"]
         lose = row.get("transfer", {}).get("lose")
         cells.append("-" if lose is None else f"{100 * lose:.0f} % of {row['transfer']['subjects']}")

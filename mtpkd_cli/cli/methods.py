@@ -15,10 +15,13 @@ _INITIAL = {"fitted": "fitted to privileged embeddings", "untrained": "untrained
 def list_methods() -> None:
     """Prints every method in a few lines: help, formula, source, options with their defaults."""
     width = min(_MOST_WIDTH, shutil.get_terminal_size((_MOST_WIDTH, 24)).columns)
-    for name in METHODS.names():
-        text = METHODS.document(name)
-        options = ", ".join(f"{key} = {value!r}" for key, value in METHODS.keywords(name, "terms").items())
-        lines = [METHODS.help(name), _first_sentence(text, "L = "), _first_sentence(text, "Source: "), options]
+    told = {name: METHODS.document(name) for name in METHODS.names()}
+    for name, text in (told | {"NAME-placebo": METHODS.of_placebos()}).items():
+        lines = [text.splitlines()[0], _first_sentence(text, "L = "), _first_sentence(text, "Source: ")]
+        if name in told:
+            lines.append(", ".join(f"{key} = {value!r}" for key, value in METHODS.keywords(name, "terms").items()))
+        else:
+            lines.append(f"NAME is {', '.join(METHODS.with_placebo())}; options are those of NAME")
         print(name)
         for line in filter(None, lines):
             print(textwrap.fill(line, width, initial_indent="  ", subsequent_indent="      ", break_on_hyphens=False))
@@ -39,7 +42,8 @@ def show_method(name: str) -> None:
     if guard := METHODS.constant(name, "GUARD"):
         print(f"With distill.guard = true, {guard} is kept unless validation subjects prefer this one.")
     options = METHODS.keywords(name, "terms")
-    print("Options (distill.KEY for all methods that have it, distill.method." + name + ".KEY for this one):")
+    own = METHODS.taught(name)
+    print(f"Options (distill.KEY for all methods that have it, distill.method.{own}.KEY for {own}):")
     print("\n".join(f"  {key} = {value!r}" for key, value in options.items()) or "  none")
 
 

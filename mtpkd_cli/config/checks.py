@@ -100,6 +100,9 @@ def _methods(study: Study) -> Iterator[str]:
     if study.evaluate.reference not in distill.methods:
         yield f"evaluate.reference: '{study.evaluate.reference}' is not among distill.methods {distill.methods}"
     for name, options in distill.method.items():
+        if (taught := METHODS.taught(name)) != name and taught in METHODS.names():
+            yield f"distill.method.{name}: a placebo has the options of its method: distill.method.{taught}"
+            continue
         if name not in METHODS.names():
             yield f"distill.method.{name}: there is no method '{name}'{did_you_mean(name, METHODS.names())}"
             continue

@@ -12,6 +12,8 @@ text, then formula and source), and
     GUARD  optional; with `distill.guard = true`, the method whose student is kept unless this one's has a smaller
            validation loss
     CONTROL  optional; True: the gain of other methods is told over the best of these too
+    TAUGHT optional; False: no term reads the bank. Every other method that is no control has a placebo, NAME-placebo
+    PLACEBO_OF optional; of a control, the method whose placebo it is instead
     IMPUTE optional; "zero" or "mean": no student is fitted, the joint teacher is told this for what is privileged
 
 Terms of weight 0 are only logged. No gradient reaches a teacher: the bank holds constants.

@@ -9,16 +9,14 @@ is not knowledge of the samples.
 Source: a permutation control; this project's.
 """
 
-from dataclasses import replace
-
-import torch
-
 from mtpkd_cli.methods import Lesson
 from mtpkd_cli.methods._multi_teacher import multi_teacher_terms
-from mtpkd_cli.models.losses import Term, task_loss
+from mtpkd_cli.methods._placebo_of import taught_of_others
+from mtpkd_cli.models.losses import Term
 
 TNET = "fitted"
 CONTROL = True
+PLACEBO_OF = "mt-pkdot"
 GUARD = "student-only"
 GRID = {
     "selection": ("soft", "mean"),
@@ -43,11 +41,9 @@ def terms(
     temperature: float = 1.0,
 ) -> dict[str, Term]:
     """The multi-teacher terms of a lesson whose teachers speak of other samples."""
-    cycle = torch.randperm(len(lesson.labels), generator=lesson.generator).to(lesson.labels.device)
-    other = torch.empty_like(cycle)
-    other[cycle] = cycle.roll(1)
-    permuted = multi_teacher_terms(
-        replace(lesson, bank=lesson.bank.rows(other), labels=lesson.labels[other]),
+    return taught_of_others(
+        multi_teacher_terms,
+        lesson,
         selection=selection,
         outputs=outputs,
         structure=structure,
@@ -60,4 +56,3 @@ def terms(
         soft_label_weight=soft_label_weight,
         temperature=temperature,
     )
-    return permuted | {"task": Term(task_loss(lesson.student.logits, lesson.labels), task_weight)}

@@ -7,6 +7,7 @@ from mtpkd_cli.methods import Lesson
 from mtpkd_cli.models.losses import Term, task_loss
 
 TNET = "untrained"
+TAUGHT = False
 
 
 def terms(lesson: Lesson) -> dict[str, Term]:

@@ -39,7 +39,7 @@ from mtpkd_cli.metrics._uncertainty import (
     resampled_scores,
     subject_weights,
 )
-from mtpkd_cli.metrics._versus import Transfer, Versus, best_of, transfer, versus
+from mtpkd_cli.metrics._versus import Transfer, Versus, best_of, one_family, transfer, versus
 
 __all__ = [
     "USUAL_THRESHOLD",
@@ -62,6 +62,7 @@ __all__ = [
     "mean_defined",
     "moved",
     "of_target",
+    "one_family",
     "paired_parts",
     "permutation_p",
     "plain_estimate",

@@ -1,7 +1,7 @@
 """Methods against one other: difference with interval, permutation p, Holm's correction, and who loses by it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -82,6 +82,13 @@ def versus(
         )
         for name in methods
     }
+
+
+def one_family(found: Sequence[Mapping[str, Versus]]) -> dict[str, Versus]:
+    """Puts comparisons with different others together and corrects p for the number of them all."""
+    every = {name: versus for one in found for name, versus in one.items()}
+    corrected = holm({name: versus.p for name, versus in every.items()})
+    return {name: replace(versus, p_holm=corrected.get(name, NOTHING)) for name, versus in every.items()}
 
 
 def best_of(resampled: Mapping[str, Resampled], names: Sequence[str], greater_is_better: bool) -> str | None:

@@ -23,10 +23,13 @@ MOST_DROPOUT = 0.6
 
 
 def method_options(study: Study, method: str) -> dict[str, Any]:
-    """Returns a method's options: its own defaults, then shared keys of [distill], then its own table."""
+    """Returns a method's options: its own defaults, then shared keys of [distill], then its own table.
+
+    A placebo without a file has the table of its method, so that the two differ in the pairing alone.
+    """
     defaults = METHODS.keywords(method, "terms")
     shared = {key: value for key in defaults if (value := getattr(study.distill, key, None)) is not None}
-    return defaults | shared | study.distill.method.get(method, {})
+    return defaults | shared | study.distill.method.get(METHODS.taught(method), {})
 
 
 def candidates_of(study: Study, method: str) -> list[dict[str, Any]]:

@@ -100,7 +100,7 @@ def compare_runs(
     draws = Draws.of(subjects, resamples=RESAMPLES, permutations=permutations, seed=0)
     shared = [name for name in first["metrics"] if all(name in run.summary["metrics"] for run in runs)]
     headline = first["headline"] if first["headline"] in shared else shared[0]
-    found = {name: compared(name, said, base, list(said), [], draws, name == headline) for name in shared}
+    found = {name: compared(name, said, base, list(said), [], {}, draws, name == headline) for name in shared}
     return {
         "task": first["task"],
         "outputs": first["outputs"],
@@ -110,6 +110,7 @@ def compare_runs(
         "reference": base,
         "headline": headline,
         "controls": [],
+        "placebos": {},
         "same_splits": all(run.splits == runs[0].splits for run in runs),
         "interval": f"95 % percentile bootstrap over {len(subjects)} subjects, {RESAMPLES} resamples",
         "test": draws.test_in_words,

@@ -17,6 +17,7 @@ def gain_rows(results: Results) -> list[dict[str, Any]]:
         if versus is None or name == results.reference:
             continue
         over, lose = row.get("over_control", {}).get(metric), row.get("transfer", {}).get("lose")
+        placebo = row.get("over_placebo", {}).get(metric)
         kept = repetitions - row.get("fell_back", 0)
         rows.append(
             {
@@ -27,6 +28,8 @@ def gain_rows(results: Results) -> list[dict[str, Any]]:
                 "beyond": (versus.get("p_holm") or 1.0) < 0.05,
                 "control": scale.with_interval(over, signed=True) if over else "control",
                 "control_p": p_text(over["p_holm"]) if over else "",
+                "placebo": scale.with_interval(placebo, signed=True) if placebo else "",
+                "placebo_p": p_text(placebo["p_holm"]) if placebo else "",
                 "lose": NO_VALUE if lose is None else f"{100 * lose:.0f}\u00a0%",
                 "fell_back": f"{row.get('fell_back', 0)} of {repetitions}",
                 "kept_and_worse": f"{row.get('kept_and_worse', 0)} of {kept}",

@@ -10,6 +10,7 @@ CSV_COLUMNS = (
     "method", "metric", "value", "low", "high",
     "reference", "difference", "difference_low", "difference_high", "p", "p_holm",
     "control", "over_control", "over_control_low", "over_control_high", "over_control_p", "over_control_p_holm",
+    "placebo", "over_placebo", "over_placebo_low", "over_placebo_high", "over_placebo_p", "over_placebo_p_holm",
 )  # fmt: skip
 _SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 _SPECIAL |= {letter: "\\" + letter for letter in "&%$#_{}"}
@@ -23,9 +24,9 @@ def csv_table(summary: dict[str, Any]) -> str:
     for method, row in summary["methods"].items():
         for metric, score in row["scores"].items():
             cells: list[Any] = [method, metric, *_estimate(score)]
-            versus, over = row["differences"].get(metric, {}), row["over_control"].get(metric, {})
-            cells += [versus.get("from"), *_estimate(versus), versus.get("p"), versus.get("p_holm")]
-            cells += [over.get("from"), *_estimate(over), over.get("p"), over.get("p_holm")]
+            for key in ("differences", "over_control", "over_placebo"):
+                versus = row.get(key, {}).get(metric, {})
+                cells += [versus.get("from"), *_estimate(versus), versus.get("p"), versus.get("p_holm")]
             writer.writerow(cells)
     return sink.getvalue()
 

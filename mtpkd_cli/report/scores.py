@@ -148,12 +148,18 @@ def _over_control(results: Results, metric: str, scale: Scale) -> list[str]:
     """Says whether the proposed method exceeds the best control, and how many people lose by it."""
     row, said = results.summary["methods"][results.proposed], []
     over, transfer = row.get("over_control", {}).get(metric), row.get("transfer", {})
+    own = row.get("over_placebo", {}).get(metric)
     if over is not None and over["value"] is not None:
-        gain = scale.with_interval(over, signed=True, unit=scale.difference_unit)
-        sure = "is beyond chance" if excludes_zero(over) else "may be chance"
-        said.append(f"Over {over['from']}, the best control, its difference is {gain}, which {sure}.")
+        said.append(f"Over {over['from']}, the best control, its difference is {_sure(over, scale)}.")
+    if own is not None and own["value"] is not None and own["from"] != (over or {}).get("from"):
+        said.append(f"Over {own['from']}, its own loss with the teachers' rows permuted, it is {_sure(own, scale)}.")
     if transfer.get("lose") is not None:
         said.append(
             f"{100 * transfer['lose']:.0f}\u00a0% of the subjects are scored worse by it than by {results.reference}."
         )
     return said
+
+
+def _sure(difference: Estimate, scale: Scale) -> str:
+    stated = scale.with_interval(difference, signed=True, unit=scale.difference_unit)
+    return f"{stated}, which {'is beyond chance' if excludes_zero(difference) else 'may be chance'}"

@@ -60,11 +60,14 @@ def build(
     draws = Draws.of(subjects, **limits)
     controls = [m for m in students if m in METHODS.names() and METHODS.constant(m, "CONTROL", False)]
     headline = HEADLINES[task] if HEADLINES[task] in names else names[0]
+    placebos = {m: own for m in students if (own := METHODS.placebo_of(m)) in students}
     advance = job.reporter.progress("evaluate", len(names))
     found: dict[str, Compared] = {}
     for name in names:
         interruption.check()
-        found[name] = compared(name, said, evaluate.reference, list(students), controls, draws, name == headline)
+        found[name] = compared(
+            name, said, evaluate.reference, list(students), controls, placebos, draws, name == headline
+        )
         advance()
     predictions = pd.concat([predictions_table(m, own, table) for m, own in said.items()], ignore_index=True)
     described = table.drop(columns=[c for c in table.columns if c.startswith("media_")])
@@ -80,6 +83,7 @@ def build(
         "reference": evaluate.reference,
         "headline": headline,
         "controls": controls,
+        "placebos": placebos,
         "interval": f"95 % percentile bootstrap over {len(subjects)} subjects, {evaluate.resamples} resamples",
         "test": draws.test_in_words,
         "metrics": {

@@ -60,12 +60,14 @@ class Compared:
         resampled: Method -> its score under the bootstrap.
         differences: Method -> against the reference.
         over_control: Method that is neither control nor reference -> against the control that scores best.
+        over_placebo: Method that has a placebo of its own -> against that; p corrected for the number of such methods.
         transfers: Student -> gain of each subject (S,) over the reference, and what it adds up to; headline only.
     """
 
     resampled: dict[str, metrics.Resampled]
     differences: dict[str, metrics.Versus]
     over_control: dict[str, metrics.Versus]
+    over_placebo: dict[str, metrics.Versus]
     transfers: dict[str, tuple[np.ndarray, metrics.Transfer]]
 
     def by_subject(self, subjects: Sequence[str]) -> pd.DataFrame:
@@ -84,6 +86,7 @@ def compared(
     reference: str,
     students: Sequence[str],
     controls: Sequence[str],
+    placebos: Mapping[str, str],
     draws: Draws,
     headline: bool,
 ) -> Compared:
@@ -94,6 +97,7 @@ def compared(
         said: Method -> predictions, teachers among them.
         students: Methods that see what the student sees at test time; p is corrected for their number.
         controls: Students that a gain must exceed to be knowledge.
+        placebos: Student -> the placebo of it alone, among the students too.
         headline: Whether this is the metric that the study is judged by: transfer is told in it alone.
     """
     module = METRICS.load(name)
@@ -108,21 +112,24 @@ def compared(
     differences = metrics.versus(
         module.metric, parts, resampled, reference, family=others, subjects=draws.subjects, swaps=draws.swaps
     )
-    judged = [method for method in others if method not in controls]
+    judged = [method for method in others if method not in {*controls, *placebos.values()}]
     best = metrics.best_of(resampled, controls, module.GREATER_IS_BETTER)
-    over_control = {}
-    if best is not None and judged:
-        rivals = {method: parts[method] for method in [*judged, best]}
-        over_control = metrics.versus(
-            module.metric, rivals, resampled, best, family=judged, subjects=draws.subjects, swaps=draws.swaps
+
+    def over(rival: str, family: Sequence[str]) -> dict[str, metrics.Versus]:
+        pair = {method: parts[method] for method in [*family, rival]}
+        return metrics.versus(
+            module.metric, pair, resampled, rival, family=family, subjects=draws.subjects, swaps=draws.swaps
         )
+
+    over_control = {} if best is None or not judged else over(best, judged)
+    over_placebo = metrics.one_family([over(rival, [method]) for method, rival in placebos.items()])
     transfers = {
         method: metrics.transfer(
             module.metric, parts[method], parts[reference], draws.subjects, module.GREATER_IS_BETTER
         )
         for method in (others if headline else ())
     }
-    return Compared(resampled, differences, over_control, transfers)
+    return Compared(resampled, differences, over_control, over_placebo, transfers)
 
 
 def row_of(method: str, found: dict[str, Compared], headline: str) -> dict[str, Any]:
@@ -131,13 +138,14 @@ def row_of(method: str, found: dict[str, Compared], headline: str) -> dict[str, 
     Args:
         found: Metric -> all methods compared by it.
     """
-    row: dict[str, Any] = {"scores": {}, "differences": {}, "over_control": {}}
+    row: dict[str, Any] = {"scores": {}, "differences": {}, "over_control": {}, "over_placebo": {}}
     for name, own in found.items():
         score = own.resampled[method]
         row["scores"][name] = metrics.plain_estimate(metrics.interval(score.values, score.point)) | {
             "undefined_parts": score.undefined_parts
         }
-        for key, versus in (("differences", own.differences), ("over_control", own.over_control)):
+        for key in ("differences", "over_control", "over_placebo"):
+            versus = getattr(own, key)
             if method in versus:
                 row[key][name] = metrics.plain_versus(versus[method])
     if method in found[headline].transfers:

@@ -25,7 +25,8 @@ def told() -> dict[str, str]:
 
 
 def test_every_method_tells_what_it_is_its_formula_source_and_options(told: dict[str, str]) -> None:
-    assert list(told) == METHODS.names()
+    assert list(told) == [*METHODS.names(), "NAME-placebo"]
+    assert f"NAME is {', '.join(METHODS.with_placebo())}; options" in told.pop("NAME-placebo")
     for name, text in told.items():
         assert text.startswith(METHODS.help(name))
         assert "L = " in text
@@ -40,7 +41,7 @@ def test_a_formula_ends_with_its_sentence_and_a_title_does_not_end_one(told: dic
     assert "Furlanello et al., " in told["self"]
 
 
-@pytest.mark.parametrize("name", METHODS.names())
+@pytest.mark.parametrize("name", [*METHODS.names(), "kd-placebo"])
 def test_one_method_tells_all_that_its_file_says(name: str) -> None:
     shown = CliRunner().invoke(app, ["methods", name]).stdout
     assert METHODS.document(name) in shown

@@ -34,6 +34,18 @@ def test_every_method_is_compared_and_p_corrected_within_the_family() -> None:
     assert found["good"].estimate.value == pytest.approx((ours - theirs).mean())
     assert found["good"].estimate.low == pytest.approx(expected.confidence_interval.low, abs=0.04)
     assert found["good"].estimate.high == pytest.approx(expected.confidence_interval.high, abs=0.04)
+    # Comparisons with different others, put together: p is corrected for both, not within each.
+    pairs = [("good", "base"), ("teacher", "same")]
+    single = [
+        metrics.versus(ACCURACY.metric, {k: parts[k] for k in pair}, scores, pair[1], family=pair[:1], subjects=ORDER,
+                       swaps=swaps) for pair in pairs
+    ]  # fmt: skip
+    assert single[0]["good"].p_holm == single[0]["good"].p
+    together = metrics.one_family(single)
+    assert {name: versus.other for name, versus in together.items()} == dict(pairs)
+    ordered = sorted(together.values(), key=lambda versus: versus.p)
+    assert ordered[0].p_holm == pytest.approx(2 * ordered[0].p)
+    assert ordered[1].p_holm == pytest.approx(max(ordered[1].p, ordered[0].p_holm))
     untested = metrics.versus(ACCURACY.metric, parts, scores, "base", family=["good"], subjects=ORDER, swaps=None)
     assert np.isnan(untested["good"].p)
     assert metrics.best_of(scores, ["base", "good"], True) == "good"

@@ -91,6 +91,12 @@ def test_csv_holds_all_numbers_and_latex_is_safe(finished: Any) -> None:
     assert tuple(rows[0]) == CSV_COLUMNS
     assert len(rows) == len(summary["methods"]) * len(summary["metrics"])
     kd = next(row for row in rows if row["method"] == "kd" and row["metric"] == "auroc")
+    assert {row["placebo"] for row in rows} == {""}
+    own = summary["methods"]["kd"]["differences"]["auroc"] | {"from": "kd-placebo", "value": 0.125}
+    summary["methods"]["kd"]["over_placebo"] = {"auroc": own}
+    again = list(csv.DictReader(csv_table(summary).splitlines()))
+    told = [(row["placebo"], row["over_placebo"]) for row in again if row["placebo"]]
+    assert told == [("kd-placebo", "0.125")]
     assert float(kd["p_holm"]) == summary["methods"]["kd"]["differences"]["auroc"]["p_holm"]
     summary["methods"] = {"50 % of {_}\\": summary["methods"]["kd"]}
     assert r"50 \% of \{\_\}\textbackslash{} & " in latex_table(summary)

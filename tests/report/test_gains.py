@@ -31,3 +31,21 @@ def test_gains_over_the_best_control_are_told_in_every_metric(tiny: Any, monkeyp
     text = write_report(tiny.run).read_text().replace("\u00a0", " ")
     assert text.count("p &lt; .001, Holm .030") == len(summary["metrics"]) - 1
     assert "ECE (%), lower is better" in text
+
+
+def test_the_gain_over_a_methods_own_placebo_is_told(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whole, "FIGURES", {name: lambda _results: Block(absent="not drawn") for name in whole.FIGURES})
+    assert "minus its placebo" not in write_report(tiny.run).read_text()
+    path = tiny.run.evaluation / "metrics.json"
+    summary = json.loads(path.read_text())
+    row, headline = summary["methods"]["mt-pkdot"], summary["headline"]
+    told = {"from": "placebo", "value": 0.0321, "low": 0.01, "high": 0.05, "p": 0.004, "p_holm": 0.0123}
+    row["over_placebo"] = {headline: row["differences"][headline] | told}
+    path.write_text(json.dumps(summary))
+    text = " ".join(write_report(tiny.run).read_text().replace("\u00a0", " ").split())
+    assert "minus its placebo" in text
+    told_first = (
+        "Over placebo, its own loss with the teachers&#39; rows permuted, it is +3.2 points [+1.0, +5.0], which"
+    )
+    assert told_first in text
+    assert "<td>+3.2 [+1.0, +5.0]</td><td>.012</td>" in text

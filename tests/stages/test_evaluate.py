@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from mtpkd_cli import metrics
+from mtpkd_cli.cli.gains import print_gains
 from mtpkd_cli.errors import DataError
 from mtpkd_cli.registry import METRICS
 
@@ -62,8 +63,10 @@ def test_who_loses_is_told_and_agrees_with_the_subjects_table(finished: Any) -> 
 
 
 @pytest.mark.slow
-def test_gains_are_told_over_the_best_control(make_tiny: Any, tmp_path: Any) -> None:
-    methods = '["student-only", "kd", "placebo", "label-structure"]'
+def test_gains_are_told_over_the_best_control_and_the_own_placebo(
+    make_tiny: Any, tmp_path: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    methods = '["student-only", "kd", "kd-placebo", "placebo", "label-structure"]'
     tiny = make_tiny(tmp_path / "study", study={'["student-only", "kd", "pkdot", "mt-pkdot"]': methods})
     tiny.do()
     found = summary_of(tiny)
@@ -76,6 +79,17 @@ def test_gains_are_told_over_the_best_control(make_tiny: Any, tmp_path: Any) -> 
     assert set(over) == set(found["metrics"])
     assert all(0 < row["p"] <= row["p_holm"] <= 1 for row in over.values())
     assert not found["methods"]["placebo"]["over_control"]
+    # A placebo of one method is no control of the others.
+    assert found["placebos"] == {"kd": "kd-placebo"}
+    assert not found["methods"]["kd-placebo"]["over_control"]
+    own = found["methods"]["kd"]["over_placebo"]
+    pair = [found["methods"][name]["scores"]["auroc"]["value"] for name in ("kd", "kd-placebo")]
+    assert own["auroc"]["from"] == "kd-placebo"
+    assert own["auroc"]["value"] == pytest.approx(pair[0] - pair[1])
+    assert own["auroc"]["p"] == own["auroc"]["p_holm"]
+    assert pair[0] != pair[1]
+    print_gains(found)
+    assert "minus its placebo" in capsys.readouterr().out
 
 
 def test_a_threshold_is_for_two_classes(make_tiny: Any, tiny_table: Any, tmp_path: Any) -> None:

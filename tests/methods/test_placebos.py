@@ -1,0 +1,154 @@
+"""The placebo of every method: the same loss, with what teachers say permuted over samples in one cycle."""
+
+from dataclasses import replace
+from itertools import permutations
+from typing import Any
+
+import pytest
+import torch
+
+from mtpkd_cli.config.reading import parse_study
+from mtpkd_cli.errors import StudyError
+from mtpkd_cli.methods import Lesson, TeacherBank
+from mtpkd_cli.models import Output
+from mtpkd_cli.models.losses import Term, task_loss
+from mtpkd_cli.pipeline.candidates import candidates_of
+from mtpkd_cli.registry import METHODS
+
+B, D, K, C = 5, 4, 3, 3
+SEES = ("prevalent", "privileged", "both")
+every_placebo = pytest.mark.parametrize("method", METHODS.with_placebo())
+every_task = pytest.mark.parametrize("task", ["classification", "regression"])
+
+
+def make_lesson(task: str = "classification") -> Lesson:
+    generator = torch.Generator().manual_seed(3)
+    columns = [torch.randn(K, B, size, generator=generator) for size in (D, C, C)]
+    bank = TeacherBank(["face", "heart", "joint"], *columns, torch.ones(K, B, dtype=torch.bool), SEES)
+    student = Output(torch.randn(B, D, generator=generator), torch.randn(B, C, generator=generator), torch.ones(B, 1))
+    labels = torch.arange(B) % C if task == "classification" else torch.randn(B, C, generator=generator)
+    return Lesson(labels, student, bank, generator)
+
+
+def terms_of(name: str, lesson: Lesson, drawn_before: int = 0) -> dict[str, Term]:
+    """The method's terms from a generator at its start, or after one permutation was drawn."""
+    lesson.generator.manual_seed(1)
+    if drawn_before:
+        torch.randperm(drawn_before, generator=lesson.generator)
+    options = {"anchors_k": 2} if "anchors_k" in METHODS.keywords(name, "terms") else {}
+    found: dict[str, Term] = METHODS.load(name).terms(lesson, **options)
+    return found
+
+
+def cycles() -> list[list[int]]:
+    """Every way to send 5 samples round in one cycle."""
+    found = []
+    for rest in permutations(range(1, B)):
+        cycle, other = (0, *rest), [0] * B
+        for i, sample in enumerate(cycle):
+            other[sample] = cycle[i - 1]
+        found.append(other)
+    return found
+
+
+def apart_from_task(terms: dict[str, Term]) -> torch.Tensor:
+    return torch.stack([term.value for name, term in terms.items() if name != "task"])
+
+
+@every_task
+@every_placebo
+def test_it_is_the_method_with_rows_of_one_cycle_and_its_own_task(method: str, task: str) -> None:
+    lesson = make_lesson(task)
+    found, own = terms_of(f"{method}-placebo", lesson), terms_of(method, lesson)
+    torch.testing.assert_close(found["task"].value, task_loss(lesson.student.logits, lesson.labels))
+    assert {name: term.weight for name, term in found.items()} == {name: term.weight for name, term in own.items()}
+    permuted = [
+        terms_of(method, replace(lesson, bank=lesson.bank.rows(rows), labels=lesson.labels[rows]), drawn_before=B)
+        for rows in map(torch.tensor, cycles())
+    ]
+    fitting = [one for one in permuted if torch.allclose(apart_from_task(one), apart_from_task(found), atol=1e-6)]
+    # All of a batch in which pairing cannot matter would fit; where it does, one cycle alone.
+    assert len(fitting) == 1
+    assert not torch.allclose(apart_from_task(own), apart_from_task(found), atol=1e-3)
+
+
+@pytest.mark.parametrize("method", METHODS.names())
+def test_a_method_has_one_if_it_listens_to_teachers(method: str) -> None:
+    lesson = make_lesson()
+    louder = replace(lesson, bank=replace(lesson.bank, embeddings=lesson.bank.embeddings.flip(1) * 2,
+                                          crossfit_logits=lesson.bank.crossfit_logits.flip(1) * 2))  # fmt: skip
+    found = [torch.stack([t.value * t.weight for t in terms_of(method, one).values()]) for one in (lesson, louder)]
+    listens = not torch.allclose(*found) and not METHODS.constant(method, "CONTROL", False)
+    assert METHODS.has_placebo(method) == listens
+
+
+def test_it_has_what_its_method_has_and_is_a_control() -> None:
+    for method in METHODS.with_placebo():
+        name = f"{method}-placebo"
+        assert METHODS.check(name) == name
+        assert name not in METHODS.names()
+        assert METHODS.keywords(name, "terms") == METHODS.keywords(method, "terms")
+        assert METHODS.constant(name, "GRID") == METHODS.constant(method, "GRID")
+        assert METHODS.constant(name, "CONTROL") is True
+        assert METHODS.load(name).TNET == METHODS.load(method).TNET
+        assert METHODS.placebo_of(method) == name
+        assert method in METHODS.help(name)
+    assert METHODS.placebo_of("mt-pkdot") == "placebo"
+    assert METHODS.has_placebo("mt-pkdot")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("student-only-placebo", "student-only has no placebo"),
+        ("mean-imputation-placebo", "mean-imputation has no placebo"),
+        ("self-placebo", "self has no placebo"),
+        ("kd-placebo-placebo", "there is no method 'kd-placebo'"),
+        ("mt-pkdot-placebo", "is called 'placebo'"),
+        ("dk-placebo", "there is no method 'dk'"),
+    ],
+)
+def test_what_has_none_is_refused(name: str, said: str) -> None:
+    with pytest.raises(StudyError, match=said):
+        METHODS.check(name)
+
+
+def study_text(**distill: Any) -> str:
+    lines = "\n".join(f"{key} = {value}" for key, value in distill.items())
+    return f"""
+[study]
+name = "a"
+task = "classification"
+seeds = [0]
+[data]
+adapter = "features"
+root = "/somewhere"
+[data.options]
+file = "a.parquet"
+sample_column = "sample_id"
+subject_column = "subject"
+label_column = "label"
+[modalities.face]
+role = "prevalent"
+encoder = "table"
+[modalities.heart]
+role = "privileged"
+encoder = "table"
+[distill]
+methods = ["student-only", "kd", "kd-placebo"]
+candidates = 4
+{lines}
+"""
+
+
+def test_it_tries_the_students_of_its_method() -> None:
+    study = parse_study(study_text() + "[distill.method.kd]\nsoft_label_weight = 0.9\n", where="study.toml")
+    tried = {name: candidates_of(study, name) for name in ("kd", "kd-placebo")}
+    assert tried["kd"][0]["options"]["soft_label_weight"] == 0.9
+    assert [one | {"method": "kd"} for one in tried["kd-placebo"]] == tried["kd"]
+
+
+def test_options_of_its_own_are_refused() -> None:
+    text = study_text() + "[distill.method.kd-placebo]\nsoft_label_weight = 0.9\n"
+    with pytest.raises(StudyError, match=r"a placebo has the options of its method: distill\.method\.kd\n"):
+        parse_study(text, where="study.toml")
