@@ -7,6 +7,9 @@ from pydantic import Field, model_validator
 from mtpkd_cli.config.options import Count, Name, Options, Positive, Share, Weight
 from mtpkd_cli.config.recordings import DataSection, ExtractSection, ModalitySection
 
+CONTROLS = ["placebo", "self", "label-structure", "random-teacher"]
+"""What a gain must exceed to be privileged knowledge; part of every study unless it names its methods itself."""
+
 
 class StudySection(Options):
     """What is studied."""
@@ -99,7 +102,7 @@ class StudentSection(Options):
 class DistillSection(FitOptions):
     """Distillation. Keys that are left out take each method's own default (`mtpkd methods` lists them)."""
 
-    methods: list[str] = Field(["student-only", "kd", "pkdot", "mt-pkdot"], min_length=1)
+    methods: list[str] = Field(["student-only", "kd", "pkdot", "mt-pkdot", *CONTROLS], min_length=1)
     selection: Literal["batch", "sample", "soft", "mean"] | None = Field(None, description="which teacher speaks")
     outputs: Literal["crossfit", "train"] | None = Field(None, description="whose word on a training sample counts")
     anchors: Literal["shared", "least", "most", "random"] | None = None

@@ -135,8 +135,9 @@ def make_unit(run: RunFolder, unit: Unit, state: State, states: States, job: Job
         job = replace(job, last=_last_checkpoint(run, unit, inputs, job))
     module = importlib.import_module(f"mtpkd_cli.stages.{unit.module}")
     begun = time.monotonic()
+    spared = {name: path for name, path in unit.spares.items() if states.of(states.maker[path]).kind == "done"}
     with _place(unit) as out:
-        counts = module.build(out, job, **unit.arguments)
+        counts = module.build(out, job, **unit.arguments, **spared)
         if counts is None:  # parts are left to other shards: no manifest, not done
             return
         files = [out / name for name in unit.files] or [p for p in out.rglob("*") if p.is_file() and p.name[0] != "."]

@@ -50,7 +50,10 @@ def student_units(run: RunFolder, study: Study, fold: int, seed: int, teachers: 
             }
         )
         folder = run.student(fold, seed, method)
-        yield Unit("distill", "distill", folder, method, reads, inputs, arguments, fold, seed)
+        # The guard's students are those of another method of the study: fitted once, where that method comes first.
+        guard = str(candidates[0]["method"])
+        spares = {"guard": run.student(fold, seed, guard)} if method != guard in study.distill.methods else {}
+        yield Unit("distill", "distill", folder, method, reads, inputs, arguments, fold, seed, spares=spares)
 
 
 def _imputation(run: RunFolder, study: Study, fold: int, seed: int, method: str, impute: str) -> Unit:

@@ -23,6 +23,8 @@ class Unit:
         arguments: What its `build` is called with.
         fold: None where it serves all folds.
         seed: None where it serves all seeds.
+        spares: Argument of `build` -> folder of a unit part of whose work is this one's too. It is given where that
+            unit is done; where not, `build` does that part itself and the result is the same.
     """
 
     stage: str
@@ -35,6 +37,7 @@ class Unit:
     fold: int | None = None
     seed: int | None = None
     files: tuple[str, ...] = field(default=())
+    spares: dict[str, Path] = field(default_factory=dict)
 
     @property
     def label(self) -> str:

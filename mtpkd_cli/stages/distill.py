@@ -12,7 +12,7 @@ from mtpkd_cli.registry import METHODS
 from mtpkd_cli.stages import Counts, Job
 from mtpkd_cli.training.bank import read_bank
 from mtpkd_cli.training.calibration import calibrated_loss
-from mtpkd_cli.training.checkpoints import load_model, load_weights, save_model
+from mtpkd_cli.training.checkpoints import HISTORY, load_model, load_weights, read_history, save_model
 from mtpkd_cli.training.data import StudyData, outputs_of, read_data
 from mtpkd_cli.training.predictions import predictions_of
 from mtpkd_cli.training.resuming import Resuming
@@ -43,6 +43,7 @@ def build(
     model: ModelSection,
     student: StudentSection,
     fit: FitOptions,
+    guard: Path | None = None,
 ) -> Counts:
     """Fits the student and writes its model, history and predictions of validation and test samples.
 
@@ -53,6 +54,8 @@ def build(
         privileged: Number of privileged modalities that are hallucinated.
         candidates: Methods, options and settings that are tried; the student with the least validation loss at its best
             temperature is kept, the first of equals.
+        guard: Folder of the student of the method that the first candidates are of, fitted to the same data; those
+            candidates are then not fitted again.
     """
     data = read_data(samples, features, job.device, model.normalise)
     sides = read_folds(splits)[fold]
@@ -70,9 +73,11 @@ def build(
     taught = read_bank(bank, teachers, ids, ["train", "validation"], sees).to(torch.device(job.device))
     starts = Starts(prevalent_teacher if student.init == "teacher" else None, alignment / "tnet.safetensors")
     advance = job.reporter.progress(f"fold {fold} seed {seed} student {method}", len(candidates))
-    losses: list[float] = []
-    resuming = Resuming(job.last)
+    resuming, best, losses = Resuming(job.last), *_fitted_before(guard, candidates, job.device)
     for number, candidate in enumerate(candidates):
+        advance()
+        if number < len(losses):
+            continue
         module = METHODS.load(candidate["method"])
         # The seed names no method: all students start from the same weights and see the same batches.
         with seeded(derived_seed(seed, fold, "student")) as order:
@@ -84,21 +89,43 @@ def build(
                 draws=torch.Generator().manual_seed(derived_seed(seed, fold, "draws")),
                 checkpoint=resuming.fit(f"try {number}"),
             )  # fmt: skip
-        advance()
         said = apply(network, data, list(features), rows["validation"]).logits
         loss = calibrated_loss(said, data.labels[rows["validation"]])
-        if not losses or loss < min(losses):
-            kept, kept_history, kept_arguments, chosen = network, history, built, candidate
+        if best is None or loss < min(losses):
+            best = _Fitted(network, built, candidate, history)
         losses.append(loss)
+    assert best is not None
     tried = [candidate | {"validation_loss": loss} for candidate, loss in zip(candidates, losses, strict=True)]
     about = {"task": task, "outputs": outputs, "modalities": list(features), "method": method}
-    save_model(out, kept, kept_arguments, about | {"chosen": chosen, "tried": tried}, kept_history)
+    save_model(out, best.network, best.arguments, about | {"chosen": best.candidate, "tried": tried}, best.history)
     parts = {name: rows[name] for name in ("validation", "test")}
-    write_parquet(out / "predictions.parquet", predictions_of(data, kept, parts))
-    best = min(kept_history, key=lambda entry: entry["validation"])
-    counts = {"epochs": len(kept_history), "best_epoch": best["epoch"], "validation_loss": min(losses)}
-    counts["tried"] = len(tried)
-    return counts | {"fell_back": chosen["method"] != method}
+    write_parquet(out / "predictions.parquet", predictions_of(data, best.network, parts))
+    epoch = min(best.history, key=lambda entry: entry["validation"])["epoch"]
+    counts = {"epochs": len(best.history), "best_epoch": epoch, "validation_loss": min(losses), "tried": len(tried)}
+    return counts | {"fell_back": best.candidate["method"] != method}
+
+
+class _Fitted(NamedTuple):
+    """A student after its fit."""
+
+    network: Student
+    arguments: dict[str, Any]
+    candidate: dict[str, Any]
+    history: list[dict[str, Any]]
+
+
+def _fitted_before(
+    guard: Path | None, candidates: list[dict[str, Any]], device: str
+) -> tuple[_Fitted | None, list[float]]:
+    """The best of the candidates at the beginning that another method has fitted already, and the loss of each."""
+    if guard is None:
+        return None, []
+    network, about = load_model(guard, Student)
+    tried = [{key: one[key] for key in one if key != "validation_loss"} for one in about["tried"]]
+    if tried != candidates[: len(tried)]:
+        return None, []
+    losses = [one["validation_loss"] for one in about["tried"]]
+    return _Fitted(network.to(device), about["arguments"], about["chosen"], read_history(guard / HISTORY)), losses
 
 
 class Starts(NamedTuple):

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from mtpkd_cli.artifacts import read_parquet
-from mtpkd_cli.pipeline import units_of
+from mtpkd_cli.pipeline import Choice, units_of
 from mtpkd_cli.pipeline.candidates import candidates_of
 from mtpkd_cli.pipeline.parallel import Collected
 from mtpkd_cli.registry import METHODS
@@ -100,6 +100,32 @@ def test_the_guard_keeps_the_student_that_knows_no_teacher_where_teachers_do_har
     assert [tried["method"] for tried in about["tried"]] == ["student-only", "mt-pkdot"]
     assert about["tried"][0]["validation_loss"] <= about["tried"][1]["validation_loss"]
     assert kept["model.safetensors"] == alone["model.safetensors"]
+
+
+def test_the_guards_students_are_fitted_once(tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny.put("distill.candidates=2", 'distill.methods=["student-only", "kd", "mt-pkdot", "self"]')
+    fits: list[str] = []
+    fit = distill.fit_student
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        fits.append(arguments[3].__module__.split(".")[-1])
+        return fit(*arguments, **options)
+
+    monkeypatch.setattr(distill, "fit_student", counted)
+    apart = {method: _student(tiny, method, tmp_path / method) for method in ("mt-pkdot", "self")}
+    assert fits == [*["student_only"] * 2, *["mt_pkdot"] * 2, *["student_only"] * 2, *["self"] * 2]
+    fits.clear()
+    tiny.do("distill", overwrite=True)
+    each = [*["student_only"] * 2, *["kd"] * 2, *["mt_pkdot"] * 2, *["self"] * 2]
+    assert fits == each * (len(fits) // len(each))
+    for method, files in apart.items():
+        folder = tiny.run.student(0, 0, method)
+        assert {name: (folder / name).read_bytes() for name in files} == files
+    # A student of the guard that is stale, or of other settings, is none that could be taken.
+    fits.clear()
+    tiny.put("distill.learning_rate=0.003")
+    tiny.do("distill", choice=Choice(0, 0, "mt-pkdot"))
+    assert fits == [*["student_only"] * 2, *["mt_pkdot"] * 2]
 
 
 def test_without_the_guard_a_method_keeps_its_own_student(tiny: Any, tmp_path: Path) -> None:
