@@ -7,6 +7,7 @@ import torch
 
 from mtpkd_cli.artifacts import write_parquet
 from mtpkd_cli.config.study import FitOptions, ModelSection, StudentSection
+from mtpkd_cli.errors import ArtifactError
 from mtpkd_cli.models import Student, Teacher
 from mtpkd_cli.registry import METHODS
 from mtpkd_cli.stages import Counts, Job
@@ -120,12 +121,16 @@ def _fitted_before(
     """The best of the candidates at the beginning that another method has fitted already, and the loss of each."""
     if guard is None:
         return None, []
-    network, about = load_model(guard, Student)
+    try:
+        network, about = load_model(guard, Student)
+        history = read_history(guard / HISTORY)
+    except ArtifactError:  # another process is just replacing it
+        return None, []
     tried = [{key: one[key] for key in one if key != "validation_loss"} for one in about["tried"]]
     if tried != candidates[: len(tried)]:
         return None, []
     losses = [one["validation_loss"] for one in about["tried"]]
-    return _Fitted(network.to(device), about["arguments"], about["chosen"], read_history(guard / HISTORY)), losses
+    return _Fitted(network.to(device), about["arguments"], about["chosen"], history), losses
 
 
 class Starts(NamedTuple):

@@ -121,6 +121,15 @@ def test_the_guards_students_are_fitted_once(tiny: Any, tmp_path: Path, monkeypa
     for method, files in apart.items():
         folder = tiny.run.student(0, 0, method)
         assert {name: (folder / name).read_bytes() for name in files} == files
+    # One that another process is just replacing is fitted here, to the same end.
+    fits.clear()
+    (tiny.run.student(0, 0, "student-only") / "model.json").rename(tmp_path / "model.json")
+    [unit] = [unit for unit in units_of(tiny.run, tiny.study) if unit.label == "distill fold-0/seed-0 self"]
+    (tmp_path / "out").mkdir()
+    distill.build(tmp_path / "out", Job(Collected()), **unit.arguments, **unit.spares)
+    assert fits == [*["student_only"] * 2, *["self"] * 2]
+    assert (tmp_path / "out" / "model.safetensors").read_bytes() == apart["self"]["model.safetensors"]
+    (tmp_path / "model.json").rename(tiny.run.student(0, 0, "student-only") / "model.json")
     # A student of the guard that is stale, or of other settings, is none that could be taken.
     fits.clear()
     tiny.put("distill.learning_rate=0.003")
