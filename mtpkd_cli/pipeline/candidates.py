@@ -25,11 +25,16 @@ MOST_DROPOUT = 0.6
 def method_options(study: Study, method: str) -> dict[str, Any]:
     """Returns a method's options: its own defaults, then shared keys of [distill], then its own table.
 
-    A placebo without a file has the table of its method, so that the two differ in the pairing alone.
+    A control is another method but for one thing, so it has that one's table too: a placebo without a file its
+    method's, any other control mt-pkdot's, and then its own.
     """
     defaults = METHODS.keywords(method, "terms")
     shared = {key: value for key in defaults if (value := getattr(study.distill, key, None)) is not None}
-    return defaults | shared | study.distill.method.get(METHODS.taught(method), {})
+    tables = [METHODS.taught(method)]
+    if METHODS.constant(tables[0], "CONTROL", False):
+        tables.insert(0, "mt-pkdot")
+    own = {key: value for name in tables for key, value in study.distill.method.get(name, {}).items()}
+    return defaults | shared | {key: value for key, value in own.items() if key in defaults}
 
 
 def candidates_of(study: Study, method: str) -> list[dict[str, Any]]:

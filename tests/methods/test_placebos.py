@@ -148,6 +148,25 @@ def test_it_tries_the_students_of_its_method() -> None:
     assert [one | {"method": "kd"} for one in tried["kd-placebo"]] == tried["kd"]
 
 
+@pytest.mark.parametrize("control", ["placebo", "self", "label-structure", "random-teacher"])
+def test_controls_of_mt_pkdot_have_its_options_but_for_their_own(control: str) -> None:
+    tables = f"""
+[distill.method.mt-pkdot]
+task_weight = 0.7
+epsilon = 0.05
+soft_label_weight = 0.9
+[distill.method.{control}]
+epsilon = 0.2
+"""
+    text = study_text().replace('"kd-placebo"', f'"kd-placebo", "mt-pkdot", "{control}"')
+    study = parse_study(text + tables, where="study.toml")
+    ours, theirs = (candidates_of(study, name)[-4]["options"] for name in (control, "mt-pkdot"))
+    assert ours == {key: theirs[key] for key in ours} | {"epsilon": 0.2}
+    assert ours["task_weight"] == 0.7
+    assert set(ours) == set(METHODS.keywords(control, "terms"))
+    assert candidates_of(study, "kd")[0]["options"]["soft_label_weight"] != 0.9
+
+
 def test_options_of_its_own_are_refused() -> None:
     text = study_text() + "[distill.method.kd-placebo]\nsoft_label_weight = 0.9\n"
     with pytest.raises(StudyError, match=r"a placebo has the options of its method: distill\.method\.kd\n"):
