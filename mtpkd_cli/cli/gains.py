@@ -29,12 +29,10 @@ def print_gains(summary: dict[str, Any]) -> None:
     title = f"{about['label']}{'' if about['greater_is_better'] else ' (lower is better)'}: differences"
     table = Table("method", *columns, title=title, title_justify="left")
     for method, row in rows.items():
-        versus, over = row["differences"][headline], row["over_control"].get(headline)
+        versus = row["differences"][headline]
         cells = [interval_text(versus, " ", sign="+"), p_text(versus["p"]), p_text(versus["p_holm"])]
-        if control:
-            cells += [interval_text(over, " ", sign="+"), p_text(over["p_holm"]) if over else "-"]
-        if placebos:
-            over = row.get("over_placebo", {}).get(headline)
+        for key in [*(["over_control"] if control else []), *(["over_placebo"] if placebos else [])]:
+            over = row.get(key, {}).get(headline)
             cells += [interval_text(over, " ", sign="+"), p_text(over["p_holm"]) if over else "-"]
         lose = row.get("transfer", {}).get("lose")
         cells.append("-" if lose is None else f"{100 * lose:.0f} % of {row['transfer']['subjects']}")

@@ -52,7 +52,7 @@ def student_units(run: RunFolder, study: Study, fold: int, seed: int, teachers: 
         folder = run.student(fold, seed, method)
         # The guard's students are those of another method of the study: fitted once, where that method comes first.
         guard = str(candidates[0]["method"])
-        spares = {"guard": run.student(fold, seed, guard)} if method != guard in study.distill.methods else {}
+        spares = {"guard": run.student(fold, seed, guard)} if guard != method and guard in study.distill.methods else {}
         yield Unit("distill", "distill", folder, method, reads, inputs, arguments, fold, seed, spares=spares)
 
 

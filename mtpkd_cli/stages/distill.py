@@ -76,8 +76,8 @@ def build(
     advance = job.reporter.progress(f"fold {fold} seed {seed} student {method}", len(candidates))
     resuming, best, losses = Resuming(job.last), *_fitted_before(guard, candidates, job.device)
     for number, candidate in enumerate(candidates):
-        advance()
         if number < len(losses):
+            advance()
             continue
         module = METHODS.load(candidate["method"])
         # The seed names no method: all students start from the same weights and see the same batches.
@@ -90,6 +90,7 @@ def build(
                 draws=torch.Generator().manual_seed(derived_seed(seed, fold, "draws")),
                 checkpoint=resuming.fit(f"try {number}"),
             )  # fmt: skip
+        advance()
         said = apply(network, data, list(features), rows["validation"]).logits
         loss = calibrated_loss(said, data.labels[rows["validation"]])
         if best is None or loss < min(losses):

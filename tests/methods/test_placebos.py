@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from itertools import permutations
-from typing import Any
 
 import pytest
 import torch
@@ -113,9 +112,7 @@ def test_what_has_none_is_refused(name: str, said: str) -> None:
         METHODS.check(name)
 
 
-def study_text(**distill: Any) -> str:
-    lines = "\n".join(f"{key} = {value}" for key, value in distill.items())
-    return f"""
+STUDY = """
 [study]
 name = "a"
 task = "classification"
@@ -137,12 +134,11 @@ encoder = "table"
 [distill]
 methods = ["student-only", "kd", "kd-placebo"]
 candidates = 4
-{lines}
 """
 
 
 def test_it_tries_the_students_of_its_method() -> None:
-    study = parse_study(study_text() + "[distill.method.kd]\nsoft_label_weight = 0.9\n", where="study.toml")
+    study = parse_study(STUDY + "[distill.method.kd]\nsoft_label_weight = 0.9\n", where="study.toml")
     tried = {name: candidates_of(study, name) for name in ("kd", "kd-placebo")}
     assert tried["kd"][0]["options"]["soft_label_weight"] == 0.9
     assert [one | {"method": "kd"} for one in tried["kd-placebo"]] == tried["kd"]
@@ -158,7 +154,7 @@ soft_label_weight = 0.9
 [distill.method.{control}]
 epsilon = 0.2
 """
-    text = study_text().replace('"kd-placebo"', f'"kd-placebo", "mt-pkdot", "{control}"')
+    text = STUDY.replace('"kd-placebo"', f'"kd-placebo", "mt-pkdot", "{control}"')
     study = parse_study(text + tables, where="study.toml")
     ours, theirs = (candidates_of(study, name)[-4]["options"] for name in (control, "mt-pkdot"))
     assert ours == {key: theirs[key] for key in ours} | {"epsilon": 0.2}
@@ -168,6 +164,6 @@ epsilon = 0.2
 
 
 def test_options_of_its_own_are_refused() -> None:
-    text = study_text() + "[distill.method.kd-placebo]\nsoft_label_weight = 0.9\n"
+    text = STUDY + "[distill.method.kd-placebo]\nsoft_label_weight = 0.9\n"
     with pytest.raises(StudyError, match=r"a placebo has the options of its method: distill\.method\.kd\n"):
         parse_study(text, where="study.toml")
