@@ -46,7 +46,9 @@ class _AnglesDiffer(torch.autograd.Function):
 def _add_block(teacher: Tensor, student: Tensor, at: Tensor, gradient: Tensor) -> Tensor:
     """Returns the Huber losses' sum over triplets whose angle is at the samples `at`; adds its slope to `gradient`."""
     towards = _towards(student, at)
-    directions = unit_rows(towards)
+    length = torch.linalg.vector_norm(towards, dim=-1, keepdim=True)
+    length.masked_fill_(length == 0, 1)
+    directions = towards.div_(length)
     differ = _cosines(directions).sub_(_cosines(unit_rows(_towards(teacher, at))))
     # Where i or k is j both cosines are 0; where i is k both are 1, but 0 for samples that coincide: no angle there.
     differ.diagonal(dim1=1, dim2=2).zero_()
@@ -55,8 +57,7 @@ def _add_block(teacher: Tensor, student: Tensor, at: Tensor, gradient: Tensor) -
     # Every angle stands twice, as (i, k) and as (k, i), so one product is half of its slope.
     by_direction = 2 * torch.bmm(slopes, directions)
     along = (by_direction * directions).sum(-1, keepdim=True)
-    length = torch.linalg.vector_norm(towards, dim=-1, keepdim=True)
-    by_sample = by_direction.addcmul_(directions, along, value=-1).div_(length.masked_fill_(length == 0, 1))
+    by_sample = by_direction.addcmul_(directions, along, value=-1).div_(length)
     gradient += by_sample.sum(0)
     gradient[at] -= by_sample.sum(1)
     return losses

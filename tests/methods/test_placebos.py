@@ -16,7 +16,7 @@ from mtpkd_cli.registry import METHODS
 
 B, D, K, C = 5, 4, 3, 3
 SEES = ("prevalent", "privileged", "both")
-every_placebo = pytest.mark.parametrize("method", METHODS.with_placebo())
+every_taught_method = pytest.mark.parametrize("method", [*METHODS.with_placebo(), "mt-pkdot"])
 every_task = pytest.mark.parametrize("task", ["classification", "regression"])
 
 
@@ -55,10 +55,10 @@ def apart_from_task(terms: dict[str, Term]) -> torch.Tensor:
 
 
 @every_task
-@every_placebo
+@every_taught_method
 def test_it_is_the_method_with_rows_of_one_cycle_and_its_own_task(method: str, task: str) -> None:
     lesson = make_lesson(task)
-    found, own = terms_of(f"{method}-placebo", lesson), terms_of(method, lesson)
+    found, own = terms_of(METHODS.placebo_of(method), lesson), terms_of(method, lesson)
     torch.testing.assert_close(found["task"].value, task_loss(lesson.student.logits, lesson.labels))
     assert {name: term.weight for name, term in found.items()} == {name: term.weight for name, term in own.items()}
     permuted = [
