@@ -118,6 +118,15 @@ def test_the_size_of_the_models_concerns_all_models_and_no_features(tiny: Any) -
     assert states["align fold-0/seed-0 align"].reason == "teachers/face is stale"
 
 
+def test_teachers_serve_whatever_modality_is_prevalent(tiny: Any) -> None:
+    teachers = _bytes(tiny, "teachers/*/model.safetensors")
+    tiny.put("modalities.face.role=privileged", "modalities.eda.role=prevalent")
+    assert {label.split()[0] for label in tiny.undone()} == {"align", "distill", "evaluate"}
+    tiny.do()
+    assert tiny.undone() == set()
+    assert _bytes(tiny, "teachers/*/model.safetensors") == teachers
+
+
 def test_an_option_of_evaluation_concerns_evaluation(tiny: Any) -> None:
     tiny.put("evaluate.reference=kd")
     assert tiny.undone() == {"evaluate evaluation"}
