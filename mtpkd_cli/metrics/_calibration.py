@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mtpkd_cli.errors import NumericalError
-from mtpkd_cli.metrics._inputs import class_inputs, ratio, weight_rows
+from mtpkd_cli.metrics._inputs import Weights, class_inputs, ratio, weight_rows
 
 BINS = 15
 # A row of float32 probabilities adds up to 1 within this.
@@ -38,7 +38,7 @@ class Reliability:
         return ratio((self.weight * gaps).sum(axis=1), self.weight.sum(axis=1))
 
 
-def reliability(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None, bins: int = BINS) -> Reliability:
+def reliability(labels: np.ndarray, scores: np.ndarray, weights: Weights | None, bins: int = BINS) -> Reliability:
     """Bins the samples by confidence; the arguments are a metric's, the scores probabilities.
 
     Raises:

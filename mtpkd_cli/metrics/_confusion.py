@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mtpkd_cli.metrics._inputs import class_inputs, ratio, weight_rows
+from mtpkd_cli.metrics._inputs import Weights, class_inputs, ratio, weight_rows
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class ClassCounts:
     predicted: np.ndarray
 
 
-def class_counts(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None) -> ClassCounts:
+def class_counts(labels: np.ndarray, scores: np.ndarray, weights: Weights | None) -> ClassCounts:
     """Counts by one product (R, N) x (N, 3C); the arguments are a metric's."""
     labels, scores = class_inputs(labels, scores)
     one_hot = np.eye(scores.shape[1])

@@ -1,12 +1,50 @@
 """What a metric is given: checked, in float64, with one row per weighting."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from mtpkd_cli.errors import DataError, NumericalError
 
 
-def weight_rows(weights: np.ndarray | None, n_samples: int) -> np.ndarray:
-    """Returns the weights as (R, N) float64; one row of ones where there are none.
+@dataclass(frozen=True)
+class SubjectWeights:
+    """Weights (R, N) of samples that have those of their subjects, never written out: sums are made per subject first.
+
+    Args:
+        draws: (R, S) >= 0, weight of each subject.
+        subject_of: (N,) the column of each sample's subject.
+    """
+
+    draws: np.ndarray
+    subject_of: np.ndarray
+
+    def within(self, columns: np.ndarray, samples: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """Returns (S, K) sums over each subject's samples of `columns`, (N, K), or of those that `samples` names."""
+        sums = np.zeros((self.draws.shape[1], *columns.shape[1:]))
+        np.add.at(sums, self.subject_of[samples], columns)
+        return sums
+
+    def __matmul__(self, columns: np.ndarray) -> np.ndarray:
+        """Returns (R, K) weighted sums of columns (N, K), or (R,) of one column (N,)."""
+        found: np.ndarray = self.draws @ self.within(columns)
+        return found
+
+    def sum(self, axis: int) -> np.ndarray:
+        """Returns (R,) the weight of all samples."""
+        assert axis == 1
+        return self @ np.ones(len(self.subject_of))
+
+    def written_out(self) -> np.ndarray:
+        """Returns the weights as (R, N)."""
+        return np.take(self.draws, self.subject_of, axis=1)
+
+
+Weights = np.ndarray | SubjectWeights
+
+
+def weight_rows(weights: Weights | None, n_samples: int) -> Weights:
+    """Returns the weights, (R, N) float64; one row of ones where there are none.
 
     Raises:
         DataError: There is no sample.
@@ -16,10 +54,14 @@ def weight_rows(weights: np.ndarray | None, n_samples: int) -> np.ndarray:
         raise DataError("there are no samples to score", expected="at least one labelled sample in the part")
     if weights is None:
         return np.ones((1, n_samples))
-    weights = np.asarray(weights, np.float64)
-    if weights.ndim != 2 or weights.shape[1] != n_samples:
-        raise ValueError(f"weights have shape {weights.shape}, expected (R, {n_samples})")
-    if weights.size and not weights.min() >= 0:
+    if isinstance(weights, SubjectWeights):
+        values, shape = weights.draws, (len(weights.draws), len(weights.subject_of))
+    else:
+        values = weights = np.asarray(weights, np.float64)
+        shape = values.shape
+    if len(shape) != 2 or shape[1] != n_samples:
+        raise ValueError(f"weights have shape {shape}, expected (R, {n_samples})")
+    if values.size and not values.min() >= 0:
         raise ValueError("weights hold a negative value or NaN")
     return weights
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mtpkd_cli.metrics._inputs import ratio, target_inputs, weight_rows
+from mtpkd_cli.metrics._inputs import Weights, ratio, target_inputs, weight_rows
 
 IGNORED_LABEL = -5.0
 # Below this share of the mean square, a variance is what rounding leaves of a constant.
@@ -39,7 +39,7 @@ def valid_entries(labels: np.ndarray) -> np.ndarray:
     return ~np.isnan(labels) & ~(labels == IGNORED_LABEL).any(axis=1, keepdims=True)
 
 
-def moments(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None) -> Moments:
+def moments(labels: np.ndarray, scores: np.ndarray, weights: Weights | None) -> Moments:
     """Moments by one product (R, N) x (N, 8C); the arguments are a metric's."""
     labels, scores = target_inputs(labels, scores)
     rows = weight_rows(weights, len(labels))

@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from mtpkd_cli.metrics._inputs import Weights, ratio, weight_rows
 from mtpkd_cli.metrics._uncertainty import Metric, Part
 
-PerTarget = Callable[[np.ndarray, np.ndarray, np.ndarray | None], np.ndarray]
+PerTarget = Callable[[np.ndarray, np.ndarray, Weights | None], np.ndarray]
 # With two samples every correlation is 1 or -1.
 FEWEST_SAMPLES = 3
 
@@ -19,7 +20,7 @@ FEWEST_SAMPLES = 3
 def of_target(per_target: PerTarget, target: int) -> Metric:
     """Returns the metric of one target, (labels, scores, weights) -> (R,)."""
 
-    def metric(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    def metric(labels: np.ndarray, scores: np.ndarray, weights: Weights | None = None) -> np.ndarray:
         return per_target(labels, scores, weights)[:, target]
 
     return metric
@@ -48,11 +49,10 @@ def by_recording(per_target: PerTarget, parts: Sequence[Part], recordings: Seque
 def mean_defined(target: int) -> Metric:
     """Returns the metric of such parts: (R,) weighted mean of one target's column over recordings that have a score."""
 
-    def metric(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    def metric(labels: np.ndarray, scores: np.ndarray, weights: Weights | None = None) -> np.ndarray:
         column = scores[:, target]
-        rows = (np.ones((1, len(labels))) if weights is None else weights) * ~np.isnan(column)
-        total = rows.sum(axis=1)
-        summed = rows @ np.nan_to_num(column)
-        return np.divide(summed, total, out=np.full(total.shape, np.nan), where=total > 0)
+        present = ~np.isnan(column)
+        summed, total = (weight_rows(weights, len(labels)) @ np.stack([np.nan_to_num(column), present], axis=1)).T
+        return ratio(summed, total)
 
     return metric

@@ -19,10 +19,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mtpkd_cli.metrics._inputs import SubjectWeights, Weights
+
 # Elements of the largest (rows, N) block of weights held at once: 80 MB as float64.
 BLOCK_ELEMENTS = 10_000_000
+# Draws of more subjects than these hardly repeat, and telling would take longer than scoring them.
+FEW_SUBJECTS = 8
 
-Metric = Callable[[np.ndarray, np.ndarray, np.ndarray | None], np.ndarray]
+Metric = Callable[[np.ndarray, np.ndarray, Weights | None], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -170,10 +174,11 @@ def difference(
 def part_values(metric: Metric, part: Part, draws: np.ndarray, sample_subject: np.ndarray) -> np.ndarray:
     """Returns (R,) scores of a part, its subjects weighted by `draws` (R, S); sample_subject: (N,) column of each."""
     # Folds of few subjects repeat the same draws over and over (one subject: seven or so of a thousand differ).
-    kinds, kind_of = np.unique(draws, axis=0, return_inverse=True)
+    few = draws.shape[1] <= FEW_SUBJECTS
+    kinds, kind_of = np.unique(draws, axis=0, return_inverse=True) if few else (draws, np.arange(len(draws)))
     rows = max(1, BLOCK_ELEMENTS // len(part.labels))
     blocks = [
-        metric(part.labels, part.scores, np.take(kinds[start : start + rows], sample_subject, axis=1))
+        metric(part.labels, part.scores, SubjectWeights(kinds[start : start + rows], sample_subject))
         for start in range(0, len(kinds), rows)
     ]
     return np.concatenate(blocks)[kind_of.reshape(-1)]

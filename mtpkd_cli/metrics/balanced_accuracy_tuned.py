@@ -8,6 +8,7 @@ loses by the threshold alone.
 import numpy as np
 
 from mtpkd_cli.metrics._confusion import class_counts, mean_recall
+from mtpkd_cli.metrics._inputs import Weights
 
 TASK = "classification"
 GREATER_IS_BETTER = True
@@ -16,6 +17,6 @@ UNIT = ""
 THRESHOLD = "validation"
 
 
-def metric(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+def metric(labels: np.ndarray, scores: np.ndarray, weights: Weights | None = None) -> np.ndarray:
     """Returns (R,) mean recall over the classes with positive weight in that row; NaN where all weights are zero."""
     return mean_recall(class_counts(labels, scores, weights))

@@ -6,6 +6,7 @@ recordings (Lin 1989, Biometrics 45:255-268; the measure of the ABAW challenges)
 
 import numpy as np
 
+from mtpkd_cli.metrics._inputs import Weights
 from mtpkd_cli.metrics._moments import moments
 
 TASK = "regression"
@@ -15,7 +16,7 @@ UNIT = ""
 MOMENTS = True
 
 
-def per_target(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+def per_target(labels: np.ndarray, scores: np.ndarray, weights: Weights | None = None) -> np.ndarray:
     """Returns (R, C) CCC.
 
     0 where predictions or labels are constant; 1 where both are constant and equal, since every prediction is right;
@@ -26,6 +27,6 @@ def per_target(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | Non
     return np.divide(2 * found.covariance, spread, out=np.ones(spread.shape), where=spread != 0)
 
 
-def metric(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+def metric(labels: np.ndarray, scores: np.ndarray, weights: Weights | None = None) -> np.ndarray:
     """Returns (R,) CCC, mean over targets; NaN where one target has no valid entry."""
     return per_target(labels, scores, weights).mean(axis=1)

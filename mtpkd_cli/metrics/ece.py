@@ -7,6 +7,7 @@ Mean over samples of |accuracy - mean confidence| of their bin, in 15 bins of eq
 import numpy as np
 
 from mtpkd_cli.metrics._calibration import reliability
+from mtpkd_cli.metrics._inputs import Weights
 
 TASK = "classification"
 GREATER_IS_BETTER = False
@@ -14,7 +15,7 @@ LABEL = "ECE"
 UNIT = ""
 
 
-def metric(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+def metric(labels: np.ndarray, scores: np.ndarray, weights: Weights | None = None) -> np.ndarray:
     """Returns (R,) error; NaN where all weights are zero.
 
     Raises:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mtpkd_cli.metrics._confusion import class_counts
-from mtpkd_cli.metrics._inputs import ratio
+from mtpkd_cli.metrics._inputs import Weights, ratio
 
 TASK = "classification"
 GREATER_IS_BETTER = True
@@ -11,7 +11,7 @@ LABEL = "macro F1"
 UNIT = ""
 
 
-def metric(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+def metric(labels: np.ndarray, scores: np.ndarray, weights: Weights | None = None) -> np.ndarray:
     """Returns (R,) macro F1 over the classes with weight in labels or predictions; NaN if all weights are zero.
 
     A class that is predicted but never occurs, or occurs but is never hit, scores 0, as in scikit-learn with

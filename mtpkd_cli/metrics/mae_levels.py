@@ -7,7 +7,7 @@ the least expected error in levels, where the largest probability alone would ig
 import numpy as np
 
 from mtpkd_cli.errors import NumericalError
-from mtpkd_cli.metrics._inputs import class_inputs, ratio, weight_rows
+from mtpkd_cli.metrics._inputs import Weights, class_inputs, ratio, weight_rows
 
 TASK = "ordinal"
 GREATER_IS_BETTER = False
@@ -15,7 +15,7 @@ LABEL = "MAE (levels)"
 UNIT = "levels"
 
 
-def metric(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+def metric(labels: np.ndarray, scores: np.ndarray, weights: Weights | None = None) -> np.ndarray:
     """Returns (R,) mean absolute error; NaN where all weights are zero.
 
     Raises:

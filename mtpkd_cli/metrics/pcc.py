@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mtpkd_cli.metrics._inputs import ratio
+from mtpkd_cli.metrics._inputs import Weights, ratio
 from mtpkd_cli.metrics._moments import moments
 
 TASK = "regression"
@@ -12,12 +12,12 @@ UNIT = ""
 MOMENTS = True
 
 
-def per_target(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+def per_target(labels: np.ndarray, scores: np.ndarray, weights: Weights | None = None) -> np.ndarray:
     """Returns (R, C) PCC; NaN where predictions or labels are constant or no valid entry has weight."""
     found = moments(labels, scores, weights)
     return ratio(found.covariance, np.sqrt(found.variance_labels) * np.sqrt(found.variance_scores))
 
 
-def metric(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+def metric(labels: np.ndarray, scores: np.ndarray, weights: Weights | None = None) -> np.ndarray:
     """Returns (R,) PCC, mean over targets; NaN where it is undefined for one target."""
     return per_target(labels, scores, weights).mean(axis=1)

@@ -7,7 +7,7 @@ moments of labels and predictions: it is their concordance correlation coefficie
 
 import numpy as np
 
-from mtpkd_cli.metrics._inputs import class_inputs, ratio, weight_rows
+from mtpkd_cli.metrics._inputs import Weights, class_inputs, ratio, weight_rows
 
 TASK = "ordinal"
 GREATER_IS_BETTER = True
@@ -15,7 +15,7 @@ LABEL = "quadratic kappa"
 UNIT = ""
 
 
-def metric(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+def metric(labels: np.ndarray, scores: np.ndarray, weights: Weights | None = None) -> np.ndarray:
     """Returns (R,) kappa of the class with the largest score; NaN where labels and predictions are one single class."""
     labels, scores = class_inputs(labels, scores)
     rows = weight_rows(weights, len(labels))

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mtpkd_cli.metrics._inputs import Weights
 from mtpkd_cli.metrics._moments import moments
 
 TASK = "regression"
@@ -11,11 +12,11 @@ UNIT = "target units"
 MOMENTS = True
 
 
-def per_target(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+def per_target(labels: np.ndarray, scores: np.ndarray, weights: Weights | None = None) -> np.ndarray:
     """Returns (R, C) RMSE; NaN where no valid entry has weight."""
     return np.sqrt(moments(labels, scores, weights).mean_squared_error)
 
 
-def metric(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+def metric(labels: np.ndarray, scores: np.ndarray, weights: Weights | None = None) -> np.ndarray:
     """Returns (R,) RMSE, mean over targets; NaN where one target has no valid entry."""
     return per_target(labels, scores, weights).mean(axis=1)

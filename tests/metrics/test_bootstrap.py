@@ -12,6 +12,7 @@ from mtpkd_cli.metrics import (
     resampled_scores,
     subject_weights,
 )
+from mtpkd_cli.metrics._inputs import SubjectWeights, Weights
 from mtpkd_cli.registry import METRICS
 
 ACCURACY, AUROC = METRICS.load("accuracy").metric, METRICS.load("auroc").metric
@@ -115,8 +116,8 @@ def test_the_metric_never_sees_more_weights_than_a_block(monkeypatch: pytest.Mon
     monkeypatch.setattr(_uncertainty, "BLOCK_ELEMENTS", 200)
     sizes = []
 
-    def watched(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
-        sizes.append(0 if weights is None else weights.size)
+    def watched(labels: np.ndarray, scores: np.ndarray, weights: Weights | None) -> np.ndarray:
+        sizes.append(weights.written_out().size if isinstance(weights, SubjectWeights) else 0)
         return ACCURACY(labels, scores, weights)
 
     resampled_scores(watched, folds(np.ones((11, 5), bool), 1), names(11), bootstrap_weights(11, 64, 0))

@@ -5,6 +5,8 @@ import inspect
 import numpy as np
 import pytest
 
+from mtpkd_cli.metrics import auroc
+from mtpkd_cli.metrics._inputs import SubjectWeights
 from mtpkd_cli.registry import METRICS
 
 NAMES = METRICS.names()
@@ -45,6 +47,22 @@ def test_a_metric_gives_one_value_per_weighting_whatever_their_scale(name: str) 
     assert found[3] == pytest.approx(module.metric(labels, scores)[0])
     np.testing.assert_allclose(module.metric(labels, scores, 2.5 * weights), found)
     np.testing.assert_allclose([module.metric(labels, scores, row[None])[0] for row in weights], found)
+
+
+@pytest.mark.parametrize("most_counts", [0, auroc.MOST_COUNTS])
+@pytest.mark.parametrize("name", NAMES)
+def test_weights_of_subjects_need_not_be_written_out(
+    name: str, most_counts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auroc, "MOST_COUNTS", most_counts)
+    module, rng = METRICS.load(name), np.random.default_rng(4)
+    labels, scores = example(module.TASK)
+    scores[5:15] = scores[:10]  # equal scores count half
+    weights = SubjectWeights(rng.integers(0, 3, (40, 6)).astype(float), rng.integers(0, 6, 23))
+    weights.draws[0], weights.draws[1] = 0, np.eye(6)[2]
+    found, expected = (module.metric(labels, scores, rows) for rows in (weights, weights.written_out()))
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
+    assert np.isnan(found[0])
 
 
 @pytest.mark.parametrize("name", NAMES)
