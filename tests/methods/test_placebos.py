@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import permutations
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,10 @@ from mtpkd_cli.registry import METHODS
 
 B, D, K, C = 5, 4, 3, 3
 SEES = ("prevalent", "privileged", "both")
-every_taught_method = pytest.mark.parametrize("method", [*METHODS.with_placebo(), "mt-pkdot"])
+CLOUDS = {"structure": "clouds", "anchors": "least", "soft_label_weight": 0.5}
+every_taught_method = pytest.mark.parametrize(
+    ("method", "options"), [*((name, {}) for name in METHODS.with_placebo()), ("mt-pkdot", {}), ("mt-pkdot", CLOUDS)]
+)
 every_task = pytest.mark.parametrize("task", ["classification", "regression"])
 
 
@@ -29,13 +33,13 @@ def make_lesson(task: str = "classification") -> Lesson:
     return Lesson(labels, student, bank, generator)
 
 
-def terms_of(name: str, lesson: Lesson, drawn_before: int = 0) -> dict[str, Term]:
+def terms_of(name: str, lesson: Lesson, drawn_before: int = 0, **own: Any) -> dict[str, Term]:
     """The method's terms from a generator at its start, or after one permutation was drawn."""
     lesson.generator.manual_seed(1)
     if drawn_before:
         torch.randperm(drawn_before, generator=lesson.generator)
     options = {"anchors_k": 2} if "anchors_k" in METHODS.keywords(name, "terms") else {}
-    found: dict[str, Term] = METHODS.load(name).terms(lesson, **options)
+    found: dict[str, Term] = METHODS.load(name).terms(lesson, **options, **own)
     return found
 
 
@@ -56,13 +60,15 @@ def apart_from_task(terms: dict[str, Term]) -> torch.Tensor:
 
 @every_task
 @every_taught_method
-def test_it_is_the_method_with_rows_of_one_cycle_and_its_own_task(method: str, task: str) -> None:
+def test_it_is_the_method_with_rows_of_one_cycle_and_its_own_task(
+    method: str, options: dict[str, Any], task: str
+) -> None:
     lesson = make_lesson(task)
-    found, own = terms_of(METHODS.placebo_of(method), lesson), terms_of(method, lesson)
+    found, own = (terms_of(name, lesson, **options) for name in (METHODS.placebo_of(method), method))
     torch.testing.assert_close(found["task"].value, task_loss(lesson.student.logits, lesson.labels))
     assert {name: term.weight for name, term in found.items()} == {name: term.weight for name, term in own.items()}
     permuted = [
-        terms_of(method, replace(lesson, bank=lesson.bank.rows(rows), labels=lesson.labels[rows]), drawn_before=B)
+        terms_of(method, replace(lesson, bank=lesson.bank.rows(rows), labels=lesson.labels[rows]), B, **options)
         for rows in map(torch.tensor, cycles())
     ]
     fitting = [one for one in permuted if torch.allclose(apart_from_task(one), apart_from_task(found), atol=1e-6)]
