@@ -18,6 +18,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.config import Study, read_study, set_keys
@@ -60,6 +61,14 @@ anchors_k = 5
 [evaluate]
 resamples = 100
 """
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skips what needs a GPU where there is none; `pytest -m gpu` does that alone where there is one."""
+    if not torch.cuda.is_available():
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(pytest.mark.skip(reason="no CUDA device here"))
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,17 @@ def standardised(frames: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(values.transpose(0, 3, 1, 2)).float()
 
 
+@pytest.mark.gpu
+def test_a_gpu_gives_what_the_cpu_gives(hearing, seeing, tmp_path: Path) -> None:
+    sound(tmp_path / "a.wav", 1.3)
+    video(tmp_path / "a.mp4")
+    pixels = {"model": str(seeing[1]), "crop_side_px": 32, "face": "cropped", "step_frames": 4}
+    for encoder, name, options in ((hf_audio, "a.wav", {"model": str(hearing[1])}), (hf_image, "a.mp4", pixels)):
+        segment = Segment(tmp_path / name)
+        here, there = (encoder.encode(segment, encoder.Config(**options, device=on)) for on in ("cpu", "cuda"))
+        np.testing.assert_allclose(there.values, here.values, rtol=1e-2, atol=1e-2 * np.abs(here.values).max())
+
+
 @pytest.mark.parametrize("layer", [-1, 1])
 def test_sound_is_what_the_model_says_of_it(hearing, tmp_path: Path, layer: int) -> None:
     model, folder = hearing

@@ -117,6 +117,16 @@ def test_features_are_the_networks_own_of_the_same_frames(weighted, video: Path)
     np.testing.assert_allclose(features.values, np.stack(list(expected)), rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.gpu
+def test_a_gpu_gives_what_the_cpu_gives(weighted, video: Path) -> None:
+    module, _, _, path = weighted
+    options = {"weights": str(path), "rate_hz": 10.0, "crop_side_px": 32, "face": "cropped"}
+    here, there = (module.encode(Segment(video), module.Config(**options, device=on)) for on in ("cpu", "cuda"))
+    # Convolutions may round to ten bits there (TF32).
+    np.testing.assert_allclose(there.values, here.values, rtol=1e-2, atol=1e-2 * np.abs(here.values).max())
+    np.testing.assert_array_equal(there.times_s, here.times_s)
+
+
 @pytest.mark.parametrize("weighted", ["r3d18", "r2plus1d18"], indirect=True)
 def test_windows_overlap_and_join_over_parts(weighted, video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module, _, _, path = weighted

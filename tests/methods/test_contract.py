@@ -119,6 +119,29 @@ def test_samples_that_no_teacher_saw_still_learn_the_task(name: str, task: str) 
     assert lesson.student.logits.grad[4].abs().sum() > 0
 
 
+@pytest.mark.gpu
+@every_method
+@every_task
+def test_a_gpu_gives_what_the_cpu_gives(name: str, task: str) -> None:
+    # Equally unlike samples, as label-structure has them, are ordered otherwise there: anchors are drawn.
+    options = {"anchors": "shared"} if "anchors" in METHODS.keywords(name, "terms") else {}
+    here = make_lesson(task, partly=True)
+    student = Output(*(column.detach().cuda().requires_grad_() for column in here.student))
+    there = Lesson(here.labels.cuda(), student, here.bank.to(torch.device("cuda")), here.generator)
+    expected = terms_of(name, here, **options)
+    found = terms_of(name, there, **options)
+    assert found.keys() == expected.keys()
+    for key, term in found.items():
+        assert term.value.device.type == "cuda"
+        torch.testing.assert_close(term.value.cpu(), expected[key].value, rtol=1e-4, atol=1e-5)
+    total(expected).backward()
+    total(found).backward()
+    for column, other in zip(student[:2], here.student[:2], strict=True):
+        assert (column.grad is None) == (other.grad is None)
+        if column.grad is not None:
+            torch.testing.assert_close(column.grad.cpu(), other.grad, rtol=1e-3, atol=1e-5)
+
+
 @every_method
 def test_the_same_generator_gives_the_same_terms_and_no_other_randomness_is_used(name: str) -> None:
     lesson, before = make_lesson("classification"), torch.get_rng_state()

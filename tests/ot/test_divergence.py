@@ -165,7 +165,7 @@ def test_exhausted_iterations_show_in_the_result() -> None:
     assert result.marginal_error > 1e-9
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+@pytest.mark.gpu
 def test_a_gpu_gives_what_the_cpu_gives() -> None:
     x, y = (part.float() for part in clouds(32, 30, 16))
     there = sinkhorn_divergence(x.cuda(), y.cuda(), epsilon=0.1)

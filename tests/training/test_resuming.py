@@ -36,21 +36,23 @@ class Unit:
         stop_at: Steps of both fits together after which the process is asked to stop; 0 = never.
     """
 
-    def __init__(self, last: LastCheckpoint | None, stop_at: int = 0, every_s: float | None = None) -> None:
+    def __init__(
+        self, last: LastCheckpoint | None, stop_at: int = 0, every_s: float | None = None, device: str = "cpu"
+    ) -> None:
         self.resuming = Resuming(last, every_s)
-        self.stop_at, self.steps = stop_at, 0
+        self.stop_at, self.steps, self.device = stop_at, 0, device
 
     def fit(self, name: str, seed: int) -> tuple[nn.Module, list[dict[str, Any]]]:
         with seeded(seed) as order:
-            data = torch.randn(N, D), torch.randn(N)
+            data = torch.randn(N, D).to(self.device), torch.randn(N).to(self.device)
             draws = torch.Generator().manual_seed(seed)
-            model = nn.Sequential(nn.Linear(D, 4), nn.BatchNorm1d(4), nn.Dropout(0.4), nn.Linear(4, 1))
+            model = nn.Sequential(nn.Linear(D, 4), nn.BatchNorm1d(4), nn.Dropout(0.4), nn.Linear(4, 1)).to(self.device)
 
             def step(rows: Tensor) -> Terms:
                 self.steps += 1
                 if self.steps == self.stop_at:
                     os.kill(os.getpid(), signal.SIGUSR1)
-                noise = 0.1 * torch.randn(len(rows), D, generator=draws)
+                noise = 0.1 * torch.randn(len(rows), D, generator=draws).to(self.device)
                 error = model(data[0][rows] + noise).squeeze(1) - data[1][rows]
                 return {"error": Term((error**2).mean(), 1.0)}
 
@@ -104,6 +106,16 @@ def test_an_interrupt_after_any_step_of_any_fit_changes_no_bit(
     fit, step = ("first", stop_at) if stop_at <= EPOCHS * BATCHES else ("second", stop_at - EPOCHS * BATCHES)
     epoch, batch = divmod(step - 1, BATCHES)
     assert told[0].startswith(f"goes on in epoch {epoch} after batch {batch + 1} of {fit}")
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("stop_at", [1, 3, 4, 8, 9, 10, 14, 18])
+def test_on_a_gpu_too_an_interrupt_changes_no_bit(tmp_path: Path, stop_at: int) -> None:
+    with interruption.listening(), pytest.raises(Interrupted):
+        Unit(_last(tmp_path), stop_at, device="cuda").do()
+    again = Unit(_last(tmp_path), device="cuda")
+    _same(again.do(), Unit(None, device="cuda").do())
+    assert again.steps == 2 * EPOCHS * BATCHES - stop_at
 
 
 def test_interrupts_one_after_the_other_change_no_bit(
