@@ -9,6 +9,7 @@ from mtpkd_cli.check import Looked
 from mtpkd_cli.check.media import Modality
 from mtpkd_cli.config.study import ExtractSection
 from mtpkd_cli.encoders import Features, encode_sample, prepare_encoder
+from mtpkd_cli.errors import MtpkdError
 from mtpkd_cli.media.pool import Task, run_isolated
 from mtpkd_cli.media.state import seconds_or_none
 
@@ -30,7 +31,10 @@ def look_at_cost(root: Path, modality: Modality, extract: ExtractSection, trial:
         Task(row["sample_id"], (modality.encoder, modality.options, root / row["media"], *_times(row)))
         for row in chosen.to_dict("records")
     ]
-    prepare_encoder(modality.encoder)
+    try:
+        prepare_encoder(modality.encoder, modality.options)
+    except MtpkdError as err:
+        return Looked(f"cost {modality.name}", "unknown: the encoder cannot run here", [f"{err.what}: {err.where}"])
     with closing(run_isolated(encode_sample, tasks, workers=min(1, extract.workers), **extract.limits)) as outcomes:
         done = list(outcomes)
     problems = [

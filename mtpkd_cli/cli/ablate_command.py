@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from mtpkd_cli.cli.app import app
-from mtpkd_cli.cli.options import Device, Fold, Jobs, Json, Overwrite, Quiet, Run, Seed, Threads
+from mtpkd_cli.cli.options import Device, Folds, Jobs, Json, Overwrite, Quiet, Run, Seeds, Threads
 
 Over = Annotated[
     list[str],
@@ -23,8 +23,8 @@ def ablate(
     over: Over,
     method: Annotated[str, typer.Option(help="The method whose options are varied.")] = "mt-pkdot",
     name: Annotated[str | None, typer.Option(help="Folder in RUN/ablation; default: method and keys.")] = None,
-    fold: Fold = None,
-    seed: Seed = None,
+    fold: Folds = None,
+    seed: Seeds = None,
     device: Device = "auto",
     threads: Threads = 1,
     jobs: Jobs = None,

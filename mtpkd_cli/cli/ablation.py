@@ -28,8 +28,8 @@ def ablate(
     over: list[str],
     method: str,
     name: str | None,
-    fold: int | None,
-    seed: int | None,
+    folds: list[int] | None,
+    seeds: list[int] | None,
     *,
     device: str,
     threads: int,
@@ -52,9 +52,9 @@ def ablate(
             terminal, on, threads, jobs or jobs_at_most(on, threads), run.data_root(study.data.root),
             overwrite=overwrite, logs=run.logs,
         )  # fmt: skip
-        made = train_cells(cells, method, Choice(fold, seed), job)
+        made = train_cells(cells, method, Choice.among(folds, seeds), job)
         terminal.note(f"ablate: {made} students trained, {len(cells)} cells" if made else "ablate: nothing to train")
-        if fold is not None or seed is not None:
+        if folds or seeds:
             terminal.note("ablate: scored once it is run without --fold and --seed")
             return
         summary = score_cells(run, study, cells, method, name, replace(job, device="cpu"))

@@ -12,6 +12,8 @@ Set = Annotated[
 ]
 Fold = Annotated[int | None, typer.Option(help="Only this fold.")]
 Seed = Annotated[int | None, typer.Option(help="Only this seed.")]
+Folds = Annotated[list[int] | None, typer.Option("--fold", help="Only this fold; repeatable.")]
+Seeds = Annotated[list[int] | None, typer.Option("--seed", help="Only this seed; repeatable.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Make again what is up to date.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads of torch on the CPU.")]

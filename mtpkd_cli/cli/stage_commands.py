@@ -10,14 +10,14 @@ from mtpkd_cli.cli.options import (
     Corrupt,
     CorruptSamples,
     Device,
-    Fold,
+    Folds,
     Jobs,
     Json,
     MaxFailures,
     Overwrite,
     Quiet,
     Run,
-    Seed,
+    Seeds,
     Set,
     Shard,
     Threads,
@@ -28,7 +28,7 @@ from mtpkd_cli.cli.options import (
 @app.command(rich_help_panel="Stages")
 def extract(
     run: Run,
-    modality: Annotated[str | None, typer.Option(help="Only this modality.")] = None,
+    modality: Annotated[list[str] | None, typer.Option(help="Only this modality; repeatable.")] = None,
     workers: Workers = None,
     max_failures: MaxFailures = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what failed before.")] = False,
@@ -42,7 +42,7 @@ def extract(
     from mtpkd_cli.cli import work
 
     work.stages(
-        run, ["extract"], set_, name=modality, workers=workers, max_failures=max_failures, retry_failed=retry_failed,
+        run, ["extract"], set_, own=modality, workers=workers, max_failures=max_failures, retry_failed=retry_failed,
         overwrite=overwrite, quiet=quiet, shard=shard, merge=merge,
     )  # fmt: skip
 
@@ -50,9 +50,9 @@ def extract(
 @app.command("train-teachers", rich_help_panel="Stages")
 def train_teachers(
     run: Run,
-    fold: Fold = None,
-    seed: Seed = None,
-    teacher: Annotated[str | None, typer.Option(help="Only this teacher.")] = None,
+    fold: Folds = None,
+    seed: Seeds = None,
+    teacher: Annotated[list[str] | None, typer.Option(help="Only this teacher; repeatable.")] = None,
     set_: Set = None,
     device: Device = "auto",
     threads: Threads = 1,
@@ -81,8 +81,8 @@ def train_teachers(
 @app.command(rich_help_panel="Stages")
 def align(
     run: Run,
-    fold: Fold = None,
-    seed: Seed = None,
+    fold: Folds = None,
+    seed: Seeds = None,
     set_: Set = None,
     device: Device = "auto",
     threads: Threads = 1,
@@ -101,9 +101,9 @@ def align(
 @app.command(rich_help_panel="Stages")
 def distill(
     run: Run,
-    fold: Fold = None,
-    seed: Seed = None,
-    method: Annotated[str | None, typer.Option(help="Only this method.")] = None,
+    fold: Folds = None,
+    seed: Seeds = None,
+    method: Annotated[list[str] | None, typer.Option(help="Only this method; repeatable.")] = None,
     set_: Set = None,
     device: Device = "auto",
     threads: Threads = 1,

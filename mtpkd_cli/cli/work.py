@@ -22,9 +22,9 @@ def stages(
     folder: Path,
     names: list[str],
     assignments: list[str] | None,
-    fold: int | None = None,
-    seed: int | None = None,
-    name: str | None = None,
+    folds: list[int] | None = None,
+    seeds: list[int] | None = None,
+    own: list[str] | None = None,
     *,
     device: str = "cpu",
     threads: int = 1,
@@ -37,7 +37,8 @@ def stages(
     shard: str | None = None,
     merge: bool = False,
 ) -> None:
-    """Does what is left of the named stages."""
+    """Does what is left of the named stages, of all folds, seeds and names (`own`) where none is given."""
+    choice = Choice.among(folds, seeds, own)
     run = RunFolder(folder)
     share = _shard(shard, merge, overwrite or retry_failed)
     with (
@@ -66,7 +67,7 @@ def stages(
                 merge,
                 logs=run.logs,
             )
-            made = do_stage(run, study, stage, Choice(fold, seed, name), job)
+            made = do_stage(run, study, stage, choice, job)
             terminal.note(f"{stage}: {made} made" if made else f"{stage}: nothing to do")
             if stage == "evaluate":
                 if gone := remove_stale(run, study):

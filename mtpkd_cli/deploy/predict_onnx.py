@@ -18,7 +18,7 @@ def features_of(path: Path, about: dict[str, Any]) -> dict[str, np.ndarray]:
     if path.suffix == ".npz":
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in about["modalities"] if name in arrays}
-    from mtpkd_cli.encoders import Segment
+    from mtpkd_cli.encoders import Segment, options_here
     from mtpkd_cli.registry import ENCODERS
 
     found = {}
@@ -27,7 +27,7 @@ def features_of(path: Path, about: dict[str, Any]) -> dict[str, np.ndarray]:
         module = ENCODERS.load(encoder["name"])
         if encoder["version"] != module.VERSION:
             sys.exit(f"{encoder['name']} is version {module.VERSION} here; the student needs {encoder['version']}")
-        found[name] = module.encode(Segment(path), module.Config(**encoder["options"])).values
+        found[name] = module.encode(Segment(path), module.Config(**options_here(encoder["options"]))).values
     return found
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from mtpkd_cli.artifacts.feature_ledgers import readable
 from mtpkd_cli.config.study import ExtractSection
 from mtpkd_cli.deploy.windows import Window, lay_windows
-from mtpkd_cli.encoders import Features, encode_sample, never_found, prepare_encoder, unseen_shares
+from mtpkd_cli.encoders import Features, encode_sample, never_found, options_here, prepare_encoder, unseen_shares
 from mtpkd_cli.media.length import length_s
 from mtpkd_cli.media.pool import Task, run_isolated
 
@@ -73,10 +73,10 @@ def read_windows(
     """
     result = [Read(window) for window in windows]
     for name, encoder in encoders.items():
-        prepare_encoder(encoder["name"])
+        options = options_here(encoder["options"])  # trained beside a GPU, applied wherever people are
+        prepare_encoder(encoder["name"], options)
         tasks = (
-            Task(str(i), (encoder["name"], encoder["options"], w.recording, w.start_s, w.end_s))
-            for i, w in enumerate(windows)
+            Task(str(i), (encoder["name"], options, w.recording, w.start_s, w.end_s)) for i, w in enumerate(windows)
         )
         with closing(run_isolated(encode_sample, tasks, workers=extract.workers, **extract.limits)) as outcomes:
             for read, outcome in zip(result, outcomes, strict=True):

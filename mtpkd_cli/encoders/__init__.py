@@ -11,6 +11,8 @@ Legend: T time steps, D features. An encoder file has
     prepare   (function that tells the user a line) -> None: what is made once on a machine, before workers start; left
               out where there is none
 
+Where Config has an option `device`, "cpu" or "cuda", a network runs there.
+
 Encoder files are imported to read their options, so they import librosa, decord, av, cv2, neurokit2 and torch inside
 their functions only.
 """
@@ -22,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from mtpkd_cli.errors import DataError
+from mtpkd_cli.errors import DataError, StudyError
 from mtpkd_cli.media.damage import Damage, suffering
 from mtpkd_cli.media.reader_used import readers_used
 from mtpkd_cli.registry import ENCODERS
@@ -60,11 +62,39 @@ class Features:
     notes: dict[str, float] = field(default_factory=dict)
 
 
-def prepare_encoder(encoder: str, say: Callable[[str], None] = lambda _: None) -> None:
-    """Called before workers encode samples: makes what has to be made once on a machine, and tells it."""
+def prepare_encoder(encoder: str, options: dict[str, Any], say: Callable[[str], None] = lambda _: None) -> None:
+    """Called before workers encode samples: makes what has to be made once on a machine, and tells it.
+
+    Raises:
+        DataError: A file that the encoder reads for every sample, such as weights, is not there.
+        StudyError: Its network is to run on a GPU, and there is none.
+    """
     module = ENCODERS.load(encoder)
+    for path in module.files(module.Config(**options)) if hasattr(module, "files") else []:
+        if not path.exists():
+            raise DataError(
+                f"a file that the encoder '{encoder}' reads is not there",
+                where=path,
+                todo="put it there, or mend the encoder's options in study.toml",
+            )
+    if options_here(options) != options:
+        raise StudyError(
+            "this machine has no CUDA device that torch can use",
+            where=f"option device of the encoder '{encoder}'",
+            expected="cpu",
+            todo="ask for a GPU, or set the option to cpu",
+        )
     if hasattr(module, "prepare"):
         module.prepare(say)
+
+
+def options_here(options: dict[str, Any]) -> dict[str, Any]:
+    """An encoder's options as this machine can meet them: on the CPU where they ask for a GPU and there is none."""
+    if options.get("device") != "cuda":
+        return options
+    import torch
+
+    return options if torch.cuda.is_available() else options | {"device": "cpu"}
 
 
 UNSEEN = "steps_without_"

@@ -78,9 +78,10 @@ def normalised(pixels: np.ndarray, colours: Colours, device: str) -> "Tensor":
     """(T, S, S, 3) uint8 -> (T, 3, S, S) float on the device, standardised per colour."""
     import torch
 
-    mean, deviation = (torch.tensor(values).view(3, 1, 1) for values in colours)
-    planes = torch.from_numpy(pixels).permute(0, 3, 1, 2).float()
-    return ((planes / 255.0 - mean) / deviation).to(device)
+    mean, deviation = (torch.tensor(values, device=device).view(3, 1, 1) for values in colours)
+    # Bytes travel to the device, not the floats that are made of them.
+    planes = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float()
+    return (planes / 255.0 - mean) / deviation
 
 
 def encode_windows(

@@ -14,7 +14,8 @@ from mtpkd_cli.artifacts import RunFolder, digest_of
 from mtpkd_cli.config import Study
 from mtpkd_cli.config.reading import parse_study, with_keys
 from mtpkd_cli.errors import StudyError
-from mtpkd_cli.pipeline.doing import Choice, do_stage
+from mtpkd_cli.pipeline.choice import Choice, check_choice
+from mtpkd_cli.pipeline.doing import do_stage
 from mtpkd_cli.pipeline.parallel import side_by_side
 from mtpkd_cli.pipeline.units import Unit, units_of
 from mtpkd_cli.registry import METHODS
@@ -122,9 +123,8 @@ def train_cells(cells: list[Cell], method: str, choice: Choice, job: Job) -> int
     """
     units = units_of(cells[0].run, cells[0].study)
     own = Choice(choice.fold, choice.seed, method)
+    check_choice(own, "distill", units)
     chosen = [unit for unit in units if unit.stage == "distill" and own.takes(unit)]
-    if not chosen:
-        raise StudyError(f"ablate: there is no {choice}", expected="folds and seeds of the study")
     calls = [(cell, Choice(unit.fold, unit.seed, method)) for cell in cells for unit in chosen]
     if job.jobs > 1 and len(calls) > 1:
         return side_by_side(_train, calls, job, "ablate, cells x folds x seeds")

@@ -90,7 +90,7 @@ def encode_levels(
     tasks = chain.from_iterable(_tasks(job.root, table, encoder, sense, *levels[i]) for i in todo)
     workers = extract.workers if job.workers is None else job.workers
     if todo:
-        prepare_encoder(encoder["name"], job.reporter.note)
+        prepare_encoder(encoder["name"], encoder["options"], job.reporter.note)
     # One pool for all levels: a worker loads its libraries once.
     with closing(run_isolated(encode_damaged, tasks, workers=workers, **extract.limits)) as outcomes:
         for i in todo:

@@ -4,7 +4,7 @@ import importlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ from mtpkd_cli.artifacts import (
 from mtpkd_cli.artifacts.last_checkpoint import LastCheckpoint
 from mtpkd_cli.artifacts.tasks import task
 from mtpkd_cli.config import Study
-from mtpkd_cli.errors import ArtifactError, Busy, StudyError, did_you_mean
+from mtpkd_cli.errors import ArtifactError, Busy
+from mtpkd_cli.pipeline.choice import Choice, check_choice
 from mtpkd_cli.pipeline.parallel import all_busy, side_by_side
 from mtpkd_cli.pipeline.states import State, States
 from mtpkd_cli.pipeline.units import Unit, units_of
@@ -30,24 +31,6 @@ from mtpkd_cli.stages import Job
 from mtpkd_cli.storage import writing
 
 SAMPLES_WAIT_S = 600.0
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Which units of a stage are meant; None = all of them."""
-
-    fold: int | None = None
-    seed: int | None = None
-    name: str | None = None
-
-    def __str__(self) -> str:
-        given = {"fold": self.fold, "seed": self.seed, "name": self.name}
-        return ", ".join(f"{key} {value}" for key, value in given.items() if value is not None) or "unit"
-
-    def takes(self, unit: Unit) -> bool:
-        """Whether a unit is meant. Units that serve all folds or seeds always are."""
-        by_number = unit.fold is None or (self.fold in (None, unit.fold) and self.seed in (None, unit.seed))
-        return by_number and (self.name in (None, unit.name) or unit.module == "samples")
 
 
 def do_stage(run: RunFolder, study: Study, stage: str, choice: Choice, job: Job) -> int:
@@ -63,15 +46,12 @@ def do_stage(run: RunFolder, study: Study, stage: str, choice: Choice, job: Job)
     """
     made = 0
     units = units_of(run, study)
+    check_choice(choice, stage, units)
     chosen = [unit for unit in units if unit.stage == stage and choice.takes(unit)]
     repetitions = sorted({(unit.fold, unit.seed) for unit in chosen if unit.fold is not None})
     if job.jobs > 1 and len(repetitions) > 1:
         calls = [(run, study, stage, Choice(fold, seed, choice.name)) for fold, seed in repetitions]
         return side_by_side(do_stage, calls, job, f"{stage}, folds x seeds")
-    if not [unit for unit in chosen if unit.module != "samples"]:
-        known = sorted({f"fold {u.fold}, seed {u.seed}, {u.name}" for u in units if u.stage == stage})
-        near = did_you_mean(choice.name, {u.name for u in units if u.stage == stage}) if choice.name else ""
-        raise StudyError(f"{stage}: there is no {choice}{near}", expected="one of: " + "; ".join(known[:10]))
     states, busy = States(run, study, units), dict[Path, Busy]()
     for unit in chosen:
         interruption.check()

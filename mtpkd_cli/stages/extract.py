@@ -75,7 +75,7 @@ def build(
     tasks = chain.from_iterable(_tasks(job.root, pieces[i], encoder) for i in todo)
     workers = extract.workers if job.workers is None else job.workers
     if todo:
-        prepare_encoder(encoder["name"], job.reporter.note)
+        prepare_encoder(encoder["name"], encoder["options"], job.reporter.note)
     # One pool for all parts: a worker loads its libraries once, not once per part.
     with closing(run_isolated(encode_sample, tasks, workers=workers, **extract.limits)) as outcomes:
         for i in todo:

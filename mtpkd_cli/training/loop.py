@@ -89,15 +89,18 @@ def _train_epoch(
             continue
         terms = step(batch)
         total = torch.stack([term.weight * term.value for term in terms.values()]).sum()
-        _check_finite(total, terms, fitting.epoch, number)
+        # One look at the device per step: each would wait for all that was asked of it.
+        values = torch.stack([*(term.value.detach() for term in terms.values()), total.detach()]).tolist()
+        said = dict(zip([*terms, "total"], values, strict=True))
+        _check_finite(said, fitting.epoch, number)
         fitting.optimiser.zero_grad(set_to_none=True)
         total.backward()
         nn.utils.clip_grad_norm_(fitting.model.parameters(), 1.0)
         fitting.optimiser.step()
         fitting.scheduler.step()
         fitting.average()
-        for name, value in {**{n: t.value for n, t in terms.items()}, "total": total}.items():
-            fitting.sums[name] = fitting.sums.get(name, 0.0) + value.item() / n_batches
+        for name, value in said.items():
+            fitting.sums[name] = fitting.sums.get(name, 0.0) + value / n_batches
         fitting.batch = number + 1
         checkpoint.step(fitting)
 
@@ -159,9 +162,9 @@ def _waited(history: list[dict[str, Any]]) -> int:
     return history[-1]["epoch"] - best if history else -1
 
 
-def _check_finite(total: Tensor, terms: Terms, epoch: int, batch: int) -> None:
-    if not torch.isfinite(total):
-        values = ", ".join(f"{name} = {term.value.item():g}" for name, term in terms.items())
+def _check_finite(said: dict[str, float], epoch: int, batch: int) -> None:
+    if not math.isfinite(said["total"]):
+        values = ", ".join(f"{name} = {value:g}" for name, value in said.items() if name != "total")
         raise NumericalError(
             f"the loss is not finite in epoch {epoch}, batch {batch}: {values}",
             expected="finite numbers",

@@ -44,6 +44,7 @@ def fit_student(
     seen = student.trunk.modalities
 
     def step(rows: Tensor) -> Terms:
+        rows = rows.to(data.labels.device)  # once, and not for every column of the bank
         output = student(data.batch(rows, seen))
         return terms(Lesson(data.labels[rows], output, bank.rows(rows), draws), **method_options)
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -47,6 +48,16 @@ def test_a_study_runs_from_nothing_to_scores(tmp_path: Path, make_tiny: Callable
 
     shown = mtpkd("evaluate", "s/run", "--json", cwd=tmp_path)
     assert json.loads(shown.stdout) == scores
+
+
+def test_what_is_selected_twice_is_done_twice(tiny: Any, mtpkd: Call) -> None:
+    """Before, the last one alone was taken, in silence."""
+    shutil.rmtree(tiny.run.repetition(0, 0) / "students")
+    options = ("--fold", 0, "--fold", 1, "--method", "kd", "--method", "student-only")
+    done = mtpkd("distill", tiny.run.root, *options, "--device", "cpu")
+    assert done.returncode == 0, done.stderr
+    assert "distill: 2 made" in done.stderr
+    assert sorted(path.name for path in (tiny.run.repetition(0, 0) / "students").iterdir()) == ["kd", "student-only"]
 
 
 def test_a_run_folder_may_be_the_folder_where_one_is(tiny: Any, mtpkd: Call) -> None:

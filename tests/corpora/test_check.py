@@ -107,6 +107,20 @@ def test_a_trial_tells_what_the_encoder_would_fail_at(tmp_path: Path, affwild2_t
     assert "media" not in str(caught.value)
 
 
+def test_an_encoder_that_cannot_run_here_is_told_with_the_rest(
+    tmp_path: Path, affwild2_tree: Callable[..., Path]
+) -> None:
+    root = affwild2_tree(tmp_path / "corpus", raw=False)
+    options = {"video": f"{{ weights = '{tmp_path / 'w.pth'}' }}", "audio": "{ frame_side_px = 64 }"}
+    keys = ["modalities.video.encoder=resnet18", "modalities.audio.encoder=face", "modalities.audio.media=crops"]
+    keys += [f"modalities.{name}.options={value}" for name, value in options.items()]
+    with pytest.raises(DataError) as caught:
+        _call("check", _init(root, "affwild2", *keys), "--trial", 1, "--workers", 0)
+    assert f"cost video: a file that the encoder 'resnet18' reads is not there: {tmp_path / 'w.pth'}" in str(
+        caught.value
+    )
+
+
 def test_labels_that_cannot_be_read_are_a_problem_of_the_corpus(
     tmp_path: Path, table_tree: Callable[..., Path]
 ) -> None:

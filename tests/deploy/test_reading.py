@@ -2,14 +2,18 @@
 
 from pathlib import Path
 
+import av
 import numpy as np
 import pandas as pd
+import pytest
+import torch
 
 from mtpkd_cli.config.study import ExtractSection
 from mtpkd_cli.deploy.reading import Read, padded, read_windows, windows_of
 from mtpkd_cli.deploy.windows import Window
-from mtpkd_cli.encoders import Features
+from mtpkd_cli.encoders import Features, resnet18
 from mtpkd_cli.encoders.eda import VERSION, Config
+from mtpkd_cli.models.residual import PictureResidualNetwork
 
 HERE = ExtractSection(workers=0)
 
@@ -33,6 +37,26 @@ def test_a_signal_of_another_rate_than_the_students_is_told_and_the_others_are_r
     values, mask = padded(reads, "eda", reads[0].features["eda"].values.shape[1])
     assert mask.sum(1).tolist() == [6, 6, 0]
     np.testing.assert_array_equal(values[1], reads[1].features["eda"].values)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")
+def test_a_student_of_features_from_a_gpu_is_applied_where_there_is_none(tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    torch.save(PictureResidualNetwork().state_dict(), tmp_path / "w.pth")
+    with av.open(str(tmp_path / "a.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        for value in range(0, 250, 25):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((32, 32, 3), value, np.uint8))))
+        container.mux(stream.encode())
+    read = {}
+    for device in ("cuda", "cpu"):
+        config = resnet18.Config(weights=str(tmp_path / "w.pth"), crop_side_px=32, face="cropped", device=device)
+        encoder = {"name": "resnet18", "version": resnet18.VERSION, "options": config.model_dump(mode="json")}
+        (read[device],) = read_windows([Window(tmp_path / "a.mp4", 0)], {"video": encoder}, HERE, lambda: None)
+        assert not read[device].errors
+    one, other = (read[device].features["video"].values for device in ("cuda", "cpu"))
+    np.testing.assert_array_equal(one, other)
 
 
 def test_the_share_of_steps_without_a_face_is_the_worst_of_the_modalities() -> None:

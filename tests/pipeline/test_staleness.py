@@ -265,6 +265,7 @@ def test_folds_seeds_and_names_select(tmp_path: Path, make_tiny: Callable[..., A
     assert tiny.do("train-teachers", choice=Choice(fold=1, seed=0, name="eda"))[0] == 0
     assert tiny.do("align", choice=Choice(fold=1))[0] == 2
     assert tiny.do("distill", choice=Choice(fold=1, name="kd"))[0] == 1
+    assert tiny.do("distill", choice=Choice(fold=1, name=("kd", "student-only", "pkdot")))[0] == 2
     assert not tiny.run.repetition(0, 0).exists()
 
 
@@ -276,6 +277,8 @@ def test_folds_seeds_and_names_select(tmp_path: Path, make_tiny: Callable[..., A
         ("train-teachers", Choice(seed=1), "there is no seed 1"),
         ("train-teachers", Choice(fold=0, name="kd"), "there is no fold 0, name kd"),
         ("extract", Choice(name="gsr"), "there is no name gsr"),
+        ("distill", Choice(fold=(0, 1), name=("kd", "pkodt")), "there is no fold 0, name pkodt; did you mean 'pkdot'"),
+        ("align", Choice(fold=(0, 7)), "there is no fold 7"),
     ],
 )
 def test_a_selection_of_nothing_is_an_error_of_usage(tiny: Any, stage: str, choice: Choice, message: str) -> None:

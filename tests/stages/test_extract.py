@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from mtpkd_cli.artifacts import MANIFEST, read_manifest, read_parquet
 from mtpkd_cli.artifacts.feature_ledgers import allowed_failures
@@ -34,7 +35,7 @@ part_samples = 5
 max_failures = "0"
 """
 SUBJECTS = [f"90010{i}_w_3{i}" for i in range(6)]
-EDA = Choice(name="eda")
+EDA, VIDEO = Choice(name="eda"), Choice(name="video")
 
 
 def _write_signal(path: Path, column: str = "gsr", seconds: float = 3.0, seed: int = 0) -> None:
@@ -239,13 +240,13 @@ def test_a_truncated_video_costs_one_sample_of_three(clips: Any) -> None:
         video.write_bytes(source.read_bytes())
     videos[1].write_bytes(videos[1].read_bytes()[:2000])
     with pytest.raises(TooManyFailures, match="1 of 12 samples"):
-        clips.do("extract", choice=Choice(name="video"), workers=1)
+        clips.do("extract", choice=VIDEO, workers=1)
     failures = read_parquet(clips.run.features("video") / "failures.parquet").to_pandas()
     assert failures["sample_id"].tolist() == [videos[1].stem]
     assert str(clips.root) not in failures["error"][0]
-    assert clips.do("extract", choice=Choice(name="video"), workers=1, max_failures="1")[0] == 1
+    assert clips.do("extract", choice=VIDEO, workers=1, max_failures="1")[0] == 1
     videos[1].write_bytes(clips_of_sample[1].read_bytes())
-    assert clips.do("extract", choice=Choice(name="video"), workers=1)[0] == 1
+    assert clips.do("extract", choice=VIDEO, workers=1)[0] == 1
     assert clips.states()["extract video"].kind == "done"
 
 
@@ -283,3 +284,18 @@ def test_a_corpus_that_vanishes_while_it_is_read_is_no_failure_of_its_samples(cl
     clips.do("extract", choice=EDA)
     assert _failures(clips).empty
     assert before.items() <= _parts(clips).items()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")
+def test_what_would_fail_for_every_sample_is_told_before_the_first(clips: Any, tmp_path: Path) -> None:
+    """Before, each sample failed by itself, and each failure was kept."""
+    weights = tmp_path / "weights.pth"
+    clips.put("modalities.video.encoder=resnet18", f"modalities.video.options={{ weights = '{weights}' }}")
+    with pytest.raises(DataError, match="a file that the encoder 'resnet18' reads is not there") as caught:
+        clips.do("extract", choice=VIDEO)
+    assert caught.value.where == weights
+    weights.touch()
+    clips.put("modalities.video.options.device=cuda")
+    with pytest.raises(StudyError, match="no CUDA device"):
+        clips.do("extract", choice=VIDEO)
+    assert not list(clips.run.features("video").glob("part-*"))
