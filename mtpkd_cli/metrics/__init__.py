@@ -6,6 +6,7 @@ Legend: N samples, C classes or targets, R resamples, S subjects, P parts (one p
     GREATER_IS_BETTER  bool
     LABEL              how tables print it, e.g. "balanced accuracy"
     UNIT               "", "target units" or "levels"
+    ORDER_ONLY         bool, left out where false: of a column of scores only the order counts
     MOMENTS            regression only, where true: labels and scores count by their first and second moments alone
     metric             (labels, scores, weights=None) -> (R,) float64; NaN where it is undefined
     THRESHOLD          optional; "validation": for two classes only, scores come moved to the threshold that validation

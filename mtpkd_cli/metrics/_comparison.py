@@ -5,13 +5,16 @@ all predictions of a subject, over all folds and seeds, change places together. 
 swaps. The statistic is the study's own, the mean over parts (one part = one fold and seed) of the difference of their
 scores, so it fits metrics that are no mean over subjects, such as AUROC and CCC.
 
-References: Good 2005, Permutation, Parametric and Bootstrap Tests of Hypotheses, chapter 3; Phipson and Smyth 2010,
+References: Good 2005, Permutation, Parametric and Bootstrap Tests of Hypotheses, chapter 3; Venkatraman and Begg 1996,
+Biometrika 83:835-848 (ranks that change places, of paired ROC curves); Phipson and Smyth 2010,
 SAGMB 9:39 (why a drawn p is never 0); Holm 1979, Scandinavian Journal of Statistics 6:65-70.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
+from scipy.stats import rankdata
 
 from mtpkd_cli.metrics._uncertainty import Metric, Part, fold_mean, part_values
 
@@ -34,7 +37,9 @@ def subject_swaps(n_subjects: int, n_swaps: int, seed: int) -> np.ndarray:
     return np.concatenate([np.zeros((1, n_subjects), bool), drawn.astype(bool)])
 
 
-def permutation_p(metric: Metric, pairs: Sequence[Pair], subjects_order: Sequence[str], swaps: np.ndarray) -> float:
+def permutation_p(
+    metric: Metric, pairs: Sequence[Pair], subjects_order: Sequence[str], swaps: np.ndarray, *, ranked: bool = False
+) -> float:
     """Returns the two-sided p of a paired permutation test over subjects; NaN where the difference is undefined.
 
     Args:
@@ -42,12 +47,15 @@ def permutation_p(metric: Metric, pairs: Sequence[Pair], subjects_order: Sequenc
         pairs: Both methods' predictions of the same samples, one pair per fold and seed (`paired_parts`).
         subjects_order: (S,) the subjects, in the order of the columns of `swaps`.
         swaps: (R, S) from `subject_swaps`.
+        ranked: Only the order of a column of scores counts to the metric (its ORDER_ONLY), so ranks change places.
+            Scores would not do: of a method that is less sure, all samples of a person would rank in the middle.
     """
     if not pairs:
         return float("nan")
     column = {subject: index for index, subject in enumerate(subjects_order)}
     differences = []
-    for ours, theirs in pairs:
+    for pair in pairs:
+        ours, theirs = (_ranked(part) for part in pair) if ranked else pair
         distinct, subject_of = np.unique(ours.subjects, return_inverse=True)
         swapped = swaps[:, [column[subject] for subject in distinct]].astype(np.float64)
         both = Part(*(np.concatenate(halves) for halves in zip(_columns(ours), _columns(theirs), strict=True)))
@@ -97,6 +105,10 @@ def subject_scores(metric: Metric, parts: Sequence[Part], subjects_order: Sequen
         distinct, subject_of = np.unique(part.subjects, return_inverse=True)
         row[[column[s] for s in distinct]] = part_values(metric, part, np.eye(len(distinct)), subject_of)
     return fold_mean(values, np.ones(values.shape))
+
+
+def _ranked(part: Part) -> Part:
+    return replace(part, scores=rankdata(part.scores, axis=0))
 
 
 def _columns(part: Part) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

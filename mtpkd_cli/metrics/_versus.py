@@ -55,6 +55,7 @@ def versus(
     family: Sequence[str],
     subjects: Sequence[str],
     swaps: np.ndarray | None,
+    ranked: bool = False,
 ) -> dict[str, Versus]:
     """Compares every method with `other`; returns method -> difference, without `other` itself.
 
@@ -65,13 +66,15 @@ def versus(
         family: Methods that stand to be called better, for whose number p is corrected.
         subjects: (S,) in the order of the columns of `swaps`.
         swaps: (R, S) from `subject_swaps`; None = no test.
+        ranked: The metric's ORDER_ONLY, see `permutation_p`.
     """
     base, methods = resampled[other], [name for name in parts if name != other]
     p_values = dict.fromkeys(methods, NOTHING)
     for name in methods if swaps is not None else ():
         assert swaps is not None
         interruption.check()
-        p_values[name] = permutation_p(metric, paired_parts(parts[name], parts[other]), subjects, swaps)
+        pairs = paired_parts(parts[name], parts[other])
+        p_values[name] = permutation_p(metric, pairs, subjects, swaps, ranked=ranked)
     corrected = holm({name: p_values[name] for name in methods if name in family})
     return {
         name: Versus(

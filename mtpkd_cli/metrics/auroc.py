@@ -12,6 +12,7 @@ TASK = "classification"
 GREATER_IS_BETTER = True
 LABEL = "AUROC"
 UNIT = ""
+ORDER_ONLY = True
 
 # Counts of won pairs, samples x subjects, held at once: 160 MB.
 MOST_COUNTS = 20_000_000

@@ -84,8 +84,9 @@ def _compared(said: dict[str, Scored], network: str, metric: str, draws: Draws) 
     for rival in [name for name in said if name != network]:
         pair = {name: parts[name] for name in (network, rival)}
         found = metrics.versus(
-            module.metric, pair, resampled, rival, family=[network], subjects=draws.subjects, swaps=draws.swaps
-        )
+            module.metric, pair, resampled, rival, family=[network], subjects=draws.subjects, swaps=draws.swaps,
+            ranked=getattr(module, "ORDER_ONLY", False),
+        )  # fmt: skip
         rivals[rival] = {"score": _estimate(resampled[rival]), "difference": metrics.plain_versus(found[network])}
     return {"score": _estimate(resampled[network]), "rivals": rivals}
 

@@ -109,17 +109,15 @@ def compared(
         for method, keyed in parts.items()
     }
     others = [method for method in students if method != reference]
-    differences = metrics.versus(
-        module.metric, parts, resampled, reference, family=others, subjects=draws.subjects, swaps=draws.swaps
-    )
+    test: dict[str, Any] = {"subjects": draws.subjects, "swaps": draws.swaps}
+    test |= {"ranked": getattr(module, "ORDER_ONLY", False)}
+    differences = metrics.versus(module.metric, parts, resampled, reference, family=others, **test)
     judged = [method for method in others if method not in {*controls, *placebos.values()}]
     best = metrics.best_of(resampled, controls, module.GREATER_IS_BETTER)
 
     def over(rival: str, family: Sequence[str]) -> dict[str, metrics.Versus]:
         pair = {method: parts[method] for method in [*family, rival]}
-        return metrics.versus(
-            module.metric, pair, resampled, rival, family=family, subjects=draws.subjects, swaps=draws.swaps
-        )
+        return metrics.versus(module.metric, pair, resampled, rival, family=family, **test)
 
     over_control = {} if best is None or not judged else over(best, judged)
     over_placebo = metrics.one_family([over(rival, [method]) for method, rival in placebos.items()])

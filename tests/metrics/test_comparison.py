@@ -104,6 +104,38 @@ def test_a_comparison_of_like_with_like_is_significant_in_five_per_cent() -> Non
     assert low <= below <= high
 
 
+def two_rankings(case: int, gain: float) -> tuple[metrics.Part, metrics.Part]:
+    """Two methods of 20 people with 10 samples each; the first sees the class better by `gain`. The second is surer."""
+    rng = np.random.default_rng(case)
+    subjects, labels = np.repeat(np.arange(20), 10), rng.integers(0, 2, 200)
+    shared = labels + rng.normal(size=200) + rng.normal(size=20)[subjects]
+    said = [shared + gain * labels + 0.3 * rng.normal(size=200), shared + 0.3 * rng.normal(size=200)]
+    scores = [1 / (1 + np.exp(-scale * score)) for scale, score in zip((0.2, 5.0), said, strict=True)]
+    first, second = (metrics.Part(labels, np.stack([1 - p, p], 1), subjects.astype(str)) for p in scores)
+    return first, second
+
+
+def ranked_p(pair: tuple[metrics.Part, metrics.Part], ranked: bool = True) -> float:
+    order = [str(i) for i in range(20)]
+    return metrics.permutation_p(AUROC, [pair], order, metrics.subject_swaps(20, 499, seed=0), ranked=ranked)
+
+
+def test_how_sure_a_method_is_does_not_matter_to_a_metric_of_order() -> None:
+    """Scores of two scales that change places rank people by the method that they come from, and hide a gain."""
+    first, second = two_rankings(0, gain=0.5)
+    sharper = metrics.Part(first.labels, first.scores**3, first.subjects)
+    assert ranked_p((first, second)) == ranked_p((sharper, second)) < 0.02
+    assert ranked_p((first, second), ranked=False) > 0.1
+    assert METRICS.load("auroc").ORDER_ONLY
+
+
+@pytest.mark.slow
+def test_methods_of_equal_order_are_told_apart_in_five_per_cent() -> None:
+    below = sum(ranked_p(two_rankings(case, gain=0.0)) <= 0.05 for case in range(200))
+    low, high = stats.binom.ppf([0.001, 0.999], 200, 0.05)
+    assert low <= below <= high
+
+
 def test_undefined_difference_has_no_p() -> None:
     part = metrics.Part(np.zeros(4, int), np.eye(2)[[0, 1, 0, 1]], np.array(["a", "a", "b", "b"]))
     swaps = metrics.subject_swaps(2, 4, seed=0)
