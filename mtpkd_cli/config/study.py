@@ -56,7 +56,7 @@ class FitOptions(Options):
     warmup_share: Share = Field(0.1, description="share of all steps")
     patience: Count = Field(10, description="epochs without a better validation loss before stopping")
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.0, description="of the weights' exponential mean over steps, which is then validated and kept; 0 = none"
+        0.99, description="of the weights' exponential mean over steps, which is then validated and kept; 0 = none"
     )
 
 
