@@ -109,8 +109,8 @@ def compared(
         for method, keyed in parts.items()
     }
     others = [method for method in students if method != reference]
-    test: dict[str, Any] = {"subjects": draws.subjects, "swaps": draws.swaps}
-    test |= {"ranked": getattr(module, "ORDER_ONLY", False)}
+    ranked = getattr(module, "ORDER_ONLY", False)
+    test: dict[str, Any] = {"subjects": draws.subjects, "swaps": draws.swaps, "ranked": ranked}
     differences = metrics.versus(module.metric, parts, resampled, reference, family=others, **test)
     judged = [method for method in others if method not in {*controls, *placebos.values()}]
     best = metrics.best_of(resampled, controls, module.GREATER_IS_BETTER)

@@ -286,15 +286,25 @@ def test_a_corpus_that_vanishes_while_it_is_read_is_no_failure_of_its_samples(cl
     assert before.items() <= _parts(clips).items()
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")
-def test_what_would_fail_for_every_sample_is_told_before_the_first(clips: Any, tmp_path: Path) -> None:
+def _use_network(clips: Any, weights: Path) -> None:
+    clips.put("modalities.video.encoder=resnet18", f"modalities.video.options={{ weights = '{weights}' }}")
+
+
+def test_weights_that_are_missing_are_told_before_the_first_sample(clips: Any, tmp_path: Path) -> None:
     """Before, each sample failed by itself, and each failure was kept."""
     weights = tmp_path / "weights.pth"
-    clips.put("modalities.video.encoder=resnet18", f"modalities.video.options={{ weights = '{weights}' }}")
+    _use_network(clips, weights)
     with pytest.raises(DataError, match="a file that the encoder 'resnet18' reads is not there") as caught:
         clips.do("extract", choice=VIDEO)
     assert caught.value.where == weights
+    assert not list(clips.run.features("video").glob("part-*"))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")
+def test_a_gpu_that_is_missing_is_told_before_the_first_sample(clips: Any, tmp_path: Path) -> None:
+    weights = tmp_path / "weights.pth"
     weights.touch()
+    _use_network(clips, weights)
     clips.put("modalities.video.options.device=cuda")
     with pytest.raises(StudyError, match="no CUDA device"):
         clips.do("extract", choice=VIDEO)
