@@ -49,7 +49,8 @@ def check_choice(choice: Choice, stage: str, units: list[Unit]) -> None:
     for one in choice.each():
         if not any(one.takes(unit) for unit in own):
             known = sorted({f"fold {u.fold}, seed {u.seed}, {u.name}" for u in own})
-            near = did_you_mean(str(one.name), {u.name for u in own}) if one.name else ""
+            names = {u.name for u in own}
+            near = "" if one.name is None or one.name in names else did_you_mean(str(one.name), names)
             raise StudyError(f"{stage}: there is no {one}{near}", expected="one of: " + "; ".join(known[:10]))
 
 

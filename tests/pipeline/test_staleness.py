@@ -279,6 +279,7 @@ def test_folds_seeds_and_names_select(tmp_path: Path, make_tiny: Callable[..., A
         ("extract", Choice(name="gsr"), "there is no name gsr"),
         ("distill", Choice(fold=(0, 1), name=("kd", "pkodt")), "there is no fold 0, name pkodt; did you mean 'pkdot'"),
         ("align", Choice(fold=(0, 7)), "there is no fold 7"),
+        ("distill", Choice(fold=7, name="kd"), r"there is no fold 7, name kd\n"),
     ],
 )
 def test_a_selection_of_nothing_is_an_error_of_usage(tiny: Any, stage: str, choice: Choice, message: str) -> None:
