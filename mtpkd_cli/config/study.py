@@ -26,6 +26,9 @@ class ModelSection(Options):
     embedding: Annotated[int, Field(ge=2)] = 64
     heads: Count = 2
     dropout: Share = 0.2
+    stochastic_depth: Share = Field(
+        0.5, description="how often in training a fusion of several modalities is linear in their statistics alone"
+    )
     normalise: Literal["training", "subject"] = Field(
         "training",
         description="standardise features by the training subjects, or each person's by all recordings of that person, "
@@ -43,7 +46,7 @@ class ModelSection(Options):
     def sizes(self) -> dict[str, Any]:
         """Keyword arguments that teachers and students have in common."""
         common = {"embedding": self.embedding, "heads": self.heads, "dropout": self.dropout}
-        return common | {"head": self.classifier or "softmax"}
+        return common | {"stochastic_depth": self.stochastic_depth, "head": self.classifier or "softmax"}
 
 
 class FitOptions(Options):
@@ -81,7 +84,7 @@ class AlignSection(FitOptions):
     loss: Literal["cosine", "mse", "mmd", "kl", "none"] = "cosine"
     align_weight: Share = Field(0.5, description="of the alignment; the rest goes to the task losses")
     adapter: Literal["mlp", "linear"] = "mlp"
-    joint_learning_rate: Weight = Field(1e-4, description="of the joint teacher's fusion and head; 0 = frozen")
+    joint_learning_rate: Weight = Field(1e-5, description="of the joint teacher's fusion and head; 0 = frozen")
     tnet_loss: Literal["cosine", "mse", "mmd"] = "mse"
     calibrate: bool = Field(
         True, description="scale each teacher's cross-fitted logits by a temperature fitted on held-out recordings"

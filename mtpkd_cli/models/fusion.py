@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from mtpkd_cli.models.attention import Attention, FeedForward, pool
+from mtpkd_cli.models.depth import StochasticDepth
 from mtpkd_cli.models.starts import started
 
 
@@ -21,15 +22,20 @@ class Fusion(nn.Module):
         embedding: Embedding size d.
         heads: Attention heads.
         dropout: Dropout probability.
+        stochastic_depth: Probability that in training the summaries of a sample are left out, where there are several
+            modalities: what all of them say at once tells samples apart so well that it is soon known by heart.
     """
 
-    def __init__(self, modalities: int, embedding: int, heads: int, dropout: float) -> None:
+    def __init__(
+        self, modalities: int, embedding: int, heads: int, dropout: float, stochastic_depth: float = 0.0
+    ) -> None:
         super().__init__()
         several = modalities if modalities > 1 else 0
         self.norms = nn.ModuleList(nn.LayerNorm(embedding) for _ in range(several))
         self.attentions = nn.ModuleList(Attention(embedding, heads) for _ in range(several))
         self.feed_forwards = nn.ModuleList(FeedForward(embedding, dropout) for _ in range(several))
         self.summaries = nn.ModuleList(started(nn.Linear(2 * embedding, embedding), 0.0) for _ in range(modalities))
+        self.depth = StochasticDepth(stochastic_depth if several else 0.0)
         self.gate = nn.Linear(modalities * embedding, modalities)
 
     def forward(self, tokens: list[Tensor], masks: list[Tensor], levels: list[Tensor]) -> tuple[Tensor, Tensor]:
@@ -43,7 +49,8 @@ class Fusion(nn.Module):
             tokens = [self._look_at_others(m, tokens, masks) for m in range(len(tokens))]
         present = torch.stack([mask.any(1) for mask in masks], dim=1)
         summaries = [s(pool(t, m)) for s, t, m in zip(self.summaries, tokens, masks, strict=True)]
-        pooled = (torch.stack(levels, dim=1) + torch.stack(summaries, dim=1)) * present.unsqueeze(-1)
+        heard = self.depth(torch.stack(summaries, dim=1))
+        pooled = (torch.stack(levels, dim=1) + heard) * present.unsqueeze(-1)
         # A finite floor, not -inf: a sample without any modality would otherwise be NaN.
         scores = self.gate(pooled.flatten(1)).masked_fill(~present, torch.finfo(pooled.dtype).min)
         gates = torch.softmax(scores, dim=1) * present

@@ -28,6 +28,7 @@ class Student(nn.Module):
         kind: "fusion"; "linear" or "mlp" over pooled features, which hallucinate nothing; or "imputed", a joint teacher
             with constants for what is not seen.
         head: "softmax", or "ordinal" for classes in an order.
+        stochastic_depth: As in `Fusion`; of kind "fusion" only.
         imputed: Of kind "imputed" only: modality -> (feature size, steps), as in `ImputedTrunk`.
     """
 
@@ -41,15 +42,16 @@ class Student(nn.Module):
         dropout: float,
         kind: str = "fusion",
         head: str = "softmax",
+        stochastic_depth: float = 0.0,
         imputed: dict[str, tuple[int, int]] | None = None,
     ) -> None:
         super().__init__()
         self.kind = kind
         self.trunk: Trunk | PooledTrunk | ImputedTrunk
         if kind == "fusion":
-            self.trunk = Trunk(features, embedding, heads, dropout)
+            self.trunk = Trunk(features, embedding, heads, dropout, stochastic_depth)
             self.tnet = TNet(embedding, privileged)
-            self.fusion = Fusion(1 + privileged, embedding, heads, dropout)
+            self.fusion = Fusion(1 + privileged, embedding, heads, dropout, stochastic_depth)
         elif kind == "imputed":
             self.trunk = ImputedTrunk(list(features), imputed or {}, embedding, heads, dropout)
         else:

@@ -34,13 +34,16 @@ class Trunk(nn.Module):
         embedding: Embedding size d.
         heads: Attention heads.
         dropout: Dropout probability.
+        stochastic_depth: As in `Fusion`.
     """
 
-    def __init__(self, features: dict[str, int], embedding: int, heads: int, dropout: float) -> None:
+    def __init__(
+        self, features: dict[str, int], embedding: int, heads: int, dropout: float, stochastic_depth: float = 0.0
+    ) -> None:
         super().__init__()
         self.modalities = list(features)
         self.encoders = nn.ModuleList(TemporalEncoder(size, embedding, heads, dropout) for size in features.values())
-        self.fusion = Fusion(len(features), embedding, heads, dropout)
+        self.fusion = Fusion(len(features), embedding, heads, dropout, stochastic_depth)
 
     def fit_normalisers(self, batch: ModalityBatch) -> None:
         """Fits each modality's normaliser on all training samples; call once, before training."""
@@ -66,9 +69,10 @@ class Teacher(nn.Module):
         heads: int,
         dropout: float,
         head: str = "softmax",
+        stochastic_depth: float = 0.0,
     ) -> None:
         super().__init__()
-        self.trunk = Trunk(features, embedding, heads, dropout)
+        self.trunk = Trunk(features, embedding, heads, dropout, stochastic_depth)
         self.head = nn.Sequential(nn.Dropout(dropout), head_of(head, embedding, outputs))
 
     def forward(self, batch: ModalityBatch) -> Output:

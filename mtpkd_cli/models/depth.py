@@ -1,0 +1,29 @@
+"""Stochastic depth: a branch that only adds to something simpler is silent for whole samples while it is trained."""
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class StochasticDepth(nn.Module):
+    """Zeros all that a branch says of a sample with probability p in training, and scales what is left by 1 / (1 - p).
+
+    The simpler part beside the branch has to do without it half of the time, so it goes on learning when the branch
+    already knows the training subjects by heart. In evaluation the branch is always heard.
+
+    Args:
+        p: Probability of silence, in [0, 1).
+
+    References:
+        Huang et al. 2016, Deep networks with stochastic depth, ECCV, doi 10.1007/978-3-319-46493-0_39.
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, branch: Tensor) -> Tensor:
+        """(B, ...) -> (B, ...)."""
+        if not self.training or self.p == 0:
+            return branch
+        heard = branch.new_ones(branch.shape[0], *(1 for _ in branch.shape[1:]))
+        return branch * functional.dropout(heard, self.p)
