@@ -17,7 +17,7 @@ from mtpkd_cli.training.checkpoints import load_model, read_weights
 pytestmark = [pytest.mark.gpu, pytest.mark.slow]
 # Nothing is drawn on the device, where the numbers would be others; label-structure orders ties by the device.
 STUDY = {
-    "embedding = 6": "embedding = 6\ndropout = 0.0",
+    "embedding = 6": "embedding = 6\ndropout = 0.0\nstochastic_depth = 0.0",
     '["student-only", "kd", "pkdot", "mt-pkdot"]': str(sorted({*METHODS.names()} - {"label-structure"})),
 }
 
