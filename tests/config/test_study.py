@@ -115,6 +115,7 @@ def test_an_unknown_adapter_is_told_with_the_nearest_one() -> None:
         ("extract", "max_failures = -1"),
         ("extract", "part_samples = 0"),
         ("model", "dropout = 1.0"),
+        ("model", "stochastic_depth = 1.0"),
         ("model", "heads = 0"),
         ("model", "heads = 3"),
         ("train", "learning_rate = nan"),
