@@ -7,7 +7,7 @@ from mtpkd_cli.artifacts import replaced_folder, write_bytes, write_json, write_
 from mtpkd_cli.cli.gains import print_gains
 from mtpkd_cli.cli.show import print_json, print_scores
 from mtpkd_cli.errors import StudyError
-from mtpkd_cli.report.comparing import compare_runs, read_evaluated
+from mtpkd_cli.evaluation.runs import compare_runs, read_evaluated
 from mtpkd_cli.report.drawing import SERIES, style
 from mtpkd_cli.report.forest import forest_panel
 from mtpkd_cli.report.numbers import csv_table, latex_table

@@ -6,15 +6,15 @@ from mtpkd_cli import interruption, metrics
 from mtpkd_cli.artifacts import RunFolder, read_parquet, write_json
 from mtpkd_cli.artifacts.run_folder import repetition_name
 from mtpkd_cli.config import Study
+from mtpkd_cli.evaluation.classical import MODELS, Pooled, classical_rows, pooled
+from mtpkd_cli.evaluation.comparison import Draws
+from mtpkd_cli.evaluation.frame_scores import subjects_of
+from mtpkd_cli.evaluation.predictions import Scored, scored, student_rows, teacher_rows
 from mtpkd_cli.pipeline.measured import classical_file, made_of
 from mtpkd_cli.registry import METRICS
 from mtpkd_cli.stages import TEACHER_PREFIX, Job
 from mtpkd_cli.training.bank import tested_samples
-from mtpkd_cli.training.classical import MODELS, Pooled, classical_rows, pooled
-from mtpkd_cli.training.comparison import Draws
 from mtpkd_cli.training.data import StudyData, outputs_of, read_data
-from mtpkd_cli.training.frame_scores import subjects_of
-from mtpkd_cli.training.scored import Scored, scored, student_rows, teacher_rows
 from mtpkd_cli.training.splits import Fold, read_folds
 
 

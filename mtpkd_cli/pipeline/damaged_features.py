@@ -7,10 +7,10 @@ import torch
 from torch import Generator, Tensor
 
 from mtpkd_cli.errors import ArtifactError
+from mtpkd_cli.evaluation.damaged_features import CORRUPTIONS
 from mtpkd_cli.models import Teacher
 from mtpkd_cli.pipeline.damaged_scores import Bench, Scene, only, part_of, scores_of
 from mtpkd_cli.training.checkpoints import load_model
-from mtpkd_cli.training.corruption import CORRUPTIONS
 from mtpkd_cli.training.data import StudyData
 from mtpkd_cli.training.seeding import derived_seed
 from mtpkd_cli.training.teachers import apply

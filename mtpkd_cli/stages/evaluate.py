@@ -9,15 +9,15 @@ from mtpkd_cli import interruption, metrics
 from mtpkd_cli.artifacts import read_parquet, write_json, write_parquet
 from mtpkd_cli.config.study import EvaluateSection
 from mtpkd_cli.errors import DataError
+from mtpkd_cli.evaluation.comparison import Compared, Draws, compared, figures_of, row_of
+from mtpkd_cli.evaluation.frame_scores import score_frames, subjects_of
+from mtpkd_cli.evaluation.predictions import Scored, predictions_table, scored, student_rows, teacher_rows
 from mtpkd_cli.models import Student
 from mtpkd_cli.registry import METHODS, METRICS
 from mtpkd_cli.stages import TEACHER_PREFIX, Counts, Job
 from mtpkd_cli.training.bank import tested_samples
 from mtpkd_cli.training.checkpoints import load_model
-from mtpkd_cli.training.comparison import Compared, Draws, compared, figures_of, row_of
 from mtpkd_cli.training.data import outputs_of
-from mtpkd_cli.training.frame_scores import score_frames, subjects_of
-from mtpkd_cli.training.scored import Scored, predictions_table, scored, student_rows, teacher_rows
 
 HEADLINES = {"classification": "balanced-accuracy", "regression": "ccc"}
 """The metric that a study is judged by, where it is among those asked for."""

@@ -24,6 +24,7 @@ STOREYS = (
     {"media", "models", "ot", "metrics"},
     {"datasets", "encoders", "methods"},
     {"training"},
+    {"evaluation"},
     {"stages"},
     {"pipeline"},
     {"check", "deploy", "report", "cluster"},

@@ -15,10 +15,10 @@ import pandas as pd
 from mtpkd_cli import metrics
 from mtpkd_cli.artifacts import read_parquet, write_parquet
 from mtpkd_cli.config.study import EvaluateSection
+from mtpkd_cli.evaluation.frame_rows import Rows, class_rows, covering_mean, target_rows
+from mtpkd_cli.evaluation.predictions import Scored
 from mtpkd_cli.registry import METRICS
 from mtpkd_cli.training.data import labels_of, outputs_of
-from mtpkd_cli.training.frame_rows import Rows, class_rows, covering_mean, target_rows
-from mtpkd_cli.training.scored import Scored
 
 # Elements of the largest (resamples, rows) block of weights held at once: 80 MB.
 BLOCK_ELEMENTS = 10_000_000

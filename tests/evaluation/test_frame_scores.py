@@ -10,10 +10,10 @@ import pytest
 from mtpkd_cli import metrics
 from mtpkd_cli.artifacts import read_parquet, write_parquet
 from mtpkd_cli.config.study import EvaluateSection
+from mtpkd_cli.evaluation.frame_rows import class_rows, covering_mean, target_rows
+from mtpkd_cli.evaluation.frame_scores import score_frames
+from mtpkd_cli.evaluation.predictions import scored
 from mtpkd_cli.registry import METRICS
-from mtpkd_cli.training.frame_rows import class_rows, covering_mean, target_rows
-from mtpkd_cli.training.frame_scores import score_frames
-from mtpkd_cli.training.scored import scored
 
 RECORDINGS = {"v1": 23, "v2_left": 9, "v2_right": 14, "v3": 5, "v4": 31}
 LENGTH, HOP = 5, 3

@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mtpkd_cli.errors import DataError
-from mtpkd_cli.training.classical import MODELS, classical_rows, pooled
+from mtpkd_cli.evaluation.classical import MODELS, classical_rows, pooled
 from mtpkd_cli.training.data import StudyData
 from mtpkd_cli.training.splits import Fold
 

@@ -15,8 +15,8 @@ import pandas as pd
 from mtpkd_cli.artifacts import RunFolder, read_parquet
 from mtpkd_cli.datasets import TARGET_PREFIX
 from mtpkd_cli.errors import ArtifactError, DataError, StudyError, did_you_mean, first_ten
-from mtpkd_cli.training.comparison import Draws, compared, row_of
-from mtpkd_cli.training.scored import Scored, stored
+from mtpkd_cli.evaluation.comparison import Draws, compared, row_of
+from mtpkd_cli.evaluation.predictions import Scored, stored
 
 RESAMPLES = 2000
 

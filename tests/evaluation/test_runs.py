@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from mtpkd_cli.cli import app
 from mtpkd_cli.errors import DataError, StudyError
-from mtpkd_cli.report.comparing import compare_runs, read_evaluated
+from mtpkd_cli.evaluation.runs import compare_runs, read_evaluated
 from mtpkd_cli.report.numbers import CSV_COLUMNS, csv_table, escaped, latex_table
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mtpkd_cli.training.corruption import CORRUPTIONS
+from mtpkd_cli.evaluation.damaged_features import CORRUPTIONS
 
 N, T, D = 7, 11, 3
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from mtpkd_cli import metrics
+from mtpkd_cli.evaluation.predictions import Scored
 from mtpkd_cli.registry import METRICS
-from mtpkd_cli.training.scored import Scored
 
 
 @dataclass(frozen=True)
