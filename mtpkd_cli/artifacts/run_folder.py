@@ -1,5 +1,6 @@
 """RunFolder: the only place that knows a path."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from glob import escape
 from hashlib import sha256
@@ -9,6 +10,12 @@ from pathlib import Path
 def repetition_name(fold: int, seed: int) -> str:
     """How one (fold, seed) is called, on disk and in results."""
     return f"fold-{fold}/seed-{seed}"
+
+
+def parse_repetition(name: str) -> tuple[int, int]:
+    """(fold, seed) of what `repetition_name` gives."""
+    fold, seed = (int(part.split("-")[1]) for part in name.split("/"))
+    return fold, seed
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,15 @@ class RunFolder:
     def student(self, fold: int, seed: int, method: str) -> Path:
         """Folder of one trained student."""
         return self.root / self.branch / repetition_name(fold, seed) / "students" / method
+
+    def students(self, method: str) -> Iterator[tuple[int, int, Path]]:
+        """(fold, seed, folder) of every student of a method that is there, finished or not."""
+        for folder in sorted((self.root / self.branch).glob(f"fold-*/seed-*/students/{escape(method)}")):
+            yield *parse_repetition("/".join(folder.parts[-4:-2])), folder
+
+    def repeated_files(self, name: str) -> list[Path]:
+        """Every file of a name in the folders of repetitions."""
+        return sorted(self.root.glob(f"fold-*/seed-*/**/{escape(name)}"))
 
     def ablation(self, name: str) -> Path:
         """Folder of one ablation: its cells' students, its evaluation and its table."""

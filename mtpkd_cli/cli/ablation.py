@@ -17,7 +17,7 @@ from mtpkd_cli.errors import StudyError
 from mtpkd_cli.pipeline import Choice
 from mtpkd_cli.pipeline.ablation import cells_of, swept_values, train_cells
 from mtpkd_cli.pipeline.ablation_scores import score_cells
-from mtpkd_cli.stages import Job
+from mtpkd_cli.stages import Extraction, Job
 
 MOST_COLUMNS = 5
 """Swept keys and scores together, so that a line holds them; ablation.json has all scores."""

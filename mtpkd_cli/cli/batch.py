@@ -13,7 +13,7 @@ from mtpkd_cli.cluster import BatchJob, Wishes, plan_jobs, submit_jobs, write_sc
 from mtpkd_cli.config import Study, read_study
 from mtpkd_cli.pipeline import States, units_of
 from mtpkd_cli.pipeline.doing import make_alone
-from mtpkd_cli.stages import Job
+from mtpkd_cli.stages import Extraction, Job
 
 
 def batch_scripts(folder: Path, wishes: Wishes, shards: int, array_limit: int, *, submit: bool, as_json: bool) -> None:

@@ -15,7 +15,7 @@ from mtpkd_cli.config.study import ExtractSection
 from mtpkd_cli.errors import MtpkdError, StudyError
 from mtpkd_cli.pipeline import Choice, do_stage
 from mtpkd_cli.pipeline.measured import read_summary, remove_stale
-from mtpkd_cli.stages import Job
+from mtpkd_cli.stages import Extraction, Job
 
 
 def stages(

@@ -3,18 +3,26 @@
 Legend: N samples, D features of a modality, C classes or targets.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 
+from mtpkd_cli import metrics
+from mtpkd_cli.artifacts import RunFolder
+from mtpkd_cli.artifacts.records import Record, read_record
 from mtpkd_cli.errors import DataError
+from mtpkd_cli.evaluation.comparison import Draws, resampled_interval
+from mtpkd_cli.evaluation.predictions import Predictions
+from mtpkd_cli.evaluation.summary import Difference, Estimate
 from mtpkd_cli.models.losses import task_loss, valid_targets
+from mtpkd_cli.registry import METRICS
 from mtpkd_cli.training.data import StudyData, outputs_of
 from mtpkd_cli.training.splits import Fold
 
+CLASSICAL = "classical.json"
 _STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 _LEAVES = (2, 10)
 _TREES = 100
@@ -24,6 +32,43 @@ MODELS = {
     "regression": ("ridge regression", "random forest"),
 }
 """Task -> names of the models."""
+
+
+class RivalScores(Record):
+    """A model beside a network: its score, and the network minus it."""
+
+    score: Estimate
+    difference: Difference
+
+
+class NetworkRow(Record):
+    """A network and its rivals.
+
+    Args:
+        network: "teacher NAME", or the method whose student it is.
+        modalities: What all of them see.
+        rivals: Model -> its scores.
+    """
+
+    network: str
+    modalities: list[str]
+    score: Estimate
+    rivals: dict[str, RivalScores]
+
+
+class ClassicalScores(Record):
+    """What classical.json holds.
+
+    Args:
+        metric: That they are compared by.
+        label: How it is printed.
+        test: What p is of, in words.
+    """
+
+    metric: str
+    label: str
+    test: str
+    rows: list[NetworkRow]
 
 
 class Pooled(NamedTuple):
@@ -55,7 +100,7 @@ def pooled(data: StudyData, modalities: Sequence[str]) -> Pooled:
     return Pooled(torch.cat(columns, dim=1).cpu().numpy(), present, modalities)
 
 
-def classical_rows(model: str, data: StudyData, seen: Pooled, fold: Fold, seed: int) -> pd.DataFrame:
+def predict_classical(model: str, data: StudyData, seen: Pooled, fold: Fold, seed: int) -> pd.DataFrame:
     """Fits a model on training subjects, chooses its strength by validation subjects, and lets it answer.
 
     Args:
@@ -70,7 +115,7 @@ def classical_rows(model: str, data: StudyData, seen: Pooled, fold: Fold, seed: 
         DataError: Training or validation subjects have nothing of what it sees, or training subjects one class only.
     """
     rows = {part: data.rows(getattr(fold, part)).numpy() for part in ("train", "validation", "test")}
-    rows = {part: own[seen.present[own]] for part, own in rows.items()}
+    rows = {part: whole[seen.present[whole]] for part, whole in rows.items()}
     inputs, labels, outputs = seen.values, data.labels.cpu(), len(outputs_of(data.samples))
     train, validation = (rows[part] for part in ("train", "validation"))
     if labels.ndim == 2:
@@ -79,23 +124,56 @@ def classical_rows(model: str, data: StudyData, seen: Pooled, fold: Fold, seed: 
     best, lowest = None, np.inf
     for candidate in _candidates(model, seed, labels.ndim == 1):
         candidate.fit(inputs[train], labels.numpy()[train])
-        said = torch.from_numpy(_scores(candidate, inputs[validation], outputs))
+        scores = torch.from_numpy(_scores(candidate, inputs[validation], outputs))
         # Of classes the loss takes logits, and the softmax of log p is p.
-        loss = task_loss(said.clamp(min=1e-6).log() if labels.ndim == 1 else said, labels[validation]).item()
+        loss = task_loss(scores.clamp(min=1e-6).log() if labels.ndim == 1 else scores, labels[validation]).item()
         if best is None or loss < lowest:
             best, lowest = candidate, loss
     frames = []
     for part in ("validation", "test"):
-        said_of = _scores(best, inputs[rows[part]], outputs) if len(rows[part]) else np.zeros((0, outputs))
+        predicted = _scores(best, inputs[rows[part]], outputs) if len(rows[part]) else np.zeros((0, outputs))
         names = data.samples["sample_id"].to_numpy()[rows[part]]
-        frames.append(pd.DataFrame({"sample_id": names, "part": part, "scores": list(said_of.astype(np.float32))}))
+        frames.append(pd.DataFrame({"sample_id": names, "part": part, "scores": list(predicted.astype(np.float32))}))
     return pd.concat(frames, ignore_index=True)
+
+
+def compare_with_classical(
+    network: str, predictions: Mapping[str, Predictions], modalities: list[str], metric: str, draws: Draws
+) -> NetworkRow:
+    """Compares a network with the models that see what it sees.
+
+    Args:
+        network: Its name among the predictions; all others are models.
+        predictions: Name -> predictions of the same folds and seeds.
+        metric: By which they are compared.
+    """
+    module = METRICS.load(metric)
+    parts = {name: one.for_metric(getattr(module, "THRESHOLD", None)) for name, one in predictions.items()}
+    resampled = {
+        name: metrics.resampled_scores(module.metric, [part for _, part in keyed.values()], *draws.bootstrap)
+        for name, keyed in parts.items()
+    }
+    scores = {name: Estimate.of(resampled_interval(one)) for name, one in resampled.items()}
+    rivals = {}
+    for rival in (name for name in predictions if name != network):
+        versus = metrics.versus(
+            module.metric, {name: parts[name] for name in (network, rival)}, resampled, rival, family=[network],
+            subjects=draws.subjects, swaps=draws.swaps, ranked=getattr(module, "ORDER_ONLY", False),
+        )  # fmt: skip
+        rivals[rival] = RivalScores(score=scores[rival], difference=Difference.against(versus[network]))
+    return NetworkRow(network=network, modalities=modalities, score=scores[network], rivals=rivals)
+
+
+def read_classical(run: RunFolder) -> ClassicalScores:
+    """Reads what has been measured; raises ArtifactError where nothing has."""
+    todo = f"mtpkd evaluate {run.root} --classical"
+    return read_record(run.classical / CLASSICAL, ClassicalScores, "no classical models were fitted", todo)
 
 
 def _refuse_what_teaches_nothing(seen: Pooled, labels: dict[str, torch.Tensor]) -> None:
     names, todo = ", ".join(seen.modalities), "run `mtpkd check`; fewer folds leave more subjects to each part"
-    for part, own in labels.items():
-        if not len(own):
+    for part, there in labels.items():
+        if not len(there):
             raise DataError(f"the {part} subjects of a fold have no sample with {names} and a label", todo=todo)
     if labels["training"].ndim == 1 and len(labels["training"].unique()) < 2:
         raise DataError(f"all samples with {names} of a fold's training subjects are of one class", todo=todo)
@@ -121,8 +199,8 @@ def _candidates(model: str, seed: int, of_classes: bool) -> list[Any]:
 def _scores(fitted: Any, inputs: np.ndarray, outputs: int) -> np.ndarray:
     """(N, C): probabilities of all classes, those that training did not have being 0, or predictions."""
     if not hasattr(fitted, "predict_proba"):
-        said: np.ndarray = np.reshape(fitted.predict(inputs), (len(inputs), outputs))
-        return said
+        predicted: np.ndarray = np.reshape(fitted.predict(inputs), (len(inputs), outputs))
+        return predicted
     scores = np.zeros((len(inputs), outputs))
     scores[:, fitted.classes_] = fitted.predict_proba(inputs)
     return scores

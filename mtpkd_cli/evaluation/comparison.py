@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 from mtpkd_cli import metrics
-from mtpkd_cli.evaluation.predictions import Scored
+from mtpkd_cli.evaluation.predictions import Predictions
+from mtpkd_cli.evaluation.summary import Difference, Estimate, MethodScores, Score, TargetScores, Transfer
+from mtpkd_cli.errors import DataError
 from mtpkd_cli.registry import METRICS
 
 
@@ -52,9 +54,27 @@ class Draws:
         return f"{test}; Holm's correction over the students"
 
 
+def metrics_of(names: Sequence[str], outputs: int) -> list[str]:
+    """The metrics that can be scored; one that chooses a threshold is for two classes only.
+
+    Args:
+        names: That are asked for.
+        outputs: Number of classes or targets.
+
+    Raises:
+        DataError: None of them can.
+    """
+    tuned = [name for name in names if METRICS.constant(name, "THRESHOLD")]
+    if outputs == 2 or not tuned:
+        return list(names)
+    if rest := [name for name in names if name not in tuned]:
+        return rest
+    raise DataError(f"{tuned[0]} is for two classes", where="evaluate.metrics", expected=f"not {outputs} classes")
+
+
 @dataclass(frozen=True)
-class Compared:
-    """One metric of all methods.
+class Comparison:
+    """All methods by one metric.
 
     Args:
         resampled: Method -> its score under the bootstrap.
@@ -70,7 +90,7 @@ class Compared:
     over_placebo: dict[str, metrics.Versus]
     transfers: dict[str, tuple[np.ndarray, metrics.Transfer]]
 
-    def by_subject(self, subjects: Sequence[str]) -> pd.DataFrame:
+    def gains_by_subject(self, subjects: Sequence[str]) -> pd.DataFrame:
         """One row per student and subject: gain over the reference."""
         rows = [
             pd.DataFrame({"method": method, "subject": subjects, "gain": gains})
@@ -80,33 +100,32 @@ class Compared:
         return pd.concat(rows, ignore_index=True) if rows else empty
 
 
-def compared(
-    name: str,
-    said: Mapping[str, Scored],
+def compare_methods(
+    metric: str,
+    predictions: Mapping[str, Predictions],
     reference: str,
     students: Sequence[str],
     controls: Sequence[str],
     placebos: Mapping[str, str],
     draws: Draws,
-    headline: bool,
-) -> Compared:
+    with_transfer: bool,
+) -> Comparison:
     """Compares methods by one metric.
 
     Args:
-        name: The metric.
-        said: Method -> predictions, teachers among them.
+        metric: Its name.
+        predictions: Method -> predictions, teachers among them.
+        reference: The method that differences are taken from.
         students: Methods that see what the student sees at test time; p is corrected for their number.
         controls: Students that a gain must exceed to be knowledge.
         placebos: Student -> the placebo of it alone, among the students too.
-        headline: Whether this is the metric that the study is judged by: transfer is told in it alone.
+        with_transfer: Whether gains of single subjects are wanted: in the metric that the study is judged by.
     """
-    module = METRICS.load(name)
-    parts = {method: own.given(getattr(module, "THRESHOLD", None)) for method, own in said.items()}
+    module = METRICS.load(metric)
+    parts = {name: one.for_metric(getattr(module, "THRESHOLD", None)) for name, one in predictions.items()}
     resampled = {
-        method: metrics.resampled_scores(
-            module.metric, [part for _, part in keyed.values()], draws.subjects, draws.resamples
-        )
-        for method, keyed in parts.items()
+        name: metrics.resampled_scores(module.metric, [part for _, part in keyed.values()], *draws.bootstrap)
+        for name, keyed in parts.items()
     }
     others = [method for method in students if method != reference]
     ranked = getattr(module, "ORDER_ONLY", False)
@@ -125,52 +144,58 @@ def compared(
         method: metrics.transfer(
             module.metric, parts[method], parts[reference], draws.subjects, module.GREATER_IS_BETTER
         )
-        for method in (others if headline else ())
+        for method in (others if with_transfer else ())
     }
-    return Compared(resampled, differences, over_control, over_placebo, transfers)
+    return Comparison(resampled, differences, over_control, over_placebo, transfers)
 
 
-def row_of(method: str, found: dict[str, Compared], headline: str) -> dict[str, Any]:
-    """Scores, differences and transfer of one method, as plain data: metric -> estimate.
+def method_scores(method: str, comparisons: Mapping[str, Comparison], headline: str, **more: Any) -> MethodScores:
+    """Scores, differences and transfer of one method.
 
     Args:
-        found: Metric -> all methods compared by it.
+        comparisons: Metric -> all methods compared by it.
+        more: What else is known of the method, fields of MethodScores.
     """
-    row: dict[str, Any] = {"scores": {}, "differences": {}, "over_control": {}, "over_placebo": {}}
-    for name, own in found.items():
-        score = own.resampled[method]
-        row["scores"][name] = metrics.plain_estimate(metrics.interval(score.values, score.point)) | {
-            "undefined_parts": score.undefined_parts
+    scores = {
+        name: Score.of(resampled_interval(one.resampled[method]), undefined_parts=one.resampled[method].undefined_parts)
+        for name, one in comparisons.items()
+    }
+    differences: dict[str, dict[str, Difference]] = {
+        key: {
+            name: Difference.against(versus)
+            for name, one in comparisons.items()
+            if (versus := getattr(one, key).get(method)) is not None
         }
-        for key in ("differences", "over_control", "over_placebo"):
-            versus = getattr(own, key)
-            if method in versus:
-                row[key][name] = metrics.plain_versus(versus[method])
-    if method in found[headline].transfers:
-        row["transfer"] = metrics.plain_transfer(found[headline].transfers[method][1])
-    return row
+        for key in ("differences", "over_control", "over_placebo")
+    }
+    if method in comparisons[headline].transfers:
+        more["transfer"] = Transfer.of(comparisons[headline].transfers[method][1])
+    return MethodScores(scores=scores, **differences, **more)
+
+
+def resampled_interval(score: metrics.Resampled) -> metrics.Estimate:
+    """A score with its interval."""
+    return metrics.interval(score.values, score.point)
 
 
 def figures_of(
-    own: Scored, table: pd.DataFrame, task: str, outputs: list[str], names: Sequence[str], draws: Draws
+    predictions: Predictions, samples: pd.DataFrame, task: str, outputs: list[str], names: Sequence[str], draws: Draws
 ) -> dict[str, Any]:
-    """What one model's predictions look like: confusion, classes and reliability, or the scores of each target."""
-    parts = [part for _, part in own.plain.values()]
+    """What one model's predictions look like, as fields of MethodScores: confusion, classes and reliability of classes,
+    the scores of each target else."""
+    parts = [part for _, part in predictions.plain.values()]
     if task == "classification":
         return metrics.class_figures(parts, outputs)
-    recordings = [table["recording"].to_numpy()[at] for at, _ in own.plain.values()]
+    recordings = [samples["recording"].to_numpy()[at] for at, _ in predictions.plain.values()]
     modules = {name: METRICS.load(name) for name in names if hasattr(METRICS.load(name), "per_target")}
-    whole: dict[str, dict[str, Any]] = {target: {} for target in outputs}
+    targets: dict[str, dict[str, TargetScores]] = {target: {} for target in outputs}
     for name, module in modules.items():
         single = metrics.by_recording(module.per_target, parts, recordings)
         for column, target in enumerate(outputs):
             together = metrics.of_target(module.per_target, column)
-            found = [
-                metrics.resampled_scores(metric, given, *draws.bootstrap)
+            concatenated, by_recording = (
+                Estimate.of(resampled_interval(metrics.resampled_scores(metric, given, *draws.bootstrap)))
                 for metric, given in ((together, parts), (metrics.mean_defined(column), single))
-            ]
-            concatenated, recordwise = (
-                metrics.plain_estimate(metrics.interval(score.values, score.point)) for score in found
             )
-            whole[target][name] = {"concatenated": concatenated, "by_recording": recordwise}
-    return {"targets": whole}
+            targets[target][name] = TargetScores(concatenated=concatenated, by_recording=by_recording)
+    return {"targets": targets}

@@ -14,12 +14,15 @@ import pandas as pd
 
 from mtpkd_cli import metrics
 from mtpkd_cli.artifacts import read_parquet, write_parquet
+from mtpkd_cli.artifacts.run_folder import parse_repetition
 from mtpkd_cli.config.study import EvaluateSection
 from mtpkd_cli.evaluation.frame_rows import Rows, class_rows, covering_mean, target_rows
-from mtpkd_cli.evaluation.predictions import Scored
+from mtpkd_cli.evaluation.predictions import Predictions
+from mtpkd_cli.evaluation.summary import Estimate, FrameScores, FrameSummary, interval_in_words
 from mtpkd_cli.registry import METRICS
 from mtpkd_cli.training.data import labels_of, outputs_of
 
+_Resampled = tuple[float, np.ndarray]
 # Elements of the largest (resamples, rows) block of weights held at once: 80 MB.
 BLOCK_ELEMENTS = 10_000_000
 
@@ -46,52 +49,50 @@ def score_frames(
     out: Path,
     frames_file: Path,
     samples: pd.DataFrame,
-    said: Mapping[str, Scored],
+    predictions: Mapping[str, Predictions],
     tested: dict[str, list[str]],
     names: Sequence[str],
     evaluate: EvaluateSection,
-) -> dict[str, Any]:
+) -> FrameSummary:
     """Scores all methods; writes one table of frame predictions per method into `out`.
 
     Args:
         out: Folder to make.
         frames_file: The table of labelled frames.
         samples: The samples table, with recording, first_frame and last_frame.
-        said: Method -> its predictions of the test samples.
+        predictions: Method -> its predictions of the test samples.
         tested: "fold/seed" -> all samples that were to be tested.
         names: Metrics; those that choose a threshold by samples are left out.
         evaluate: Resamples and reference.
-
-    Returns:
-        What metrics.json says under "frames": method -> scores, and differences from the reference, as of samples.
     """
     frames, outputs = read_parquet(frames_file).to_pandas(), outputs_of(samples)
     subjects = subjects_of(samples, tested)
     draws = metrics.bootstrap_weights(len(subjects), evaluate.resamples, evaluate.bootstrap_seed).astype(np.float64)
     person = samples.drop_duplicates("recording").set_index("recording")["subject"]
     people = person.map({subject: index for index, subject in enumerate(subjects)})
-    own = {key: _frames_of(frames, samples, ids) for key, ids in tested.items()}
+    tested_frames = {key: _frames_of(frames, samples, ids) for key, ids in tested.items()}
     out.mkdir()
-    rows: dict[str, dict[str, Any]] = {}
-    results = {}
+    resampled: dict[str, dict[str, _Resampled]] = {}
+    about: dict[str, dict[str, Any]] = {}
     names = [name for name in names if METRICS.constant(name, "THRESHOLD") is None]
-    for method, scored in said.items():
+    for method, of_samples in predictions.items():
         of_frames = {
-            key: predict_frames(own[key], samples.iloc[at], part.scores) for key, (at, part) in scored.plain.items()
+            key: predict_frames(tested_frames[key], samples.iloc[at], part.scores)
+            for key, (at, part) in of_samples.plain.items()
         }
         write_parquet(out / f"{method.replace(' ', '-')}.parquet", _table(of_frames, outputs))
         entries = list(of_frames.values())
-        results[method] = {name: _resampled(name, entries, people, draws) for name in names}
+        resampled[method] = {name: _resampled(name, entries, people, draws) for name in names}
         scorable = sum(int(entry.scorable.sum()) for entry in entries)
         unscored = sum(int(entry.frames["valid"].sum()) for entry in entries) - scorable
-        rows[method] = {"scored": scorable, "unscored": unscored}
+        about[method] = {"scored": scorable, "unscored": unscored}
         if "label" not in samples:
-            rows[method]["targets"] = _by_target(outputs, names, entries, people, draws)
-    for method, scores in results.items():
-        rows[method] |= _estimates(scores, results[evaluate.reference])
-    interval = f"95 % percentile bootstrap over {len(subjects)} subjects, {evaluate.resamples} resamples"
-    valid = pd.concat(own.values()).drop_duplicates(["recording", "frame"])["valid"]
-    return {"frames": int(valid.sum()), "interval": interval, "metrics": list(names), "methods": rows}
+            about[method]["targets"] = _by_target(outputs, names, entries, people, draws)
+    base = resampled[evaluate.reference]
+    rows = {method: FrameScores(**about[method], **_estimates(scores, base)) for method, scores in resampled.items()}
+    valid = pd.concat(tested_frames.values()).drop_duplicates(["recording", "frame"])["valid"]
+    interval = interval_in_words(len(subjects), evaluate.resamples)
+    return FrameSummary(frames=int(valid.sum()), interval=interval, metrics=list(names), methods=rows)
 
 
 def subjects_of(samples: pd.DataFrame, tested: dict[str, list[str]]) -> list[str]:
@@ -122,35 +123,39 @@ def _frames_of(frames: pd.DataFrame, samples: pd.DataFrame, ids: list[str]) -> p
 
 
 def _by_target(
-    outputs: list[str], names: Sequence[str], said: list[FramePredictions], people: pd.Series, draws: np.ndarray
-) -> dict[str, dict[str, dict[str, float | None]]]:
+    outputs: list[str], names: Sequence[str], entries: list[FramePredictions], people: pd.Series, draws: np.ndarray
+) -> dict[str, dict[str, Estimate]]:
     """Target -> metric -> its estimate."""
-    found: dict[str, dict[str, dict[str, float | None]]] = {target: {} for target in outputs}
+    targets: dict[str, dict[str, Estimate]] = {target: {} for target in outputs}
     for name in names:
         for column, target in enumerate(outputs):
             metric = metrics.of_target(METRICS.load(name).per_target, column)
-            point, values = _resampled(name, said, people, draws, metric)
-            found[target][name] = metrics.plain_estimate(metrics.interval(values, point))
-    return found
+            point, values = _resampled(name, entries, people, draws, metric)
+            targets[target][name] = Estimate.of(metrics.interval(values, point))
+    return targets
 
 
 def _resampled(
-    name: str, said: list[FramePredictions], people: pd.Series, draws: np.ndarray, metric: metrics.Metric | None = None
-) -> tuple[float, np.ndarray]:
+    name: str,
+    entries: list[FramePredictions],
+    people: pd.Series,
+    draws: np.ndarray,
+    metric: metrics.Metric | None = None,
+) -> _Resampled:
     """A metric's mean over repetitions, and its (R,) bootstrap values; as `metrics.resampled_scores` of samples."""
     metric = metric or METRICS.load(name).metric
     points, values, shares, seen = [], [], [], set()
-    for entry in said:
+    for entry in entries:
         part = _rows(name, entry, people)
         if not len(part.labels):
             continue
-        own = np.unique(part.people)
+        subjects = np.unique(part.people)
         points.append(metric(part.labels, part.scores, part.counts[None]))
         block = max(1, BLOCK_ELEMENTS // len(part.counts))
         blocks = (draws[i : i + block, part.people] * part.counts for i in range(0, len(draws), block))
         values.append(np.concatenate([metric(part.labels, part.scores, weights) for weights in blocks]))
-        shares.append(draws[:, own].sum(axis=1) / len(own))
-        seen.update(own.tolist())
+        shares.append(draws[:, subjects].sum(axis=1) / len(subjects))
+        seen.update(subjects.tolist())
     if not points:
         return np.nan, np.full(len(draws), np.nan)
     resampled = metrics.fold_mean(np.stack(values), np.stack(shares))
@@ -161,8 +166,8 @@ def _resampled(
 
 def _rows(name: str, entry: FramePredictions, people: pd.Series) -> Rows:
     """What a metric is to be given: frames, or as few rows as it cannot tell from them."""
-    own = entry.scorable
-    frames, scores = entry.frames[own], entry.scores[own]
+    scorable = entry.scorable
+    frames, scores = entry.frames[scorable], entry.scores[scorable]
     labels, who = labels_of(frames).numpy(), frames["recording"].map(people).to_numpy(np.int64)
     if labels.ndim == 1:
         return class_rows(labels, scores, who)
@@ -171,25 +176,24 @@ def _rows(name: str, entry: FramePredictions, people: pd.Series) -> Rows:
     return Rows(labels, scores, who, np.ones(len(labels)))
 
 
-def _table(said: dict[str, FramePredictions], outputs: list[str]) -> pd.DataFrame:
+def _table(predictions: dict[str, FramePredictions], outputs: list[str]) -> pd.DataFrame:
     """Frame predictions of all repetitions: fold, seed, recording, frame and a column score_<output> each."""
     tables = []
-    for key, entry in said.items():
-        fold, seed = (int(part.split("-")[1]) for part in key.split("/"))
+    for key, entry in predictions.items():
+        fold, seed = parse_repetition(key)
         scores = pd.DataFrame(entry.scores.astype(np.float32), columns=[f"score_{name}" for name in outputs])
         place = entry.frames[["recording", "frame", "valid"]].assign(fold=fold, seed=seed)
         tables.append(pd.concat([place, scores], axis=1))
     return pd.concat(tables, ignore_index=True)
 
 
-def _estimates(
-    scores: dict[str, tuple[float, np.ndarray]], reference: dict[str, tuple[float, np.ndarray]]
-) -> dict[str, Any]:
-    result: dict[str, Any] = {"scores": {}, "differences": {}}
+def _estimates(scores: dict[str, _Resampled], reference: dict[str, _Resampled]) -> dict[str, dict[str, Estimate]]:
+    """Fields of FrameScores: scores, and differences from the reference unless they are its own."""
+    estimates: dict[str, dict[str, Estimate]] = {"scores": {}, "differences": {}}
     for name, (point, values) in scores.items():
         base, base_values = reference[name]
-        result["scores"][name] = metrics.plain_estimate(metrics.interval(values, point))
+        estimates["scores"][name] = Estimate.of(metrics.interval(values, point))
         if values is not base_values:
-            estimate = metrics.difference(base, base_values, point, values)
-            result["differences"][name] = metrics.plain_estimate(estimate)
-    return result
+            difference = metrics.difference(base, base_values, point, values)
+            estimates["differences"][name] = Estimate.of(difference)
+    return estimates

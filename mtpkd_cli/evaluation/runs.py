@@ -1,4 +1,4 @@
-"""Several runs side by side: their stored predictions -> one summary of the form of metrics.json.
+"""Several runs side by side: their stored predictions -> one summary.
 
 Runs that are split alike are compared fold by fold and seed by seed. Others only where that is asked for, and then seed
 by seed, all folds of a seed put together; people and samples that they share are paired, whatever fold they were in.
@@ -15,30 +15,32 @@ import pandas as pd
 from mtpkd_cli.artifacts import RunFolder, read_parquet
 from mtpkd_cli.datasets import TARGET_PREFIX
 from mtpkd_cli.errors import ArtifactError, DataError, StudyError, did_you_mean, first_ten
-from mtpkd_cli.evaluation.comparison import Draws, compared, row_of
-from mtpkd_cli.evaluation.predictions import Scored, stored
+from mtpkd_cli.evaluation.comparison import Draws, compare_methods, method_scores
+from mtpkd_cli.evaluation.predictions import Predictions, evaluated_predictions
+from mtpkd_cli.evaluation.summary import Summary, interval_in_words, summary_of
+from mtpkd_cli.training.predictions import PREDICTIONS
 
 RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
-class Evaluated:
-    """An evaluated run.
+class EvaluatedRun:
+    """A run that has scores.
 
     Args:
         name: How its rows are called.
-        summary: The content of metrics.json.
+        summary: Its scores.
         splits: The content of splits.json.
-        predictions: The content of predictions.parquet.
+        predictions: The evaluation's predictions of test samples.
     """
 
     name: str
-    summary: dict[str, Any]
+    summary: Summary
     splits: Any
     predictions: pd.DataFrame
 
 
-def read_evaluated(folders: Sequence[Path]) -> list[Evaluated]:
+def read_evaluated(folders: Sequence[Path]) -> list[EvaluatedRun]:
     """Reads runs; each is called by its folder's name, or by its whole path where two have one name.
 
     Raises:
@@ -46,33 +48,27 @@ def read_evaluated(folders: Sequence[Path]) -> list[Evaluated]:
     """
     names = [folder.resolve().name for folder in folders]
     labels = [name if names.count(name) == 1 else str(folder) for name, folder in zip(names, folders, strict=True)]
-    found = []
+    runs = []
     for label, folder in zip(labels, folders, strict=True):
         run = RunFolder(folder)
+        summary = summary_of(run)
         try:
-            summary = json.loads((run.evaluation / "metrics.json").read_text(encoding="utf-8"))
             splits = json.loads(run.splits.read_text(encoding="utf-8"))
         except (OSError, ValueError) as err:
-            raise ArtifactError("there are no scores", where=folder, todo=f"mtpkd evaluate {folder}") from err
-        if "headline" not in summary:
-            raise ArtifactError(
-                "its scores are of an earlier version",
-                where=run.evaluation,
-                todo=f"mtpkd evaluate {folder} --overwrite",
-            )
-        predictions = read_parquet(run.evaluation / "predictions.parquet").to_pandas()
-        found.append(Evaluated(label, summary, splits, predictions))
-    return found
+            raise ArtifactError("there are no splits", where=run.splits, todo=f"mtpkd extract {folder}") from err
+        predictions = read_parquet(run.evaluation / PREDICTIONS).to_pandas()
+        runs.append(EvaluatedRun(label, summary, splits, predictions))
+    return runs
 
 
 def compare_runs(
-    runs: Sequence[Evaluated],
+    runs: Sequence[EvaluatedRun],
     methods: Sequence[str],
     reference: str | None = None,
     *,
     different_splits: bool = False,
     permutations: int = 2000,
-) -> dict[str, Any]:
+) -> Summary:
     """Compares students of several runs, all from one reference.
 
     Args:
@@ -88,51 +84,54 @@ def compare_runs(
         _same_question(runs[0], run)
         if not different_splits:
             _same_splits(runs[0], run)
-    table = _samples(runs)
-    said = {
-        name: stored(rows, run.summary["methods"][method]["thresholds"], table, not different_splits)
+    samples = _samples(runs)
+    predictions = {
+        name: evaluated_predictions(rows, run.summary.methods[method].thresholds, samples, not different_splits)
         for run in runs
         for method, name in _entries(run, methods, len(runs) > 1).items()
         if len(rows := run.predictions[run.predictions["method"] == method])
     }
-    base = _reference(said, runs[0], reference)
-    subjects = sorted(table["subject"].unique())
+    base = _reference(predictions, runs[0], reference)
+    subjects = sorted(samples["subject"].unique())
     draws = Draws.of(subjects, resamples=RESAMPLES, permutations=permutations, seed=0)
-    shared = [name for name in first["metrics"] if all(name in run.summary["metrics"] for run in runs)]
-    headline = first["headline"] if first["headline"] in shared else shared[0]
-    found = {name: compared(name, said, base, list(said), [], {}, draws, name == headline) for name in shared}
-    return {
-        "task": first["task"],
-        "outputs": first["outputs"],
-        "subjects": len(subjects),
-        "samples": len(table),
-        "repetitions": sorted({key for own in said.values() for key in own.plain}),
-        "reference": base,
-        "headline": headline,
-        "controls": [],
-        "placebos": {},
-        "same_splits": all(run.splits == runs[0].splits for run in runs),
-        "interval": f"95 % percentile bootstrap over {len(subjects)} subjects, {RESAMPLES} resamples",
-        "test": draws.test_in_words,
-        "metrics": {name: first["metrics"][name] for name in shared},
-        "methods": {
-            name: {"scored": len({row for at, _ in own.plain.values() for row in at})} | row_of(name, found, headline)
-            for name, own in said.items()
-        },
+    shared = [name for name in first.metrics if all(name in run.summary.metrics for run in runs)]
+    headline = first.headline if first.headline in shared else shared[0]
+    comparisons = {
+        name: compare_methods(name, predictions, base, list(predictions), [], {}, draws, name == headline)
+        for name in shared
     }
+    return Summary(
+        task=first.task,
+        outputs=first.outputs,
+        subjects=len(subjects),
+        samples=len(samples),
+        repetitions=sorted({key for one in predictions.values() for key in one.plain}),
+        reference=base,
+        headline=headline,
+        controls=[],
+        placebos={},
+        same_splits=all(run.splits == runs[0].splits for run in runs),
+        interval=interval_in_words(len(subjects), RESAMPLES),
+        test=draws.test_in_words,
+        metrics={name: first.metrics[name] for name in shared},
+        methods={
+            name: method_scores(name, comparisons, headline, scored=one.samples_scored)
+            for name, one in predictions.items()
+        },
+    )
 
 
-def _same_question(one: Evaluated, other: Evaluated) -> None:
+def _same_question(one: EvaluatedRun, other: EvaluatedRun) -> None:
     for key in ("task", "outputs"):
-        if one.summary[key] != other.summary[key]:
+        here, there = (getattr(run.summary, key) for run in (one, other))
+        if here != there:
             raise StudyError(
-                f"the runs answer different questions: {key} is {one.summary[key]} in {one.name} and "
-                f"{other.summary[key]} in {other.name}",
+                f"the runs answer different questions: {key} is {here} in {one.name} and {there} in {other.name}",
                 expected="runs of the same classes or targets",
             )
 
 
-def _same_splits(one: Evaluated, other: Evaluated) -> None:
+def _same_splits(one: EvaluatedRun, other: EvaluatedRun) -> None:
     if one.splits == other.splits:
         return
     people = [set(run.predictions["subject"]) for run in (one, other)]
@@ -150,7 +149,7 @@ def _each_alone(one: set[str], other: set[str]) -> list[str]:
     return [", ".join(sorted(some)[:5]) for some in (one - other, other - one)]
 
 
-def _samples(runs: Sequence[Evaluated]) -> pd.DataFrame:
+def _samples(runs: Sequence[EvaluatedRun]) -> pd.DataFrame:
     """sample_id, subject and labels of all samples of all runs."""
     every = pd.concat([run.predictions for run in runs], ignore_index=True)
     labels = [name for name in every if name == "label" or str(name).startswith(TARGET_PREFIX)]
@@ -164,9 +163,9 @@ def _samples(runs: Sequence[Evaluated]) -> pd.DataFrame:
     return table
 
 
-def _entries(run: Evaluated, methods: Sequence[str], several: bool) -> dict[str, str]:
+def _entries(run: EvaluatedRun, methods: Sequence[str], several: bool) -> dict[str, str]:
     """Method -> name of its row, of the students that are wanted."""
-    students = [name for name in run.summary["methods"] if not name.startswith("teacher ")]
+    students = run.summary.students
     wanted = [name for name in students if not methods or name in methods]
     if not wanted:
         near = did_you_mean(methods[0], students)
@@ -174,13 +173,12 @@ def _entries(run: Evaluated, methods: Sequence[str], several: bool) -> dict[str,
     return {name: f"{run.name}: {name}" if several else name for name in wanted}
 
 
-def _reference(said: dict[str, Scored], first: Evaluated, wanted: str | None) -> str:
-    names = [wanted or first.summary["reference"]]
+def _reference(predictions: dict[str, Predictions], first: EvaluatedRun, wanted: str | None) -> str:
+    names = [wanted or first.summary.reference]
     names.append(f"{first.name}: {names[0]}")
-    found = next((name for name in names if name in said), None)
-    if found is None and wanted is None:
-        return next(iter(said))
-    if found is None:
-        known = ", ".join(said)
-        raise StudyError(f"there is no '{wanted}'", where="--reference", expected=known)
-    return found
+    chosen = next((name for name in names if name in predictions), None)
+    if chosen is None and wanted is None:
+        return next(iter(predictions))
+    if chosen is None:
+        raise StudyError(f"there is no '{wanted}'", where="--reference", expected=", ".join(predictions))
+    return chosen

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from mtpkd_cli.config import Study
 from mtpkd_cli.registry import METHODS
+from mtpkd_cli.training.descriptions import Candidate
 
 STUDENT_GRID: dict[str, tuple[float, ...]] = {
     "learning_rate": (0.3, 1.0, 3.0),
@@ -37,7 +38,7 @@ def method_options(study: Study, method: str) -> dict[str, Any]:
     return defaults | shared | {key: value for key, value in own.items() if key in defaults}
 
 
-def candidates_of(study: Study, method: str) -> list[dict[str, Any]]:
+def candidates_of(study: Study, method: str) -> list[Candidate]:
     """Returns the students that are tried for a method, as method, options, fit and sizes; the first of equals is kept.
 
     The guard's come first: students that know of no teacher, one of which stays unless one that does is better on the
@@ -48,7 +49,7 @@ def candidates_of(study: Study, method: str) -> list[dict[str, Any]]:
     return [_candidate(study, name, number) for name in names for number in range(study.distill.candidates)]
 
 
-def _candidate(study: Study, method: str, number: int) -> dict[str, Any]:
+def _candidate(study: Study, method: str, number: int) -> Candidate:
     options = method_options(study, method)
     drawn = _drawn(STUDENT_GRID, number)
     fit = {
@@ -58,7 +59,7 @@ def _candidate(study: Study, method: str, number: int) -> dict[str, Any]:
     dropout = study.model.dropout
     sizes = {"dropout": max(dropout, min(MOST_DROPOUT, dropout * drawn.get("dropout", 1.0)))}
     grid = cast(Mapping[str, Sequence[Any]], METHODS.constant(method, "GRID", {}))
-    return {"method": method, "options": options | _drawn(grid, number), "fit": fit, "sizes": sizes}
+    return Candidate(method=method, options=options | _drawn(grid, number), fit=fit, sizes=sizes)
 
 
 def _drawn(grid: Mapping[str, Sequence[Any]], number: int) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def encode_levels(
 
     Args:
         samples: Rows of the samples table whose media are there.
-        extract: Limits of time and memory; `job.workers` goes before its workers.
+        extract: Limits of time and memory; `job.extraction.workers` goes before its workers.
 
     Returns:
         The undamaged ones first, then kind by kind, from mild to severe.
@@ -77,24 +77,24 @@ def encode_levels(
     Raises:
         StorageError: A medium has vanished meanwhile.
     """
-    assert job.root is not None
+    assert job.extraction.root is not None
     table = media_of(samples, name, modality.media or name)
     encoder, sense = resolved_encoder(name, modality), sense_of(modality)
-    state = media_state(job.root, table)
+    state = media_state(job.extraction.root, table)
     levels = [("", 0.0), *((kind, level) for kind, about in KINDS[sense].items() for level in about.levels)]
     files = [folder / (f"{kind}-{level:g}.parquet" if kind else "undamaged.parquet") for kind, level in levels]
     keys = [digest_of([VERSION, encoder, sense, kind, level, state]) for kind, level in levels]
     held = held_parts(files, keys)
     todo = [i for i, about in enumerate(held) if about is None or job.overwrite]
     advance = job.reporter.progress(f"corrupt {name}", len(todo) * len(table))
-    tasks = chain.from_iterable(_tasks(job.root, table, encoder, sense, *levels[i]) for i in todo)
-    workers = extract.workers if job.workers is None else job.workers
+    tasks = chain.from_iterable(_tasks(job.extraction.root, table, encoder, sense, *levels[i]) for i in todo)
+    workers = extract.workers if job.extraction.workers is None else job.extraction.workers
     if todo:
         prepare_encoder(encoder["name"], encoder["options"], job.reporter.note)
     # One pool for all levels: a worker loads its libraries once.
     with closing(run_isolated(encode_damaged, tasks, workers=workers, **extract.limits)) as outcomes:
         for i in todo:
-            _write_level(files[i], keys[i], job.root, table, outcomes, advance)
+            _write_level(files[i], keys[i], job.extraction.root, table, outcomes, advance)
     for left_over in set(folder.glob("*.parquet")) - set(files):  # of levels that are tried no more
         left_over.unlink(missing_ok=True)
     abouts = held_parts(files, keys)

@@ -57,7 +57,7 @@ def _encoded(bench: Bench, name: str, job: Job) -> tuple[list[Encoded], str]:
     if not sense_of(modality):
         return [], f"encoder '{modality.encoder}' reads neither pictures nor sound"
     samples = bench.tried.samples[bench.tried.sequences[name][1].any(1).numpy()]
-    if reason := missing_media(job.root, media_of(samples, name, modality.media or name)):
+    if reason := missing_media(job.extraction.root, media_of(samples, name, modality.media or name)):
         return [], reason
     encoded = encode_levels(bench.run.damaged(name), name, modality, samples, bench.study.extract, job)
     undamaged = encoded[0]

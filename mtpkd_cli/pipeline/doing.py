@@ -61,7 +61,7 @@ def do_stage(run: RunFolder, study: Study, stage: str, choice: Choice, job: Job)
         elif _up_to_date(unit, states.of(unit), job):
             job.reporter.note(f"{unit.label}: up to date")
             LastCheckpoint(run.last_checkpoint(unit.folder), "").remove()  # of a run killed after all was done
-        elif unit.module == "import_features" and job.shard is not None and job.shard.number > 1:
+        elif unit.module == "import_features" and job.extraction.shard is not None and job.extraction.shard.number > 1:
             job.reporter.note(f"{unit.label}: ready features, left to shard 1")
         else:
             try:
@@ -74,6 +74,26 @@ def do_stage(run: RunFolder, study: Study, stage: str, choice: Choice, job: Job)
     return made
 
 
+def do_optional(run: RunFolder, study: Study, unit: Unit, job: Job) -> bool:
+    """Makes one result that is no part of `run`, unless it is up to date.
+
+    Args:
+        unit: Of an optional stage; the units that it reads are the study's.
+
+    Returns:
+        Whether it was made.
+
+    Raises:
+        ArtifactError: An input is missing or stale.
+        Busy: Another process makes it.
+    """
+    states = States(run, study, [*units_of(run, study), unit])
+    if _up_to_date(unit, states.of(unit), job):
+        job.reporter.note(f"{unit.label}: up to date")
+        return False
+    return make_alone(run, unit, states, job)
+
+
 def make_alone(run: RunFolder, unit: Unit, states: States, job: Job) -> bool:
     """Makes one unit that is not up to date, while no other process does.
 
@@ -84,7 +104,7 @@ def make_alone(run: RunFolder, unit: Unit, states: States, job: Job) -> bool:
         Busy: Another process makes it. The listing of samples, which is short, is waited for.
         ArtifactError: An input is missing or stale.
     """
-    shard = job.shard.share if job.shard is not None and unit.module == "extract" else ""
+    shard = job.extraction.shard.share if job.extraction.shard is not None and unit.module == "extract" else ""
     wait_s = SAMPLES_WAIT_S if unit.frozen else 0.0
     about = {"stage": unit.stage, "fold": unit.fold, "seed": unit.seed}
     with task(run, unit.folder, unit.label, about, shard=shard, wait_s=wait_s):
@@ -129,7 +149,7 @@ def make_unit(run: RunFolder, unit: Unit, state: State, states: States, job: Job
 
 
 def _up_to_date(unit: Unit, state: State, job: Job) -> bool:
-    return state.kind == "done" and not job.overwrite and not (job.retry_failed and _has_failures(unit))
+    return state.kind == "done" and not job.overwrite and not (job.extraction.retry_failed and _has_failures(unit))
 
 
 def _last_checkpoint(run: RunFolder, unit: Unit, inputs: dict[str, str], job: Job) -> LastCheckpoint:
@@ -161,7 +181,7 @@ def _set_threads(threads: int) -> None:
 
 @contextmanager
 def _place(unit: Unit) -> Iterator[Path]:
-    if not unit.resumable:
+    if not unit.in_place:
         with replaced_folder(unit.folder) as out:
             yield out
         return

@@ -84,6 +84,8 @@ class States:
             return State("stale", err.what)
         if manifest is None:
             return State("missing")
+        if unit.impossible:
+            return State("stale", unit.impossible)
         if damage := manifest.damage(unit.folder):
             return State("stale", damage)
         for name, folder in unit.inputs.items():

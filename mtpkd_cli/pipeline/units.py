@@ -1,19 +1,30 @@
-"""What there is to do: one unit per folder that a stage fills, with all that its result depends on.
+"""What there is to do: one unit per folder that a stage fills, with all that its result is made of.
 
 This module loads no torch, so `status` answers at once: a unit names its stage module and is built elsewhere.
 """
 
 from collections.abc import Iterator
 from itertools import product
-from typing import Any
+from pathlib import Path
 
 from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.artifacts.run_folder import repetition_name
 from mtpkd_cli.config import Study
 from mtpkd_cli.config.checks import READY_FEATURES, fitting_metrics
-from mtpkd_cli.pipeline.student_units import student_units
-from mtpkd_cli.pipeline.unit import STAGES, Unit, plain
-from mtpkd_cli.registry import DATASETS
+from mtpkd_cli.config.study import EvaluateSection, FitOptions
+from mtpkd_cli.pipeline.candidates import candidates_of
+from mtpkd_cli.pipeline.unit import (
+    STAGES,
+    Ingredient,
+    Unit,
+    artifact,
+    artifacts,
+    place,
+    section,
+    value,
+    value_as,
+)
+from mtpkd_cli.registry import DATASETS, METHODS
 from mtpkd_cli.stages.extract import resolved_encoder
 from mtpkd_cli.training.splits import count_folds
 
@@ -21,99 +32,209 @@ from mtpkd_cli.training.splits import count_folds
 def units_of(run: RunFolder, study: Study) -> list[Unit]:
     """Lists all units of a study, each after those that it reads."""
     units = [_samples(run, study), *_features(run, study)]
-    folds = count_folds(run.splits, study.data.planned_folds)
-    for fold, seed in product(range(folds), study.study.seeds):
-        units += _repetition(run, study, fold, seed)
-    return [*sorted(units, key=lambda unit: STAGES.index(unit.stage)), _evaluation(run, study, folds)]
+    for fold, seed in repetitions_of(run, study):
+        units += _teachers(run, study, fold, seed)
+        units += _alignment(run, study, fold, seed)
+        units += _students(run, study, fold, seed)
+    methods = study.distill.methods
+    students = {name: student_folders(run, study, name) for name in methods}
+    teachers = list(study.teacher_modalities)
+    return [
+        *sorted(units, key=lambda unit: STAGES.index(unit.stage)),
+        evaluation_unit(run, study, run.evaluation, "evaluation", students, teachers, evaluated_section(study)),
+    ]
+
+
+def repetitions_of(run: RunFolder, study: Study) -> list[tuple[int, int]]:
+    """(fold, seed) of every repetition."""
+    return list(product(range(count_folds(run.splits, study.data.planned_folds)), study.study.seeds))
+
+
+def student_folders(run: RunFolder, study: Study, method: str) -> dict[str, Path]:
+    """ "fold/seed" -> folder of the method's student."""
+    return {repetition_name(*pair): run.student(*pair, method) for pair in repetitions_of(run, study)}
+
+
+def bank_folders(run: RunFolder, study: Study) -> dict[str, Path]:
+    """ "fold/seed" -> folder of the teacher bank."""
+    return {repetition_name(*pair): run.bank(*pair) for pair in repetitions_of(run, study)}
+
+
+def evaluated_section(study: Study) -> EvaluateSection:
+    """The section of evaluation with the metrics that it has in this study."""
+    return study.evaluate.model_copy(update={"metrics": study.evaluate.metrics or fitting_metrics(study)})
+
+
+def samples_of(run: RunFolder) -> Ingredient:
+    """The samples table."""
+    return artifact("samples", run.root, samples=run.samples)
+
+
+def sides_of(run: RunFolder) -> Ingredient:
+    """The samples table and the splits, which are written with it."""
+    return artifact("samples", run.root, samples=run.samples, splits=run.splits)
+
+
+def features_of(run: RunFolder, modalities: list[str]) -> Ingredient:
+    """Caches of some modalities, passed as `features`."""
+    return artifacts("features/{}", features={name: run.features(name) for name in modalities})
 
 
 def _samples(run: RunFolder, study: Study) -> Unit:
-    arguments = {"task": study.study.task, "data": study.data}
     # Where the corpus lies says nothing of what it holds: moving it makes nothing stale.
-    reads = {"study": {"task": study.study.task}, "data": study.data.model_dump(mode="json", exclude={"root"})}
-    files = ["samples.parquet", "splits.json", *(["frames.parquet"] if _has_frames(study) else [])]
-    return Unit("extract", "samples", run.root, "samples", reads, {}, arguments, files=tuple(files))
+    data = study.data.model_dump(mode="json", exclude={"root"})
+    task = study.study.task
+    files = ["samples.parquet", "splits.json", *(["frames.parquet"] if _labels_frames(study) else [])]
+    return Unit(
+        "extract",
+        "samples",
+        run.root,
+        "samples",
+        (value_as({"study": {"task": task}}, task=task), value_as({"data": data}, data=study.data)),
+        files=tuple(files),
+    )
 
 
-def _has_frames(study: Study) -> bool:
+def _labels_frames(study: Study) -> bool:
     """Whether the corpus labels single frames, by which it is scored as well."""
     return hasattr(DATASETS.load(study.data.adapter), "frames")
 
 
 def _features(run: RunFolder, study: Study) -> Iterator[Unit]:
     for name, modality in study.modalities.items():
-        arguments: dict[str, Any] = {"samples": run.samples, "name": name}
-        reads: dict[str, Any]
+        common = (samples_of(run), place(name=name))
         if modality.encoder == READY_FEATURES:
-            module, reads = "import_features", {"modalities": {name: {"encoder": READY_FEATURES}}}
-            arguments["data"] = study.data
-        else:
-            module, medium = "extract", modality.media or name
-            encoder = resolved_encoder(name, modality)
-            reads = {"modalities": {name: {"media": medium, "encoder": encoder}}}
-            arguments |= {"medium": medium, "encoder": encoder, "extract": study.extract}
-        yield Unit("extract", module, run.features(name), name, reads, {"samples": run.root}, arguments)
+            hashed = {"modalities": {name: {"encoder": READY_FEATURES}}}
+            yield Unit(
+                "extract", "import_features", run.features(name), name, (*common, value_as(hashed, data=study.data))
+            )
+            continue
+        medium, encoder = modality.media or name, resolved_encoder(name, modality)
+        hashed = {"modalities": {name: {"media": medium, "encoder": encoder}}}
+        # Limits of time and memory say nothing of a result that came within them.
+        made_by = (value_as(hashed, medium=medium, encoder=encoder), place(extract=study.extract))
+        yield Unit("extract", "extract", run.features(name), name, (*common, *made_by))
 
 
-def _repetition(run: RunFolder, study: Study, fold: int, seed: int) -> Iterator[Unit]:
-    tables = {"samples": run.samples, "splits": run.splits}
-    base = {"samples": run.root}
-    seen, joint = study.teacher_modalities, study.align.joint
-    names = [*(n for n in seen if n != joint), joint]
-    folders = {name: run.teacher(fold, seed, name) for name in names}
-    task = study.study.task
-    for name in names:
-        features = {m: run.features(m) for m in seen[name]}
-        sections = {"model": study.network, "train": study.train}
-        own = {"modalities": seen[name], "task": task, "name": name}
-        yield Unit(
-            "train-teachers",
-            "train_teachers",
-            folders[name],
-            name,
-            plain(sections) | {"teachers": {name: seen[name]}, "task": task, "seed": seed},
-            base | {f"features/{m}": path for m, path in features.items()},
-            tables | sections | own | {"features": features, "fold": fold, "seed": seed},
-            fold,
-            seed,
+def _teachers(run: RunFolder, study: Study, fold: int, seed: int) -> Iterator[Unit]:
+    for name in teacher_names(study):
+        seen = study.teacher_modalities[name]
+        ingredients = (
+            sides_of(run),
+            section(model=study.network, train=study.train),
+            value(task=study.study.task, seed=seed),
+            value_as({"teachers": {name: seen}}, modalities=seen),
+            features_of(run, seen),
+            place(name=name, fold=fold),
         )
-    every = {m: run.features(m) for name in names for m in seen[name]}
-    sections = {"model": study.network, "align": study.align}
-    reads = plain(sections) | {"teachers": {name: seen[name] for name in names}, "seed": seed}
-    inputs = base | {f"features/{m}": path for m, path in every.items()} | {f"teachers/{n}": folders[n] for n in names}
-    arguments = tables | sections | {"features": every, "teachers": folders, "fold": fold}
-    roles = {
-        "prevalent_teacher": study.prevalent_teacher,
-        "privileged_teachers": [study.unimodal_teacher(m) for m in study.privileged],
-    }
-    align, bank = run.align(fold, seed), run.bank(fold, seed)
-    yield Unit("align", "align", align, "align", reads | roles, inputs, arguments | roles | {"seed": seed}, fold, seed)
-    yield Unit(
-        "align", "bank", bank, "bank", reads, inputs | {"align": align}, arguments | {"alignment": align}, fold, seed
+        yield Unit("train-teachers", "train_teachers", run.teacher(fold, seed, name), name, ingredients, fold, seed)
+
+
+def teacher_names(study: Study) -> list[str]:
+    """Teachers, the joint one last, as the bank holds them."""
+    joint = study.align.joint
+    return [*(name for name in study.teacher_modalities if name != joint), joint]
+
+
+def _alignment(run: RunFolder, study: Study, fold: int, seed: int) -> Iterator[Unit]:
+    names, seen = teacher_names(study), study.teacher_modalities
+    common = (
+        sides_of(run),
+        section(model=study.network, align=study.align),
+        value_as({"teachers": {name: seen[name] for name in names}}),
+        features_of(run, list(dict.fromkeys(m for name in names for m in seen[name]))),
+        artifacts("teachers/{}", teachers={name: run.teacher(fold, seed, name) for name in names}),
+        place(fold=fold),
     )
-    yield from student_units(run, study, fold, seed, names)
+    own = (
+        value(
+            seed=seed,
+            prevalent_teacher=study.prevalent_teacher,
+            privileged_teachers=[study.unimodal_teacher(m) for m in study.privileged],
+        ),
+    )
+    align, bank = run.align(fold, seed), run.bank(fold, seed)
+    yield Unit("align", "align", align, "align", (*common, *own), fold, seed)
+    aligned = (value_as({"seed": seed}), artifact("align", align, alignment=align))
+    yield Unit("align", "bank", bank, "bank", (*common, *aligned), fold, seed)
 
 
-def _evaluation(run: RunFolder, study: Study, folds: int) -> Unit:
-    keys = list(product(range(folds), study.study.seeds))
-    students = {m: {repetition_name(*k): run.student(*k, m) for k in keys} for m in study.distill.methods}
-    banks = {repetition_name(*k): run.bank(*k) for k in keys}
-    needs = {name: sorted(seen) != sorted(study.prevalent) for name, seen in study.teacher_modalities.items()}
-    own = {"teachers": needs, "task": study.study.task}
-    evaluate = study.evaluate.model_copy(update={"metrics": study.evaluate.metrics or fitting_metrics(study)})
-    reads = own | {
-        "evaluate": evaluate.model_dump(mode="json"),
-        "methods": study.distill.methods,
-        "keys": list(banks),
-    }
-    frames = run.frames if _has_frames(study) else None
-    inputs = {"samples": run.root} | {f"{key}/bank": path for key, path in banks.items()}
-    inputs |= {f"{key}/students/{m}": path for m, paths in students.items() for key, path in paths.items()}
-    arguments = own | {
-        "samples": run.samples,
-        "frames": frames,
-        "students": students,
-        "banks": banks,
-        "evaluate": evaluate,
-    }
-    return Unit("evaluate", "evaluate", run.evaluation, "evaluation", reads, inputs, arguments)
+def _students(run: RunFolder, study: Study, fold: int, seed: int) -> Iterator[Unit]:
+    """The students of one fold and seed: distilled ones, and joint teachers with imputed input, scored like them."""
+    teachers = teacher_names(study)
+    start, align, bank = run.teacher(fold, seed, study.prevalent_teacher), run.align(fold, seed), run.bank(fold, seed)
+    fit = FitOptions(**{key: getattr(study.distill, key) for key in FitOptions.model_fields})
+    common = (
+        sides_of(run),
+        section(model=study.network, student=study.student),
+        value(
+            teachers=teachers,
+            sees=[study.sees(name) for name in teachers],
+            privileged=len(study.privileged),
+            task=study.study.task,
+            seed=seed,
+        ),
+        value_as({"distill": fit.model_dump(mode="json")}, fit=fit),
+        artifact("bank", bank, bank=bank),
+        artifact("align", align, alignment=align),
+        artifact(f"teachers/{study.prevalent_teacher}", start, prevalent_teacher=start),
+        features_of(run, study.prevalent),
+        place(fold=fold),
+    )
+    for method in study.distill.methods:
+        if impute := METHODS.constant(method, "IMPUTE"):
+            yield _imputation(run, study, fold, seed, method, str(impute))
+            continue
+        candidates = candidates_of(study, method)
+        tried = {"distill": {method: [candidate.plain() for candidate in candidates]}}
+        # The guard's students are those of another method of the study: fitted once, where that method comes first.
+        guard = candidates[0].method
+        spares = {"guard": run.student(fold, seed, guard)} if guard != method and guard in study.distill.methods else {}
+        own = (value_as(tried, candidates=candidates), place(method=method))
+        folder = run.student(fold, seed, method)
+        yield Unit("distill", "distill", folder, method, (*common, *own), fold, seed, spares=spares)
+
+
+def _imputation(run: RunFolder, study: Study, fold: int, seed: int, method: str, impute: str) -> Unit:
+    joint = study.align.joint
+    seen, teacher, align = study.teacher_modalities[joint], run.teacher(fold, seed, joint), run.align(fold, seed)
+    ingredients = (
+        sides_of(run),
+        section(model=study.network),
+        value(prevalent=study.prevalent, impute=impute, task=study.study.task),
+        value_as({"teachers": {joint: seen}}),
+        artifact("align", align, alignment=align),
+        artifact(f"teachers/{joint}", teacher, teacher=teacher),
+        features_of(run, seen),
+        place(fold=fold, method=method),
+    )
+    return Unit("distill", "impute", run.student(fold, seed, method), method, ingredients, fold, seed)
+
+
+def evaluation_unit(
+    run: RunFolder,
+    study: Study,
+    folder: Path,
+    name: str,
+    students: dict[str, dict[str, Path]],
+    teachers: list[str],
+    evaluate: EvaluateSection,
+) -> Unit:
+    """Scores of some students and teachers: of a study, or of the cells of an ablation.
+
+    Args:
+        students: Method -> "fold/seed" -> folder of the student.
+        teachers: Whose scores are told beside, from the bank.
+        evaluate: Metrics, reference, resamples.
+    """
+    needs = {name: sorted(study.teacher_modalities[name]) != sorted(study.prevalent) for name in teachers}
+    banks, frames = bank_folders(run, study), run.frames if _labels_frames(study) else None
+    by_key = {f"{key}/students/{m}": path for m, paths in students.items() for key, path in paths.items()}
+    ingredients = (
+        artifact("samples", run.root, samples=run.samples, frames=frames),
+        value(teachers=needs, task=study.study.task),
+        section(evaluate=evaluate),
+        Ingredient({"students": students}, {"methods": list(students)}, by_key),
+        Ingredient({"banks": banks}, {"keys": list(banks)}, {f"{key}/bank": path for key, path in banks.items()}),
+    )
+    return Unit("evaluate", "evaluate", folder, name, ingredients)

@@ -15,7 +15,8 @@ from mtpkd_cli.training.bank import read_bank
 from mtpkd_cli.training.calibration import calibrated_loss
 from mtpkd_cli.training.checkpoints import HISTORY, load_model, load_weights, read_history, save_model
 from mtpkd_cli.training.data import StudyData, outputs_of, read_data
-from mtpkd_cli.training.predictions import predictions_of
+from mtpkd_cli.training.descriptions import Candidate, Description, Tried
+from mtpkd_cli.training.predictions import PREDICTIONS, predictions_of
 from mtpkd_cli.training.resuming import Resuming
 from mtpkd_cli.training.seeding import derived_seed, seeded
 from mtpkd_cli.training.splits import read_folds
@@ -39,7 +40,7 @@ def build(
     fold: int,
     seed: int,
     method: str,
-    candidates: list[dict[str, Any]],
+    candidates: list[Candidate],
     task: str,
     model: ModelSection,
     student: StudentSection,
@@ -79,32 +80,35 @@ def build(
         if number < len(losses):
             advance()
             continue
-        module = METHODS.load(candidate["method"])
+        module = METHODS.load(candidate.method)
         # The seed names no method: all students start from the same weights and see the same batches.
         with seeded(derived_seed(seed, fold, "student")) as order:
-            built = arguments | candidate["sizes"]
+            built = arguments | candidate.sizes
             network = _new_student(data, built, starts, module.TNET == "fitted", rows["train"])
             history = fit_student(
                 network, data, taught, module.terms, rows["train"], rows["validation"],
-                method_options=candidate["options"], options=fit.model_dump() | candidate["fit"], order=order,
+                method_options=candidate.options, options=fit.model_dump() | candidate.fit, order=order,
                 draws=torch.Generator().manual_seed(derived_seed(seed, fold, "draws")),
                 checkpoint=resuming.fit(f"try {number}"),
             )  # fmt: skip
         advance()
-        said = apply(network, data, list(features), rows["validation"]).logits
-        loss = calibrated_loss(said, data.labels[rows["validation"]])
+        logits = apply(network, data, list(features), rows["validation"]).logits
+        loss = calibrated_loss(logits, data.labels[rows["validation"]])
         if best is None or loss < min(losses):
             best = _Fitted(network, built, candidate, history)
         losses.append(loss)
     assert best is not None
-    tried = [candidate | {"validation_loss": loss} for candidate, loss in zip(candidates, losses, strict=True)]
-    about = {"task": task, "outputs": outputs, "modalities": list(features), "method": method}
-    save_model(out, best.network, best.arguments, about | {"chosen": best.candidate, "tried": tried}, best.history)
+    tried = [Tried(**one.plain(), validation_loss=loss) for one, loss in zip(candidates, losses, strict=True)]
+    about = Description(
+        kind=type(best.network).__name__, arguments=best.arguments, task=task, outputs=outputs,
+        modalities=list(features), method=method, chosen=best.candidate, tried=tried,
+    )  # fmt: skip
+    save_model(out, best.network, about, best.history)
     parts = {name: rows[name] for name in ("validation", "test")}
-    write_parquet(out / "predictions.parquet", predictions_of(data, best.network, parts))
+    write_parquet(out / PREDICTIONS, predictions_of(data, best.network, parts))
     epoch = min(best.history, key=lambda entry: entry["validation"])["epoch"]
     counts = {"epochs": len(best.history), "best_epoch": epoch, "validation_loss": min(losses), "tried": len(tried)}
-    return counts | {"fell_back": best.candidate["method"] != method}
+    return counts | {"fell_back": about.fell_back}
 
 
 class _Fitted(NamedTuple):
@@ -112,13 +116,11 @@ class _Fitted(NamedTuple):
 
     network: Student
     arguments: dict[str, Any]
-    candidate: dict[str, Any]
+    candidate: Candidate
     history: list[dict[str, Any]]
 
 
-def _fitted_before(
-    guard: Path | None, candidates: list[dict[str, Any]], device: str
-) -> tuple[_Fitted | None, list[float]]:
+def _fitted_before(guard: Path | None, candidates: list[Candidate], device: str) -> tuple[_Fitted | None, list[float]]:
     """The best of the candidates at the beginning that another method has fitted already, and the loss of each."""
     if guard is None:
         return None, []
@@ -127,11 +129,11 @@ def _fitted_before(
         history = read_history(guard / HISTORY)
     except ArtifactError:  # another process is just replacing it
         return None, []
-    tried = [{key: one[key] for key in one if key != "validation_loss"} for one in about["tried"]]
-    if tried != candidates[: len(tried)]:
+    tried = [one.candidate.plain() for one in about.tried]
+    if about.chosen is None or tried != [one.plain() for one in candidates[: len(tried)]]:
         return None, []
-    losses = [one["validation_loss"] for one in about["tried"]]
-    return _Fitted(network.to(device), about["arguments"], about["chosen"], history), losses
+    losses = [one.validation_loss for one in about.tried if one.validation_loss is not None]
+    return _Fitted(network.to(device), about.arguments, about.chosen, history), losses
 
 
 class Starts(NamedTuple):

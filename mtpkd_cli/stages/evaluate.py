@@ -1,26 +1,37 @@
 """Evaluation: test predictions of every method, fold and seed -> scores with intervals and tests over subjects."""
 
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from mtpkd_cli import interruption, metrics
-from mtpkd_cli.artifacts import read_parquet, write_json, write_parquet
+from mtpkd_cli.artifacts import read_parquet, write_parquet
+from mtpkd_cli.artifacts.records import write_record
 from mtpkd_cli.config.study import EvaluateSection
-from mtpkd_cli.errors import DataError
-from mtpkd_cli.evaluation.comparison import Compared, Draws, compared, figures_of, row_of
+from mtpkd_cli.evaluation.comparison import Comparison, Draws, compare_methods, figures_of, method_scores, metrics_of
 from mtpkd_cli.evaluation.frame_scores import score_frames, subjects_of
-from mtpkd_cli.evaluation.predictions import Scored, predictions_table, scored, student_rows, teacher_rows
-from mtpkd_cli.models import Student
+from mtpkd_cli.evaluation.predictions import (
+    Predictions,
+    predictions_table,
+    read_student_predictions,
+    read_teacher_predictions,
+    with_labels,
+)
+from mtpkd_cli.evaluation.summary import (
+    GAINS_BY_SUBJECT,
+    SUMMARY,
+    TEACHER_PREFIX,
+    Summary,
+    about_metrics,
+    headline_of,
+    interval_in_words,
+)
 from mtpkd_cli.registry import METHODS, METRICS
-from mtpkd_cli.stages import TEACHER_PREFIX, Counts, Job
+from mtpkd_cli.stages import Counts, Job
 from mtpkd_cli.training.bank import tested_samples
-from mtpkd_cli.training.checkpoints import load_model
 from mtpkd_cli.training.data import outputs_of
-
-HEADLINES = {"classification": "balanced-accuracy", "regression": "ccc"}
-"""The metric that a study is judged by, where it is among those asked for."""
+from mtpkd_cli.training.descriptions import read_description
+from mtpkd_cli.training.predictions import PREDICTIONS
 
 
 def build(
@@ -45,82 +56,94 @@ def build(
     """
     table = read_parquet(samples).to_pandas()
     outputs = outputs_of(table)
-    names = _metrics(evaluate, task, len(outputs))
-    binary = task == "classification" and len(outputs) == 2
-    said = {
-        method: scored({key: student_rows(folder) for key, folder in folders.items()}, table, binary)
-        for method, folders in students.items()
-    }
-    for teacher in teachers:
-        rows = {key: teacher_rows(folder / f"{teacher}.parquet", task) for key, folder in banks.items()}
-        said[TEACHER_PREFIX + teacher] = scored(rows, table, binary)
+    names = metrics_of(evaluate.metrics, len(outputs))
+    headline = headline_of(names, task)
+    predictions = _read_predictions(students, banks, teachers, table, task)
     tested = {key: tested_samples(folder) for key, folder in banks.items()}
     subjects = subjects_of(table, tested)
     limits = {"resamples": evaluate.resamples, "permutations": evaluate.permutations, "seed": evaluate.bootstrap_seed}
     draws = Draws.of(subjects, **limits)
     controls = [m for m in students if m in METHODS.names() and METHODS.constant(m, "CONTROL", False)]
-    headline = HEADLINES[task] if HEADLINES[task] in names else names[0]
-    placebos = {m: own for m in students if (own := METHODS.placebo_of(m)) in students}
+    placebos = {m: placebo for m in students if (placebo := METHODS.placebo_of(m)) in students}
     advance = job.reporter.progress("evaluate", len(names))
-    found: dict[str, Compared] = {}
+    comparisons: dict[str, Comparison] = {}
     for name in names:
         interruption.check()
-        found[name] = compared(
-            name, said, evaluate.reference, list(students), controls, placebos, draws, name == headline
+        comparisons[name] = compare_methods(
+            name, predictions, evaluate.reference, list(students), controls, placebos, draws, name == headline
         )
         advance()
-    predictions = pd.concat([predictions_table(m, own, table) for m, own in said.items()], ignore_index=True)
+    merged = pd.concat([predictions_table(m, one, table) for m, one in predictions.items()], ignore_index=True)
     described = table.drop(columns=[c for c in table.columns if c.startswith("media_")])
-    merged = predictions.merge(described, on="sample_id").sort_values(["method", "seed", "fold", "sample_id"])
-    write_parquet(out / "predictions.parquet", merged)
-    write_parquet(out / "subjects.parquet", found[headline].by_subject(subjects))
-    summary = {
-        "task": task,
-        "outputs": outputs,
-        "subjects": len(subjects),
-        "samples": len(set().union(*tested.values())),
-        "repetitions": sorted(banks),
-        "reference": evaluate.reference,
-        "headline": headline,
-        "controls": controls,
-        "placebos": placebos,
-        "interval": f"95 % percentile bootstrap over {len(subjects)} subjects, {evaluate.resamples} resamples",
-        "test": draws.test_in_words,
-        "metrics": {
-            n: {"label": METRICS.load(n).LABEL, "greater_is_better": METRICS.load(n).GREATER_IS_BETTER} for n in names
-        },
-        "methods": {
-            method: {"scored": len({row for at, _ in own.plain.values() for row in at})}
-            | _guard(method, students.get(method, {}), said[evaluate.reference], own, headline)
-            | {"thresholds": own.thresholds}
-            | row_of(method, found, headline)
-            | figures_of(own, table, task, outputs, names, draws)
-            for method, own in said.items()
-        },
+    merged = merged.merge(described, on="sample_id").sort_values(["method", "seed", "fold", "sample_id"])
+    write_parquet(out / PREDICTIONS, merged)
+    write_parquet(out / GAINS_BY_SUBJECT, comparisons[headline].gains_by_subject(subjects))
+    base = predictions[evaluate.reference]
+    methods = {
+        method: method_scores(
+            method,
+            comparisons,
+            headline,
+            scored=one.samples_scored,
+            **_guard(method, students.get(method, {}), base, one, headline),
+            thresholds=one.thresholds,
+            **figures_of(one, table, task, outputs, names, draws),
+        )
+        for method, one in predictions.items()
     }
+    frame_summary = {}
     if frames is not None:
-        summary["frames"] = score_frames(out / "frames", frames, table, said, tested, names, evaluate)
-    write_json(out / "metrics.json", summary)
+        frame_summary["frames"] = score_frames(out / "frames", frames, table, predictions, tested, names, evaluate)
+    summary = Summary(
+        task=task,
+        outputs=outputs,
+        subjects=len(subjects),
+        samples=len(set().union(*tested.values())),
+        repetitions=sorted(banks),
+        reference=evaluate.reference,
+        headline=headline,
+        controls=controls,
+        placebos=placebos,
+        interval=interval_in_words(len(subjects), evaluate.resamples),
+        test=draws.test_in_words,
+        metrics=about_metrics(names),
+        methods=methods,
+        **frame_summary,
+    )
+    write_record(out / SUMMARY, summary)
     return {"methods": len(students), "repetitions": len(banks)}
 
 
-def _metrics(evaluate: EvaluateSection, task: str, outputs: int) -> list[str]:
-    """The metrics that are asked for, or the usual ones; a threshold is for two classes only."""
-    names = evaluate.metrics or [n for n in METRICS.names() if task == METRICS.load(n).TASK]
-    tuned = [name for name in names if METRICS.constant(name, "THRESHOLD")]
-    if outputs == 2 or not tuned:
-        return names
-    if rest := [name for name in names if name not in tuned]:
-        return rest
-    raise DataError(f"{tuned[0]} is for two classes", where="evaluate.metrics", expected=f"not {outputs} classes")
+def _read_predictions(
+    students: dict[str, dict[str, Path]],
+    banks: dict[str, Path],
+    teachers: dict[str, bool],
+    samples: pd.DataFrame,
+    task: str,
+) -> dict[str, Predictions]:
+    """Method, or teacher with its prefix -> predictions beside the labels."""
+    binary = task == "classification" and len(outputs_of(samples)) == 2
+    tables = {
+        method: {key: read_student_predictions(folder) for key, folder in folders.items()}
+        for method, folders in students.items()
+    }
+    for teacher in teachers:
+        tables[TEACHER_PREFIX + teacher] = {
+            key: read_teacher_predictions(folder / f"{teacher}.parquet", task) for key, folder in banks.items()
+        }
+    return {method: with_labels(by_repetition, samples, binary) for method, by_repetition in tables.items()}
 
 
-def _guard(method: str, folders: dict[str, Path], base: Scored, own: Scored, headline: str) -> dict[str, Any]:
+def _guard(
+    method: str, folders: dict[str, Path], base: Predictions, predictions: Predictions, headline: str
+) -> dict[str, int]:
     """In how many repetitions the guard kept a student of another method, and how often it should have."""
-    fell_back = [key for key, path in folders.items() if load_model(path, Student)[1]["chosen"]["method"] != method]
+    descriptions = {key: read_description(path) for key, path in folders.items()}
+    # By the name that the student goes by here: a cell of an ablation is called otherwise than its method.
+    fell_back = [key for key, about in descriptions.items() if about.chosen and about.chosen.method != method]
     module, kept_and_worse = METRICS.load(headline), 0
-    for key in set(own.plain) - set(fell_back) if folders else ():
-        for ours, theirs in metrics.paired_parts({key: own.plain[key]}, base.plain):
+    for key in set(predictions.plain) - set(fell_back) if folders else ():
+        for ours, theirs in metrics.paired_parts({key: predictions.plain[key]}, base.plain):
             gain = module.metric(ours.labels, ours.scores)[0] - module.metric(theirs.labels, theirs.scores)[0]
             kept_and_worse += bool((gain if module.GREATER_IS_BETTER else -gain) < 0)
     return {"fell_back": len(fell_back), "kept_and_worse": kept_and_worse}

@@ -56,32 +56,32 @@ def build(
         own parts, so the last one finds all, and where two find all they write the same.
 
     Raises:
-        ArtifactError: `job.merge`, and a part is missing.
+        ArtifactError: `job.extraction.merge`, and a part is missing.
         TooManyFailures: More samples failed than allowed; what was read stays and is not read again.
     """
     table = media_of(read_parquet(samples).to_pandas(), name, medium)
-    if job.root is None or not job.root.is_dir():
-        raise DataError("the corpus folder is not there", where=f"data.root: {job.root}", todo="mend data.root")
+    if job.extraction.root is None or not job.extraction.root.is_dir():
+        raise DataError("the corpus folder is not there", where=f"data.root: {job.extraction.root}", todo="mend data.root")
     for path in part_files(out) if job.overwrite else []:
         path.unlink()
     pieces = [table.iloc[i : i + extract.part_samples] for i in range(0, len(table), extract.part_samples)]
     files = [out / f"part-{number:05d}.parquet" for number in range(len(pieces))]
-    states = [media_state(job.root, piece) for piece in pieces]
+    states = [media_state(job.extraction.root, piece) for piece in pieces]
     keys = [digest_of([encoder, state]) for state in states]
     held = held_parts(files, keys)
-    left = [i for i, about in enumerate(held) if about is None or (job.retry_failed and about.failures)]
-    todo = [i for i in left if not job.merge and (job.shard is None or job.shard.takes(i))]
+    left = [i for i, about in enumerate(held) if about is None or (job.extraction.retry_failed and about.failures)]
+    todo = [i for i in left if not job.extraction.merge and (job.extraction.shard is None or job.extraction.shard.takes(i))]
     advance = job.reporter.progress(f"extract {name}", sum(len(pieces[i]) for i in todo))
-    tasks = chain.from_iterable(_tasks(job.root, pieces[i], encoder) for i in todo)
-    workers = extract.workers if job.workers is None else job.workers
+    tasks = chain.from_iterable(_tasks(job.extraction.root, pieces[i], encoder) for i in todo)
+    workers = extract.workers if job.extraction.workers is None else job.extraction.workers
     if todo:
         prepare_encoder(encoder["name"], encoder["options"], job.reporter.note)
     # One pool for all parts: a worker loads its libraries once, not once per part.
     with closing(run_isolated(encode_sample, tasks, workers=workers, **extract.limits)) as outcomes:
         for i in todo:
             there = {medium for _, medium, size, *_ in states[i] if size >= 0}
-            _write_part(files[i], pieces[i], keys[i], job.root, there, outcomes, advance)
-    limit = job.max_failures or extract.max_failures
+            _write_part(files[i], pieces[i], keys[i], job.extraction.root, there, outcomes, advance)
+    limit = job.extraction.max_failures or extract.max_failures
     return _seal(out, files, held_parts(files, keys), len(table), name, limit, job)
 
 
@@ -170,7 +170,7 @@ def _seal(
     """Writes the ledgers of a folder that is whole; None where other shards have not written all their parts."""
     whole = [about for about in abouts if about is not None]
     missing = [path.name for path, about in zip(files, abouts, strict=True) if about is None]
-    if job.merge and missing:
+    if job.extraction.merge and missing:
         raise ArtifactError(
             f"{name}: {len(missing)} of {len(files)} parts are not there yet:\n{first_ten(missing)}",
             where=out,

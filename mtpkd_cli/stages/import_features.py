@@ -27,18 +27,18 @@ def build(out: Path, job: Job, *, samples: Path, name: str, data: DataSection) -
             where=f"modalities.{name}.encoder = 'table'",
             todo="name an encoder for this modality",
         )
-    if job.root is None:
+    if job.extraction.root is None:
         raise DataError("the corpus folder is not there", where="data.root", todo="mend data.root")
     config = parse_options(dataset.Config, data.options, where="study.toml [data.options]")
     ids = read_parquet(samples, columns=["sample_id"]).column("sample_id").to_pylist()
-    table = dataset.feature_table(job.root, config, name)
+    table = dataset.feature_table(job.extraction.root, config, name)
     of_samples = table["sample_id"].isin(ids)
     strangers = table.loc[~of_samples, "sample_id"].nunique()
     table = table[of_samples]
     groups = table.groupby("sample_id", sort=True)
     sequences = {sample: (group["t_s"].to_numpy(), np.stack(list(group["features"]))) for sample, group in groups}
     if not sequences:
-        raise DataError(f"not one sample has a value of '{name}'", where=job.root, todo="leave this modality out")
+        raise DataError(f"not one sample has a value of '{name}'", where=job.extraction.root, todo="leave this modality out")
     for left_over in part_files(out):
         left_over.unlink()
     about = PartAbout(key="", names=tuple(table.attrs.get("names", ())))

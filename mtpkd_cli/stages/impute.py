@@ -13,7 +13,8 @@ from mtpkd_cli.models.losses import task_loss
 from mtpkd_cli.stages import Counts, Job
 from mtpkd_cli.training.checkpoints import load_model, read_weights, save_model
 from mtpkd_cli.training.data import outputs_of, read_data
-from mtpkd_cli.training.predictions import predictions_of
+from mtpkd_cli.training.descriptions import Candidate, Description, Tried
+from mtpkd_cli.training.predictions import PREDICTIONS, predictions_of
 from mtpkd_cli.training.splits import read_folds
 from mtpkd_cli.training.teachers import apply
 
@@ -70,12 +71,15 @@ def build(
     present = data.present(prevalent).cpu()
     rows = {name: data.rows(getattr(sides, name)) for name in ("validation", "test")}
     rows = {name: part[present[part]] for name, part in rows.items()}
-    choice = {"method": method, "options": {}}
-    about = {"task": task, "outputs": outputs_of(data.samples), "modalities": prevalent, "method": method}
-    save_model(out, network, arguments, about | {"chosen": choice, "tried": [choice]}, [])
-    write_parquet(out / "predictions.parquet", predictions_of(data, network, rows))
-    said = apply(network, data, prevalent, rows["validation"]).logits
-    loss = task_loss(said, data.labels[rows["validation"]]).item()
+    about = Description(
+        kind=type(network).__name__, arguments=arguments, task=task, outputs=outputs_of(data.samples),
+        modalities=prevalent, method=method, chosen=Candidate(method=method, options={}),
+        tried=[Tried(method=method, options={})],
+    )  # fmt: skip
+    save_model(out, network, about, [])
+    write_parquet(out / PREDICTIONS, predictions_of(data, network, rows))
+    logits = apply(network, data, prevalent, rows["validation"]).logits
+    loss = task_loss(logits, data.labels[rows["validation"]]).item()
     return {"validation_loss": loss, "tried": 1, "fell_back": False, "steps": steps}
 
 

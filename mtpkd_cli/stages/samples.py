@@ -22,13 +22,13 @@ def build(out: Path, job: Job, *, task: str, data: DataSection) -> Counts:
         DataError: The corpus is not there or not what its adapter expects, a class has no samples, or there are too few
             subjects.
     """
-    samples, classes = list_samples(job.root, task, data)
+    samples, classes = list_samples(job.extraction.root, task, data)
     folds = folds_of(samples, data)
     check_folds(folds, samples, classes)
     if classes:
         samples.insert(samples.columns.get_loc("label") + 1, "label_name", [classes[i] for i in samples["label"]])
     write_parquet(out / "samples.parquet", samples)
-    frames = list_frames(job.root, data)
+    frames = list_frames(job.extraction.root, data)
     if frames is not None:
         write_parquet(out / "frames.parquet", frames)
     settings = {"split": data.split, "validation_share": data.validation_share, "seed": data.split_seed}

@@ -11,6 +11,7 @@ from mtpkd_cli.stages import Counts, Job
 from mtpkd_cli.training.bank import fixed_lists
 from mtpkd_cli.training.checkpoints import save_model
 from mtpkd_cli.training.data import outputs_of, read_data
+from mtpkd_cli.training.descriptions import Description
 from mtpkd_cli.training.resuming import Resuming
 from mtpkd_cli.training.seeding import derived_seed
 from mtpkd_cli.training.splits import inner_folds, read_folds
@@ -62,8 +63,10 @@ def build(
     seeds = [derived_seed(seed, fold, name, "inner", i) for i in range(len(held_out))]
     logits = crossfit_logits(data, modalities, sides, held_out, seeds, resuming=resuming, advance=advance, **settings)
     arguments = {"features": data.sizes(modalities), "outputs": len(outputs), **model.sizes}
-    about = {"task": task, "outputs": outputs, "modalities": modalities}
-    save_model(out, teacher, arguments, about, history)
+    about = Description(
+        kind=type(teacher).__name__, arguments=arguments, task=task, outputs=outputs, modalities=modalities
+    )
+    save_model(out, teacher, about, history)
     ids = pa.array(data.samples["sample_id"])
     write_parquet(out / CROSSFIT, pa.table({"sample_id": ids, "logits": fixed_lists(logits)}))
     best = min(history, key=lambda entry: entry["validation"])

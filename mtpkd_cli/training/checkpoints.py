@@ -1,7 +1,6 @@
 """Fitted models on disk: weights as safetensors, what to build as JSON; nothing in them can run code."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,44 +8,35 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from mtpkd_cli.artifacts import write_bytes, write_json, write_text
+from mtpkd_cli.artifacts import write_bytes, write_text
+from mtpkd_cli.artifacts.records import write_record
 from mtpkd_cli.errors import ArtifactError
 from mtpkd_cli.models import Student, Teacher
+from mtpkd_cli.training.descriptions import DESCRIPTION, Description, read_description
 
 Model = TypeVar("Model", Teacher, Student)
-WEIGHTS, DESCRIPTION, HISTORY = "model.safetensors", "model.json", "history.jsonl"
+WEIGHTS, HISTORY = "model.safetensors", "history.jsonl"
 
 
-def save_model(
-    folder: Path,
-    model: nn.Module,
-    arguments: Mapping[str, Any],
-    about: Mapping[str, Any],
-    history: list[dict[str, Any]],
-) -> None:
-    """Writes weights, description and history of a model.
-
-    Args:
-        arguments: Keyword arguments that build the module again.
-        about: What a reader needs beside the weights (modalities, classes, ...).
-    """
+def save_model(folder: Path, model: nn.Module, description: Description, history: list[dict[str, Any]]) -> None:
+    """Writes weights, description and history of a model."""
     save_weights(folder / WEIGHTS, model)
-    write_json(folder / DESCRIPTION, {"kind": type(model).__name__, "arguments": dict(arguments), **about})
+    write_record(folder / DESCRIPTION, description)
     save_history(folder / HISTORY, history)
 
 
-def load_model(folder: Path, kind: type[Model]) -> tuple[Model, dict[str, Any]]:
+def load_model(folder: Path, kind: type[Model]) -> tuple[Model, Description]:
     """Builds a model from its folder; returns it in evaluation mode with its description.
 
     Raises:
         ArtifactError: The folder does not hold a model of that kind.
     """
+    about = read_description(folder)
+    if about.kind != kind.__name__:
+        raise ArtifactError(f"this is a {about.kind}", where=folder, expected=f"a {kind.__name__}")
     try:
-        about = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        if about["kind"] != kind.__name__:
-            raise ArtifactError(f"this is a {about['kind']}", where=folder, expected=f"a {kind.__name__}")
-        model = kind(**about["arguments"])
-    except (OSError, ValueError, KeyError, TypeError) as err:
+        model = kind(**about.arguments)
+    except (ValueError, KeyError, TypeError) as err:
         raise ArtifactError(f"this is not a model: {err}", where=folder / DESCRIPTION) from err
     load_weights(folder / WEIGHTS, model)
     return model.eval(), about

@@ -10,6 +10,8 @@ from mtpkd_cli.models import Output, Student
 from mtpkd_cli.training.data import StudyData
 from mtpkd_cli.training.teachers import apply
 
+PREDICTIONS = "predictions.parquet"
+
 
 def predictions_of(data: StudyData, network: Student, parts: Mapping[str, Tensor]) -> pd.DataFrame:
     """Applies a student to the rows of every part (validation, test).

@@ -1,10 +1,14 @@
-"""Who is scored on damaged test samples and by which models, and what a model says where it can see nothing.
+"""How scores fall as recordings get worse: what is measured, on which samples, by which models.
+
+Every method sees the same damage of a sample, and no student is trained anew: recordings turn out worse than those of
+the study. A sample of which nothing is left is scored as one that was not seen.
 
 Legend: N samples, T time steps, D features, C classes or targets.
 """
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,18 +17,90 @@ from torch import Tensor
 
 from mtpkd_cli import metrics
 from mtpkd_cli.artifacts import RunFolder
-from mtpkd_cli.config import Study
+from mtpkd_cli.artifacts.records import Record, read_record
+from mtpkd_cli.artifacts.run_folder import repetition_name
+from mtpkd_cli.evaluation.comparison import resampled_interval
+from mtpkd_cli.evaluation.summary import Estimate
 from mtpkd_cli.models import ModalityBatch, Student
-from mtpkd_cli.registry import METHODS
+from mtpkd_cli.registry import METRICS
 from mtpkd_cli.training.checkpoints import load_model
 from mtpkd_cli.training.data import StudyData, standardised
-from mtpkd_cli.training.splits import Fold, count_folds, read_folds
+from mtpkd_cli.training.splits import Fold
 from mtpkd_cli.training.teachers import apply
 
+CORRUPTION = "corruption.json"
+RESAMPLES = 500
 _KEPT = 400
 
 Curves = dict[str, list[list[metrics.Part]]]
 """Method -> level -> parts, one per fold and seed."""
+
+
+class DamagedMedium(Record):
+    """What was done to one prevalent modality.
+
+    Args:
+        sense: "pictures", "sound", or "" where its encoder reads neither.
+        reason: Why features were damaged and not media; "" = media were.
+        looks_for: What its encoder looks for in pictures, e.g. "face".
+        encoded: Samples that were encoded anew.
+        same: Those of them that give the cache's features bit for bit when undamaged.
+        kept: Samples that cannot be encoded undamaged either, and keep the features of the cache at every level.
+    """
+
+    sense: str
+    reason: str
+    looks_for: str = ""
+    encoded: int = 0
+    same: int = 0
+    kept: int = 0
+
+
+class DamageCurves(Record):
+    """Scores at every level of one kind of damage; fields as of `Scene`.
+
+    Args:
+        unit: Of the levels.
+        methods: Method -> its score at each level.
+    """
+
+    kind: str
+    on: str
+    modalities: list[str]
+    title: str
+    label: str
+    unit: str
+    levels: list[float | None]
+    ticks: list[str]
+    methods: dict[str, list[Estimate]]
+    failed: list[float]
+    unseen: list[float | None]
+
+
+class RobustnessScores(Record):
+    """What corruption.json holds.
+
+    Args:
+        samples: Test samples that were tried.
+        all_samples: Test samples that could have been.
+        subjects: People whose samples were tried.
+        steps: Of the median sample.
+        media: Prevalent modality -> what was done to it.
+    """
+
+    metric: str
+    samples: int
+    all_samples: int
+    subjects: int
+    steps: int
+    media: dict[str, DamagedMedium]
+    kinds: list[DamageCurves]
+
+
+def read_robustness(run: RunFolder) -> RobustnessScores:
+    """Reads what has been measured; raises ArtifactError where nothing has."""
+    todo = f"mtpkd evaluate {run.root} --corrupt"
+    return read_record(run.corruption / CORRUPTION, RobustnessScores, "no damaged recordings were scored", todo)
 
 
 @dataclass
@@ -53,8 +129,28 @@ class Scene:
     unseen: list[float | None] = field(default_factory=list)
 
     def add(self, name: str, number: int, part: metrics.Part) -> None:
-        """Adds what a model says at a level, in one more fold and seed."""
+        """Adds a model's predictions at a level, in one more fold and seed."""
         self.curves.setdefault(name, [[] for _ in self.levels])[number].append(part)
+
+    def scored(self, metric: str, subjects: list[str], seed: int) -> DamageCurves:
+        """The scores at all levels, with intervals over subjects.
+
+        Args:
+            seed: Of the bootstrap.
+        """
+        draws, score = metrics.bootstrap_weights(len(subjects), RESAMPLES, seed), METRICS.load(metric).metric
+        methods = {
+            name: [
+                Estimate.of(resampled_interval(metrics.resampled_scores(score, parts, subjects, draws)))
+                for parts in by_level
+            ]
+            for name, by_level in self.curves.items()
+        }
+        return DamageCurves(
+            kind=self.kind, on=self.on, modalities=self.modalities, title=self.title, label=self.label,
+            unit=self.label[self.label.rindex("(") + 1 : -1], levels=self.levels, ticks=self.ticks, methods=methods,
+            failed=self.failed, unseen=self.unseen,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -63,30 +159,27 @@ class Bench:
 
     Args:
         data: All samples and the features that the joint teacher sees, as extracted.
+        folds: Subjects of every fold.
+        seeds: Of the study.
+        prevalent: What the students see.
+        normalise: "training", or "subject": by all recordings of a person.
+        students: Method -> "fold/seed" -> folder of the student.
         chosen: Rows of the samples that are tried: tested in a fold, and with a prevalent modality.
     """
 
-    run: RunFolder
-    study: Study
     data: StudyData
+    folds: list[Fold]
+    seeds: list[int]
+    prevalent: list[str]
+    normalise: str
+    students: dict[str, dict[str, Path]]
     chosen: Tensor
-    _students: dict[tuple[int, int, str], Student] = field(default_factory=dict)
+    _loaded: dict[Path, Student] = field(default_factory=dict)
 
-    @cached_property
-    def methods(self) -> list[str]:
-        """Students, without controls."""
-        return [m for m in self.study.distill.methods if not METHODS.constant(m, "CONTROL", False)]
-
-    @cached_property
-    def folds(self) -> list[Fold]:
-        """Subjects of every fold."""
-        return read_folds(self.run.splits)
-
-    @cached_property
+    @property
     def pairs(self) -> list[tuple[int, int]]:
         """(fold, seed) of every repetition."""
-        count = count_folds(self.run.splits, self.study.data.folds)
-        return [(fold, seed) for fold in range(count) for seed in self.study.study.seeds]
+        return [(fold, seed) for fold in range(len(self.folds)) for seed in self.seeds]
 
     @cached_property
     def normal(self) -> StudyData:
@@ -101,7 +194,7 @@ class Bench:
 
     def normalised(self, data: StudyData) -> StudyData:
         """Standardises by person where the study says so; by the recordings in `data`, damaged or not."""
-        if self.study.network.normalise != "subject":
+        if self.normalise != "subject":
             return data
         people = data.samples["subject"].to_numpy()
         return replace(data, sequences={n: (standardised(v, m, people), m) for n, (v, m) in data.sequences.items()})
@@ -113,12 +206,12 @@ class Bench:
 
     def student(self, fold: int, seed: int, method: str) -> Student:
         """A trained student; the last few hundred stay in memory."""
-        key = fold, seed, method
-        if key not in self._students:
-            if len(self._students) >= _KEPT:
-                self._students.clear()
-            self._students[key] = load_model(self.run.student(*key), Student)[0]
-        return self._students[key]
+        folder = self.students[method][repetition_name(fold, seed)]
+        if folder not in self._loaded:
+            if len(self._loaded) >= _KEPT:
+                self._loaded.clear()
+            self._loaded[folder] = load_model(folder, Student)[0]
+        return self._loaded[folder]
 
     def score(self, scene: Scene, number: int, sequences: ModalityBatch) -> None:
         """Scores all students at a level whose features of the chosen samples are `sequences`, as extracted.
@@ -127,7 +220,7 @@ class Bench:
         training samples, or the mean of the targets.
         """
         worse = self.normalised(replace(self.tried, sequences=sequences))
-        present = worse.present(self.study.prevalent)
+        present = worse.present(self.prevalent)
         for fold, seed in self.pairs:
             sides = self.folds[fold]
             rows = worse.rows(sides.test)
@@ -135,10 +228,10 @@ class Bench:
                 continue
             seen = rows[present[rows]]
             blind = prior(self.data.labels[self.data.rows(sides.train)], self.outputs)
-            for method in self.methods:
+            for method in self.students:
                 scores = blind.expand(len(rows), -1).clone()
                 if len(seen):
-                    logits = apply(self.student(fold, seed, method), worse, self.study.prevalent, seen).logits
+                    logits = apply(self.student(fold, seed, method), worse, self.prevalent, seen).logits
                     scores[present[rows]] = scores_of(worse, logits)
                 scene.add(method, number, part_of(only(worse, rows, {}), scores))
 
@@ -172,18 +265,22 @@ def part_of(data: StudyData, scores: Tensor) -> metrics.Part:
     return metrics.Part(data.labels.numpy(), scores.numpy(), data.samples["subject"].to_numpy())
 
 
-def chosen_rows(study: Study, data: StudyData, folds: list[Fold], at_most: int | None) -> Tensor:
+def chosen_rows(
+    data: StudyData, folds: list[Fold], prevalent: list[str], at_most: int | None, *, whole_people: bool, seed: int
+) -> Tensor:
     """Rows of test samples that have a prevalent modality: all, or `at_most`, drawn evenly over subjects and classes.
 
-    Where features are standardised by person, whole persons are drawn, at least one.
+    Args:
+        whole_people: Draw whole persons, at least one: where features are standardised by person.
+        seed: Of the draw.
     """
     tested = data.rows(sorted({subject for fold in folds for subject in fold.test}))
-    tested = tested[data.present(study.prevalent)[tested]]
+    tested = tested[data.present(prevalent)[tested]]
     if at_most is None or at_most >= len(tested):
         return tested
     table = data.samples.iloc[tested.numpy()].assign(row=tested.numpy())
-    table = table.sample(frac=1, random_state=study.evaluate.bootstrap_seed)
-    if study.network.normalise == "subject":
+    table = table.sample(frac=1, random_state=seed)
+    if whole_people:
         people = pd.factorize(table["subject"])[0]
         sizes = np.cumsum(np.bincount(people))
         taken = table[people < max(1, int((sizes <= at_most).sum()))]

@@ -1,0 +1,82 @@
+"""What a fitted model says of itself beside its weights: model.json, read without loading any weights."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from mtpkd_cli.artifacts.records import Record, read_record
+
+DESCRIPTION = "model.json"
+
+
+class Candidate(Record):
+    """One student that is tried for a method.
+
+    Args:
+        method: Whose loss it is fitted with: the method's own, or its guard's.
+        options: Of that loss.
+        fit: Learning rate and weight decay, where they are tried.
+        sizes: Of the network, where they are tried.
+    """
+
+    method: str
+    options: dict[str, Any]
+    fit: dict[str, Any] = Field(default_factory=dict)
+    sizes: dict[str, Any] = Field(default_factory=dict)
+
+
+class Tried(Candidate):
+    """A candidate after its fit.
+
+    Args:
+        validation_loss: At its best temperature; None where nothing was fitted.
+    """
+
+    validation_loss: float | None = None
+
+    @property
+    def candidate(self) -> Candidate:
+        """As it was before the fit."""
+        return Candidate(**self.model_dump(exclude={"validation_loss"}, exclude_unset=True))
+
+
+class Description(Record):
+    """A fitted model.
+
+    Args:
+        kind: Name of its class.
+        arguments: Keyword arguments that build it again.
+        task: "classification" or "regression".
+        outputs: Names of the C classes or targets.
+        modalities: What it sees.
+        method: Of a student.
+        chosen: Of a student, the candidate that was kept.
+        tried: Of a student, all candidates.
+    """
+
+    kind: str
+    arguments: dict[str, Any]
+    task: str
+    outputs: list[str]
+    modalities: list[str]
+    method: str | None = None
+    chosen: Candidate | None = None
+    tried: list[Tried] = Field(default_factory=list)
+
+    @property
+    def fell_back(self) -> bool:
+        """Whether the guard kept a student of another method."""
+        return self.chosen is not None and self.chosen.method != self.method
+
+    @property
+    def least_loss(self) -> float | None:
+        """The least validation loss of what was tried; None where nothing was fitted."""
+        return min((t.validation_loss for t in self.tried if t.validation_loss is not None), default=None)
+
+
+def read_description(folder: Path) -> Description:
+    """Reads what a model says of itself; raises ArtifactError where the folder holds none."""
+    return read_record(
+        folder / DESCRIPTION, Description, "this is not a model", "run the stage again, with --overwrite"
+    )
