@@ -18,10 +18,10 @@ from mtpkd_cli.check.media import Modality, look_at_media
 from mtpkd_cli.config import Study
 from mtpkd_cli.config.checks import READY_FEATURES
 from mtpkd_cli.config.study import ExtractSection
-from mtpkd_cli.datasets import MEDIA_PREFIX
+from mtpkd_cli.datasets import MEDIA_PREFIX, media_of
+from mtpkd_cli.encoders.running import resolved_encoder
 from mtpkd_cli.errors import DataError
 from mtpkd_cli.stages import Reporter
-from mtpkd_cli.stages.extract import media_of, resolved_encoder
 from mtpkd_cli.stages.samples import list_frames, list_samples
 
 
@@ -55,7 +55,7 @@ def check_study(
     looked.append(look_at_labels(samples, classes, frames, ready))
     entry, folds = look_at_folds(samples, classes, study.data)
     looked.append(entry)
-    extract = study.extract.model_copy(update={} if workers is None else {"workers": workers})
+    extract = study.extract.with_workers(workers)
     modalities = [_modality(study, name, samples) for name in study.modalities if name not in ready]
     for modality in modalities:
         looked += _media(root, modality, samples, extract, reporter)

@@ -60,7 +60,7 @@ def predict(folder: Path, media: list[str], asked: Asked, as_json: bool, quiet: 
     recordings = find_recordings(media, sys.stdin, options)
     if asked.overlay is not None:
         check_overlay(asked.overlay, recordings, options)
-    extract = study.extract if asked.workers is None else study.extract.model_copy(update={"workers": asked.workers})
+    extract = study.extract.with_workers(asked.workers)
     with Terminal(quiet) as terminal:
         terminal.note(_speaks(students, threshold))
         windows, unread = windows_of(recordings, asked.window_s, hop_s, options, extract)

@@ -53,6 +53,10 @@ class ExtractSection(Options):
     max_failures: Annotated[str, BeforeValidator(_limit)] = Field("1%", description="a count, or a share with %")
     part_samples: Count = Field(64, description="samples in a part file; bounds memory and work lost")
 
+    def with_workers(self, workers: int | None) -> "ExtractSection":
+        """The same with another number of processes; None = as it is."""
+        return self if workers is None else self.model_copy(update={"workers": workers})
+
     @property
     def limits(self) -> dict[str, float]:
         """Keyword arguments of the pool: what one sample may take."""

@@ -11,9 +11,9 @@ import pandas as pd
 
 from mtpkd_cli.artifacts import MANIFEST, RunFolder, read_manifest, read_parquet
 from mtpkd_cli.config import Study
+from mtpkd_cli.encoders.running import resolved_encoder
 from mtpkd_cli.errors import ArtifactError, StudyError, did_you_mean
 from mtpkd_cli.registry import METHODS
-from mtpkd_cli.stages.extract import resolved_encoder
 from mtpkd_cli.training import scored
 from mtpkd_cli.training.checkpoints import DESCRIPTION
 from mtpkd_cli.training.data import labels_of

@@ -4,26 +4,22 @@ A file there carries a key over the encoder, its options, the damage and the med
 what is there, an interrupted one goes on with the next level.
 """
 
-from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from mtpkd_cli.artifacts import digest_of
-from mtpkd_cli.artifacts.feature_ledgers import readable, sum_of_notes, usual_names
-from mtpkd_cli.artifacts.feature_parts import PartAbout, held_parts, write_part
+from mtpkd_cli.artifacts.feature_parts import PartAbout, held_parts
 from mtpkd_cli.config.study import ExtractSection, ModalitySection
-from mtpkd_cli.encoders import Features, encode_damaged, prepare_encoder
+from mtpkd_cli.datasets import media_of
+from mtpkd_cli.encoders.running import encode_samples, resolved_encoder, samples_of, write_encoded
 from mtpkd_cli.media.damage import KINDS, VERSION, Damage
-from mtpkd_cli.media.pool import Outcome, Task, run_isolated
-from mtpkd_cli.media.state import check_there, media_state, seconds_or_none
+from mtpkd_cli.media.state import media_state
 from mtpkd_cli.registry import ENCODERS
 from mtpkd_cli.stages import Job
-from mtpkd_cli.stages.extract import media_of, resolved_encoder
 
 
 @dataclass(frozen=True)
@@ -45,7 +41,7 @@ class Encoded:
     @property
     def failures(self) -> dict[str, str]:
         """sample_id -> why it has no features."""
-        return {row[0]: row[4] for row in self.about.failures}
+        return {failure.sample_id: failure.error for failure in self.about.failures}
 
 
 def sense_of(modality: ModalitySection) -> str:
@@ -78,6 +74,7 @@ def encode_levels(
         StorageError: A medium has vanished meanwhile.
     """
     assert job.root is not None
+    extract = extract.with_workers(job.workers)
     table = media_of(samples, name, modality.media or name)
     encoder, sense = resolved_encoder(name, modality), sense_of(modality)
     state = media_state(job.root, table)
@@ -86,49 +83,28 @@ def encode_levels(
     keys = [digest_of([VERSION, encoder, sense, kind, level, state]) for kind, level in levels]
     held = held_parts(files, keys)
     todo = [i for i, about in enumerate(held) if about is None or job.overwrite]
-    advance = job.reporter.progress(f"corrupt {name}", len(todo) * len(table))
-    tasks = chain.from_iterable(_tasks(job.root, table, encoder, sense, *levels[i]) for i in todo)
-    workers = extract.workers if job.workers is None else job.workers
-    if todo:
-        prepare_encoder(encoder["name"], encoder["options"], job.reporter.note)
-    # One pool for all levels: a worker loads its libraries once.
-    with closing(run_isolated(encode_damaged, tasks, workers=workers, **extract.limits)) as outcomes:
+    whole = [replace(sample, was_there=True) for sample in samples_of(table)]
+    damaged = [
+        replace(sample, damage=Damage(sense, *levels[i], sample.sample_id) if levels[i][0] else None)
+        for i in todo
+        for sample in whole
+    ]
+    # One loop, and so one pool, for all levels: a worker loads its libraries once.
+    encoding = encode_samples(
+        damaged,
+        encoder["name"],
+        encoder["options"],
+        root=job.root,
+        workers=extract.workers,
+        limits=extract.limits,
+        must_detect=True,  # which a prediction demands too
+        advance=job.reporter.progress(f"corrupt {name}", len(damaged)),
+        say=job.reporter.note,
+    )
+    with closing(encoding):
         for i in todo:
-            _write_level(files[i], keys[i], job.root, table, outcomes, advance)
+            write_encoded(files[i], keys[i], list(islice(encoding, len(table))), readers=False)
     for left_over in set(folder.glob("*.parquet")) - set(files):  # of levels that are tried no more
         left_over.unlink(missing_ok=True)
     abouts = held_parts(files, keys)
     return [Encoded(*level, path, about) for level, path, about in zip(levels, files, abouts, strict=True) if about]
-
-
-def _tasks(
-    root: Path, table: pd.DataFrame, encoder: dict[str, Any], sense: str, kind: str, level: float
-) -> Iterator[Task]:
-    for row in table.to_dict("records"):
-        damage = Damage(sense, kind, level, row["sample_id"]) if kind else None
-        times = seconds_or_none(row["start_s"]), seconds_or_none(row["end_s"])
-        yield Task(row["sample_id"], (damage, encoder["name"], encoder["options"], root / row["media"], *times))
-
-
-def _write_level(
-    path: Path, key: str, root: Path, table: pd.DataFrame, outcomes: Iterator[Outcome], advance: Callable[[], None]
-) -> None:
-    """Takes a level's outcomes, which come in the order of the tasks, and writes its file."""
-    read: dict[str, Features] = {}
-    failures: list[tuple[Any, ...]] = []
-    for sample, medium in zip(table["sample_id"], table["media"], strict=True):
-        outcome = next(outcomes)
-        advance()
-        if outcome.error is None:
-            read[sample] = outcome.value[0]
-            continue
-        check_there(root / medium)
-        error = readable(outcome.error.replace(f"{root}/", ""))
-        failures.append((sample, medium, "encode", outcome.error_kind, error, round(outcome.seconds or 0.0, 2)))
-    names = usual_names(features.names for features in read.values())
-    for sample in [sample for sample, features in read.items() if features.names != names]:
-        del read[sample]
-        failures.append((sample, "", "encode", "other features", "it gave features of other names", 0.0))
-    sequences = {sample: (features.times_s, features.values) for sample, features in read.items()}
-    notes = sum_of_notes(features.notes for features in read.values())
-    write_part(path, sequences, PartAbout(key, names, tuple(failures), notes))

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from mtpkd_cli import interruption
 from mtpkd_cli.artifacts.feature_parts import read_part_files
+from mtpkd_cli.datasets import media_of
 from mtpkd_cli.media.damage import KINDS
 from mtpkd_cli.pipeline.damaged_media import Encoded, encode_levels, missing_media, sense_of
 from mtpkd_cli.pipeline.damaged_scores import Bench, Scene
 from mtpkd_cli.stages import Job
-from mtpkd_cli.stages.extract import media_of
 from mtpkd_cli.training.data import padded
 
 _UNSEEN = re.compile(r"(?P<of>\w+)_without_(?!frames)(?P<what>\w+)")

@@ -11,10 +11,10 @@ from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.artifacts.run_folder import repetition_name
 from mtpkd_cli.config import Study
 from mtpkd_cli.config.checks import READY_FEATURES, fitting_metrics
+from mtpkd_cli.encoders.running import resolved_encoder
 from mtpkd_cli.pipeline.student_units import student_units
 from mtpkd_cli.pipeline.unit import STAGES, Unit, plain
 from mtpkd_cli.registry import DATASETS
-from mtpkd_cli.stages.extract import resolved_encoder
 from mtpkd_cli.training.splits import count_folds
 
 
