@@ -22,14 +22,15 @@ class Registry:
     Args:
         package: Dotted name of the package, e.g. "mtpkd_cli.encoders".
         kind: What a member is called in messages, e.g. "encoder".
+        besides: Stems of files that belong to all members and are none.
     """
 
-    def __init__(self, package: str, kind: str) -> None:
-        self.package, self.kind = package, kind
+    def __init__(self, package: str, kind: str, besides: tuple[str, ...] = ()) -> None:
+        self.package, self.kind, self.besides = package, kind, besides
 
     def names(self) -> list[str]:
         """Returns the sorted names of all members; imports none of them."""
-        return sorted(_files(self.package))
+        return sorted(self._members)
 
     def check(self, name: str, where: str | None = None) -> str:
         """Returns the name if it is a member.
@@ -37,7 +38,7 @@ class Registry:
         Raises:
             StudyError: It is not; `where` names the key that holds it, the message the nearest member.
         """
-        if name not in _files(self.package):
+        if name not in self._members:
             known = self.names()
             raise StudyError(
                 f"there is no {self.kind} '{name}'{did_you_mean(name, known)}", where=where, expected=", ".join(known)
@@ -72,10 +73,14 @@ class Registry:
 
     def load(self, name: str) -> ModuleType:
         """Imports a member; raises StudyError where there is none of that name."""
-        return importlib.import_module(f"{self.package}.{_files(self.package)[self.check(name)].stem}")
+        return importlib.import_module(f"{self.package}.{self._members[self.check(name)].stem}")
 
     def _syntax(self, name: str) -> ast.Module:
-        return _tree(_files(self.package)[self.check(name)])
+        return _tree(self._members[self.check(name)])
+
+    @property
+    def _members(self) -> dict[str, Path]:
+        return _files(self.package, self.besides)
 
 
 class MethodRegistry(Registry):
@@ -157,13 +162,14 @@ def _tree(path: Path) -> ast.Module:
 
 
 @cache
-def _files(package: str) -> dict[str, Path]:
+def _files(package: str, besides: tuple[str, ...]) -> dict[str, Path]:
     # The folder is found from this file, not by import, since a package's front door may load heavy libraries.
     folder = Path(__file__).parent.joinpath(*package.split(".")[1:])
-    return {p.stem.replace("_", "-"): p for p in folder.glob("*.py") if not p.stem.startswith("_")}
+    stems = {p.stem: p for p in folder.glob("*.py") if not p.stem.startswith("_") and p.stem not in besides}
+    return {stem.replace("_", "-"): path for stem, path in stems.items()}
 
 
 DATASETS = Registry("mtpkd_cli.datasets", "dataset")
-ENCODERS = Registry("mtpkd_cli.encoders", "encoder")
+ENCODERS = Registry("mtpkd_cli.encoders", "encoder", besides=("running",))
 METHODS = MethodRegistry("mtpkd_cli.methods", "method")
 METRICS = Registry("mtpkd_cli.metrics", "metric")

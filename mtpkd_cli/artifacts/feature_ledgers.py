@@ -25,11 +25,11 @@ def write_ledgers(folder: Path, abouts: list[PartAbout]) -> None:
 
 def check_failures(name: str, abouts: list[PartAbout], total: int, limit: str, where: Path) -> None:
     """Raises TooManyFailures where more of a modality's samples failed than `limit` allows."""
-    failures = [dict(zip(FAILURE_COLUMNS, row, strict=True)) for about in abouts for row in about.failures]
+    failures = [failure for about in abouts for failure in about.failures]
     if len(failures) > allowed_failures(limit, total):
         raise TooManyFailures(
             f"{name}: {len(failures)} of {total} samples could not be read, {limit} allowed:\n"
-            + first_ten([f"{row['sample_id']}: {str(row['error']).splitlines()[0]}" for row in failures]),
+            + first_ten([f"{failure.sample_id}: {failure.error.splitlines()[0]}" for failure in failures]),
             where=where,
             todo="mend the files, or allow it: --max-failures N or P%; what was read is kept",
         )
@@ -51,12 +51,6 @@ def counts_of(abouts: list[PartAbout], total: int) -> dict[str, Any]:
 def readable(error: str) -> str:
     """An error that may quote a damaged file, without what a terminal would obey."""
     return "".join(letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in error)
-
-
-def usual_names(names: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
-    """The names of features that most samples of a part have, the first of equals; () where there is no sample."""
-    counted = Counter(names)
-    return max(counted, key=counted.__getitem__) if counted else ()
 
 
 def sum_of_notes(notes: Iterable[Mapping[str, float]]) -> dict[str, float]:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,31 @@ import pyarrow.parquet as pq
 from mtpkd_cli.artifacts.atomic import read_parquet, write_parquet
 from mtpkd_cli.errors import ArtifactError, DataError
 
-FAILURE_COLUMNS = ("sample_id", "media", "stage", "kind", "error", "seconds")
+FailureStage = Literal["list", "read", "encode", "worker"]
+
+
+class Failure(NamedTuple):
+    """A sample that has no features; a row of failures.parquet.
+
+    Args:
+        sample_id: The sample.
+        media: Its file, relative to the corpus; "" where the corpus lists none.
+        stage: What failed first: the corpus "list"s no file, its file could not be "read", the encoder could not
+            "encode" it, or the "worker" process ended before it could say.
+        kind: "missing", "raised", "crashed", "timeout", "memory" or "other features".
+        error: The message to show.
+        seconds: How long it took to fail, by the clock.
+    """
+
+    sample_id: str
+    media: str
+    stage: FailureStage
+    kind: str
+    error: str
+    seconds: float
+
+
+FAILURE_COLUMNS = Failure._fields
 
 
 @dataclass(frozen=True)
@@ -29,21 +53,21 @@ class PartAbout:
     Args:
         key: Digest of the encoder, its options, and the media of the part's samples.
         names: D names of the features; () where no sample of the part could be read.
-        failures: One row of FAILURE_COLUMNS per sample that could not be read.
+        failures: One per sample that could not be read.
         notes: Counts worth telling the user.
         readers: sample_id -> the library that read its medium, "" where an encoder does not say.
     """
 
     key: str
     names: tuple[str, ...] = ()
-    failures: tuple[tuple[Any, ...], ...] = ()
+    failures: tuple[Failure, ...] = ()
     notes: Mapping[str, float] | None = None
     readers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def without_seconds(self) -> "PartAbout":
         """The same without how long failures took, which is another number every time."""
-        return replace(self, failures=tuple(row[:-1] for row in self.failures))
+        return replace(self, failures=tuple(failure._replace(seconds=0.0) for failure in self.failures))
 
 
 def part_table(sequences: Mapping[str, tuple[np.ndarray, np.ndarray]], about: PartAbout) -> pa.Table:
@@ -70,9 +94,9 @@ def part_about(path: Path) -> PartAbout | None:
         content = json.loads((pq.read_schema(path).metadata or {})[b"mtpkd"])
     except (OSError, pa.ArrowInvalid, KeyError, ValueError):
         return None
-    failures = tuple(tuple(row) for row in content["failures"])
-    if "readers" not in content or any(len(row) != len(FAILURE_COLUMNS) for row in failures):
+    if "readers" not in content or any(len(row) != len(FAILURE_COLUMNS) for row in content["failures"]):
         return None  # written by an earlier version
+    failures = tuple(Failure(*row) for row in content["failures"])
     return PartAbout(content["key"], tuple(content["names"]), failures, content["notes"], content["readers"])
 
 

@@ -8,8 +8,8 @@ from typing import NoReturn
 
 from mtpkd_cli import interruption
 from mtpkd_cli.cli import (
-    ablate_command,
-    check_command,
+    ablate,
+    check,
     cluster_commands,
     deploy_commands,
 )
@@ -18,9 +18,9 @@ from mtpkd_cli.errors import Interrupted, MtpkdError, StorageError
 from mtpkd_cli.storage import DISK_FULL
 
 __all__ = [
-    "ablate_command",
+    "ablate",
     "app",
-    "check_command",
+    "check",
     "cluster_commands",
     "deploy_commands",
     "main",
@@ -31,7 +31,7 @@ _GO_ON = "interrupted; run the same command again to go on"
 
 
 def main() -> NoReturn:
-    """Runs the command line and leaves with the exit code of DESIGN: one per kind of error, never a bare traceback."""
+    """Runs the command line and leaves with an exit code, one per kind of error, never a bare traceback."""
     debug = "--debug" in sys.argv
     interruption.listen(_tell_at_once)
     try:

@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.table import Table
 
 from mtpkd_cli.artifacts import RunFolder
+from mtpkd_cli.cli.console import print_json
 from mtpkd_cli.cli.progress import Terminal
-from mtpkd_cli.cli.show import print_json
 from mtpkd_cli.cluster import BatchJob, Wishes, plan_jobs, submit_jobs, write_scripts
 from mtpkd_cli.config import Study, read_study
 from mtpkd_cli.pipeline import States, units_of
@@ -46,7 +46,8 @@ def _list_samples(run: RunFolder, study: Study, terminal: Terminal) -> None:
     states = States(run, study, units)
     samples = next(unit for unit in units if unit.module == "samples")
     if states.of(samples).kind == "missing":
-        make_alone(run, samples, states, Job(terminal, root=run.data_root(study.data.root)))
+        extraction = Extraction(root=run.data_root(study.data.root))
+        make_alone(run, samples, states, Job(terminal, extraction=extraction))
 
 
 def _row(job: BatchJob, numbers: dict[str, str]) -> dict[str, Any]:

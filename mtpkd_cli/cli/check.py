@@ -1,31 +1,42 @@
-"""The work of `mtpkd check`: look over a study, print what was found, leave with 4 where something has to be mended."""
+"""`mtpkd check`: everything that can be known of a study before any compute."""
 
-from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
+import typer
 from rich.table import Table
 
-from mtpkd_cli.artifacts import RunFolder
-from mtpkd_cli.check import Looked
-from mtpkd_cli.check.running import check_study
-from mtpkd_cli.cli.progress import Terminal
-from mtpkd_cli.cli.show import print_json, wide_console
-from mtpkd_cli.config import read_study
+from mtpkd_cli.cli.app import app
+from mtpkd_cli.cli.console import print_json, wide_console
+from mtpkd_cli.cli.options import Json, Quiet, Run, Workers
 from mtpkd_cli.errors import DataError, first_ten
+
+if TYPE_CHECKING:
+    from mtpkd_cli.checks import Looked
 
 MOST_FOLDS = 10
 
 
-def check(folder: Path, trial: int, workers: int | None, as_json: bool, quiet: bool) -> None:
-    """Prints what every concern found.
+@app.command()
+def check(
+    run: Run,
+    trial: Annotated[
+        int, typer.Option(min=0, help="Samples of each modality to encode, for time and size; 0 = none.")
+    ] = 4,
+    workers: Workers = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Look over a study before any compute: media, labels, folds, leakage, copies, time and size. Writes nothing.
 
-    Raises:
-        DataError: Something has to be mended; all of it is named.
+    Problems are told all at once, with exit code 4; notes change nothing.
     """
-    run = RunFolder(folder)
-    study = read_study(run.study)
+    from mtpkd_cli import library
+    from mtpkd_cli.artifacts import RunFolder
+    from mtpkd_cli.cli.progress import Terminal
+
     with Terminal(quiet) as terminal:
-        looked = check_study(run, study, terminal, trial=trial, workers=workers)
-    if as_json:
+        looked = library.check(run, trial=trial, workers=workers, reporter=terminal)
+    if json:
         print_json({"problems": sum(len(entry.problems) for entry in looked), "concerns": [vars(e) for e in looked]})
     else:
         _print(looked)
@@ -33,10 +44,11 @@ def check(folder: Path, trial: int, workers: int | None, as_json: bool, quiet: b
     if problems:
         text = "\n".join(f"  - {problem}" for problem in problems)
         todo = "mend these, or leave those samples out; mtpkd check again before mtpkd run"
-        raise DataError(f"{len(problems)} problems\n{text}", where=run.data_root(study.data.root), todo=todo)
+        root = RunFolder(run).data_root(library.read_study(run).data.root)
+        raise DataError(f"{len(problems)} problems\n{text}", where=root, todo=todo)
 
 
-def _print(looked: list[Looked]) -> None:
+def _print(looked: "list[Looked]") -> None:
     console = wide_console()
     table = Table("concern", "found", "problems", "notes", title="before any compute", title_justify="left")
     for entry in looked:

@@ -44,10 +44,16 @@ def predict(
     quiet: Quiet = False,
 ) -> None:
     """Predict on new recordings; nothing of the corpus is needed."""
-    from mtpkd_cli.cli import predict as work
+    from mtpkd_cli import library
+    from mtpkd_cli.cli.predict import print_prediction
+    from mtpkd_cli.cli.progress import Terminal
 
-    asked = work.Asked(method, fold, seed, average, window, hop, person, output, overlay, workers)
-    work.predict(run, media, asked, json, quiet)
+    with Terminal(quiet) as terminal:
+        prediction = library.predict(
+            run, media, method=method, fold=fold, seed=seed, average=average, window_s=window, hop_s=hop, person=person,
+            output=output, overlay=overlay, workers=workers, reporter=terminal,
+        )  # fmt: skip
+    print_prediction(prediction, json)
 
 
 @app.command(rich_help_panel="Use")
@@ -62,9 +68,13 @@ def export(
     seed: Seed = None,
 ) -> None:
     """Write the chosen student as ONNX or TorchScript, checked, with an example and a model card."""
-    from mtpkd_cli.cli import export as work
+    from mtpkd_cli import library
+    from mtpkd_cli.deploy.exporting import CHECKS
 
-    work.export(run, format, output, method, fold, seed)
+    exported = library.export(run, format, output=output, method=method, fold=fold, seed=seed)
+    print(f"student: {exported.student.name}")
+    print(f"equal to the torch student to {exported.largest_difference:.1g} on {CHECKS} samples of odd lengths")
+    print(f"wrote {exported.folder}")
 
 
 @app.command(rich_help_panel="Use")
@@ -84,9 +94,20 @@ def compare(
     json: Json = False,
 ) -> None:
     """Compare students of several runs, or of one: one table, one plot, one reference."""
-    from mtpkd_cli.cli import compare as work
+    from mtpkd_cli import library
+    from mtpkd_cli.cli.console import print_json
+    from mtpkd_cli.cli.tables import print_gains, print_scores
 
-    work.compare(runs, method or [], reference, different_splits, output, json)
+    summary = library.compare(runs, method or (), reference, different_splits=different_splits, output=output)
+    if json:
+        print_json(summary.plain())
+        return
+    print_scores(summary)
+    print_gains(summary)
+    if not summary.same_splits:
+        print(
+            "The runs are split differently: all folds of a seed are put together, test people were others' training."
+        )
 
 
 @app.command(rich_help_panel="Use")

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mtpkd_cli.cli.show import print_json
+from mtpkd_cli.cli.console import print_json
 from mtpkd_cli.cluster.doctor import Finding, examine
 from mtpkd_cli.errors import MachineError
 

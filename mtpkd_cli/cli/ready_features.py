@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from mtpkd_cli.config.recordings import READY_FEATURES
 from mtpkd_cli.datasets.features import modalities_of
 from mtpkd_cli.errors import DataError
 
@@ -37,7 +38,8 @@ def with_ready_features(text: str, folder: Path) -> str:
     listed = ", ".join(f'{path.stem} = "{path.name}"' for path in arrays)
     roles = ["prevalent", *["privileged"] * (len(names) - 1)]
     sections = [
-        f'[modalities.{name}]\nrole = "{role}"\nencoder = "table"\n' for name, role in zip(names, roles, strict=True)
+        f'[modalities.{name}]\nrole = "{role}"\nencoder = "{READY_FEATURES}"\n'
+        for name, role in zip(names, roles, strict=True)
     ]
     filled = text.replace(_FILE, table.name).replace(_MODALITIES, "\n".join(sections).rstrip())
     return filled.replace(_ARRAYS, f"arrays = {{ {listed} }}") if arrays else filled

@@ -1,20 +1,21 @@
 """Commands that compute nothing: making a run folder, and showing what there is. They load no torch."""
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from mtpkd_cli.artifacts import RunFolder, write_text
+from mtpkd_cli.cli.console import print_json
 from mtpkd_cli.cli.ready_features import ready_features_wanted, with_ready_features
-from mtpkd_cli.cli.show import print_json
-from mtpkd_cli.cli.status import print_status, status_of
+from mtpkd_cli.cli.status import print_status
 from mtpkd_cli.config import read_study
 from mtpkd_cli.config.presets import preset_help, preset_names, preset_text
 from mtpkd_cli.config.reading import parse_study, with_keys
 from mtpkd_cli.errors import DataError, StudyError, did_you_mean
-from mtpkd_cli.pipeline import States, units_of
+from mtpkd_cli.library import status
 
 
 def init_run(
@@ -58,12 +59,9 @@ def init_run(
 
 def show_status(folder: Path, json: bool) -> None:
     """Prints the state of every stage."""
-    run = RunFolder(folder)
-    study = read_study(run.study)
-    units = units_of(run, study)
-    entries = status_of(run, States(run, study, units), units)
+    study, entries = read_study(RunFolder(folder).study), status(folder)
     if json:
-        print_json({"study": study.study.name, "units": entries})
+        print_json({"study": study.study.name, "units": [asdict(entry) for entry in entries]})
     else:
         print_status(entries, f"{study.study.name} in {folder}")
 

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.cli.app import app
 from mtpkd_cli.cli.options import (
     Classical,
@@ -23,6 +24,7 @@ from mtpkd_cli.cli.options import (
     Threads,
     Workers,
 )
+from mtpkd_cli.stages import Extraction
 
 
 @app.command(rich_help_panel="Stages")
@@ -41,10 +43,9 @@ def extract(
     """Read media and write features, one modality after the other."""
     from mtpkd_cli.cli import work
 
-    work.stages(
-        run, ["extract"], set_, own=modality, workers=workers, max_failures=max_failures, retry_failed=retry_failed,
-        overwrite=overwrite, quiet=quiet, shard=shard, merge=merge,
-    )  # fmt: skip
+    share = work.chosen_shard(shard, merge, overwrite or retry_failed)
+    extraction = Extraction(None, workers, retry_failed, max_failures, share, merge)
+    work.do(run, ["extract"], quiet, set=set_, names=modality, overwrite=overwrite, extraction=extraction)
 
 
 @app.command("train-teachers", rich_help_panel="Stages")
@@ -63,19 +64,10 @@ def train_teachers(
     """Train the unimodal teachers and the joint one."""
     from mtpkd_cli.cli import work
 
-    work.stages(
-        run,
-        ["train-teachers"],
-        set_,
-        fold,
-        seed,
-        teacher,
-        device=device,
-        threads=threads,
-        jobs=jobs,
-        overwrite=overwrite,
-        quiet=quiet,
-    )
+    work.do(
+        run, ["train-teachers"], quiet, set=set_, folds=fold, seeds=seed, names=teacher, device=device, threads=threads,
+        jobs=jobs, overwrite=overwrite,
+    )  # fmt: skip
 
 
 @app.command(rich_help_panel="Stages")
@@ -93,9 +85,10 @@ def align(
     """Lead all teachers into one embedding space, fit the T-Net, write the teacher bank."""
     from mtpkd_cli.cli import work
 
-    work.stages(
-        run, ["align"], set_, fold, seed, device=device, threads=threads, jobs=jobs, overwrite=overwrite, quiet=quiet
-    )
+    work.do(
+        run, ["align"], quiet, set=set_, folds=fold, seeds=seed, device=device, threads=threads, jobs=jobs,
+        overwrite=overwrite,
+    )  # fmt: skip
 
 
 @app.command(rich_help_panel="Stages")
@@ -114,19 +107,10 @@ def distill(
     """Train one student per method."""
     from mtpkd_cli.cli import work
 
-    work.stages(
-        run,
-        ["distill"],
-        set_,
-        fold,
-        seed,
-        method,
-        device=device,
-        threads=threads,
-        jobs=jobs,
-        overwrite=overwrite,
-        quiet=quiet,
-    )
+    work.do(
+        run, ["distill"], quiet, set=set_, folds=fold, seeds=seed, names=method, device=device, threads=threads,
+        jobs=jobs, overwrite=overwrite,
+    )  # fmt: skip
 
 
 @app.command(rich_help_panel="Stages")
@@ -142,18 +126,21 @@ def evaluate(
     quiet: Quiet = False,
 ) -> None:
     """Score the test predictions of all methods; write metrics.json, predictions.parquet and report.html."""
-    from mtpkd_cli.cli import corruption, work
-    from mtpkd_cli.cli.classical import compare_with_classical, print_classical
+    from mtpkd_cli import library
+    from mtpkd_cli.cli import work
+    from mtpkd_cli.cli.progress import Terminal
+    from mtpkd_cli.cli.tables import print_classical, print_robustness
 
-    work.stages(run, ["evaluate"], set_, overwrite=overwrite, quiet=quiet)
-    if corrupt or corrupt_samples is not None:
-        corruption.corrupt(run, quiet, corrupt_samples, workers)
-    rivals = compare_with_classical(run, quiet) if classical else None
-    work.print_results(run, json)
-    if rivals and not json:
-        print_classical(rivals)
-    if not json and (corrupt or corrupt_samples is not None):
-        corruption.print_corruption(run)
+    with Terminal(quiet) as terminal:
+        result = library.evaluate(
+            run, classical=classical, corrupt=corrupt or corrupt_samples is not None, corrupt_samples=corrupt_samples,
+            workers=workers, set=set_ or (), overwrite=overwrite, reporter=terminal,
+        )  # fmt: skip
+    work.print_results(run, result.summary, json)
+    if result.classical and not json:
+        print_classical(result.classical)
+    if result.robustness and not json:
+        print_robustness(result.robustness, result.summary.metrics[result.robustness.metric].label)
 
 
 @app.command("run", rich_help_panel="Stages")
@@ -174,19 +161,11 @@ def run_all(
 ) -> None:
     """Do all stages that are not done, in order, and print the scores."""
     from mtpkd_cli.cli import work
+    from mtpkd_cli.evaluation.summary import summary_of
     from mtpkd_cli.pipeline import STAGES
 
-    work.stages(
-        run,
-        list(STAGES),
-        set_,
-        device=device,
-        threads=threads,
-        jobs=jobs,
-        workers=workers,
-        max_failures=max_failures,
-        quiet=quiet,
-    )
+    extraction = Extraction(workers=workers, max_failures=max_failures)
+    work.do(run, STAGES, quiet, set=set_, device=device, threads=threads, jobs=jobs, extraction=extraction)
     if track is not None:
         work.tell_tracker(run, track, quiet)
-    work.print_results(run, json)
+    work.print_results(run, summary_of(RunFolder(run)), json)

@@ -5,11 +5,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from mtpkd_cli.config.recordings import READY_FEATURES
+from mtpkd_cli.config.scoring import fitting_metrics
 from mtpkd_cli.config.study import DistillSection, Study
 from mtpkd_cli.errors import StudyError, did_you_mean
 from mtpkd_cli.registry import DATASETS, ENCODERS, METHODS, METRICS, Registry
-
-READY_FEATURES = "table"
 
 
 def problems_across_sections(study: Study) -> list[str]:
@@ -80,12 +80,6 @@ def _task(study: Study) -> Iterator[str]:
             yield f"evaluate.metrics: '{name}' is for classes in an order, which study.ordinal = true says"
         elif name not in fitting:
             yield f"evaluate.metrics: '{name}' is not for study.task = '{task}' (for it: {', '.join(fitting)})"
-
-
-def fitting_metrics(study: Study) -> list[str]:
-    """Names of the metrics that can score a study, which are its usual ones."""
-    tasks = [study.study.task, *(["ordinal"] if study.study.ordinal else [])]
-    return [name for name in METRICS.names() if METRICS.constant(name, "TASK") in tasks]
 
 
 def _unknown(registry: Registry, name: str, where: str) -> Iterator[str]:

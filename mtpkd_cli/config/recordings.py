@@ -7,6 +7,9 @@ from pydantic import BeforeValidator, Field
 
 from mtpkd_cli.config.options import Count, Options, Positive
 
+READY_FEATURES = "table"
+"""What stands for an encoder where a corpus brings its features ready made."""
+
 
 class DataSection(Options):
     """Where the recordings are and how subjects are split."""
@@ -31,7 +34,7 @@ class ModalitySection(Options):
     """One modality: which medium it is read from, by which encoder, and who has it."""
 
     role: Literal["prevalent", "privileged"]
-    encoder: str = Field("table", description="a file of mtpkd_cli/encoders, or 'table' for ready features")
+    encoder: str = Field(READY_FEATURES, description="a file of mtpkd_cli/encoders, or 'table' for ready features")
     media: str = Field("", description="kind of medium in the samples table; empty = the modality's own name")
     options: dict[str, Any] = Field({}, description="options of the encoder")
 
@@ -52,6 +55,10 @@ class ExtractSection(Options):
     memory_gb: Annotated[float, Field(ge=0)] = Field(4.0, description="memory limit of one worker; 0 = none")
     max_failures: Annotated[str, BeforeValidator(_limit)] = Field("1%", description="a count, or a share with %")
     part_samples: Count = Field(64, description="samples in a part file; bounds memory and work lost")
+
+    def with_workers(self, workers: int | None) -> "ExtractSection":
+        """The same with another number of processes; None = as it is."""
+        return self if workers is None else self.model_copy(update={"workers": workers})
 
     @property
     def limits(self) -> dict[str, float]:

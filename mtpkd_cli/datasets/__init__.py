@@ -22,8 +22,34 @@ A dataset file has
 A dataset only reads tables and lists folders; it opens no media file.
 """
 
+import pandas as pd
+
+from mtpkd_cli.errors import StudyError
+
 SAMPLE_COLUMNS = ("sample_id", "subject", "recording", "start_s", "end_s")
 MEDIA_PREFIX = "media_"
 TARGET_PREFIX = "target_"
 SPLIT_COLUMN = "split"
 SIDES = ("train", "validation", "test")
+
+
+def media_of(samples: pd.DataFrame, name: str, medium: str) -> pd.DataFrame:
+    """Returns sample_id, start_s, end_s (by the medium's own clock) and media of one modality.
+
+    Args:
+        samples: A samples table.
+        name: The modality.
+        medium: The kind of media that it is read from.
+
+    Raises:
+        StudyError: The table has no such media.
+    """
+    column = MEDIA_PREFIX + medium
+    if column not in samples:
+        known = [c.removeprefix(MEDIA_PREFIX) for c in samples.columns if c.startswith(MEDIA_PREFIX)]
+        raise StudyError(
+            f"the corpus has no medium '{medium}'", where=f"modalities.{name}.media", expected=", ".join(known)
+        )
+    clock = {f"{time}_{medium}": time for time in ("start_s", "end_s") if f"{time}_{medium}" in samples}
+    table = samples.drop(columns=list(clock.values())).rename(columns={column: "media", **clock})
+    return table[["sample_id", "start_s", "end_s", "media"]]

@@ -17,7 +17,7 @@ from mtpkd_cli.errors import DataError, first_ten
 EXPRESSIONS = ("Neutral", "Anger", "Disgust", "Fear", "Happiness", "Sadness", "Surprise", "Other")
 TARGETS = ("valence", "arousal")
 # Folder -> side of the official split. The test set has no public labels, so the validation set is what is tested.
-SIDES = {"Train_Set": "train", "Validation_Set": "test"}
+SIDE_OF_SET = {"Train_Set": "train", "Validation_Set": "test"}
 
 _HEADERS = {"VA": TARGETS, "EXPR": EXPRESSIONS}
 _IGNORED = {"VA": -5.0, "EXPR": -1.0}
@@ -51,7 +51,7 @@ def read_labels(folder: Path, challenge: str) -> list[VideoLabels]:
     """
     top = _top(folder, challenge)
     videos, problems = [], []
-    for name, side in SIDES.items():
+    for name, side in SIDE_OF_SET.items():
         files = sorted((top / name).glob("*.txt"))
         if not files:
             problems.append(f"{top / name}: no label file, expected <video>.txt")
@@ -64,7 +64,7 @@ def read_labels(folder: Path, challenge: str) -> list[VideoLabels]:
             else:
                 videos.append(VideoLabels(path.stem, side, values))
     twice = {video for video, count in Counter(entry.video for entry in videos).items() if count > 1}
-    problems += [f"{video}: labelled in {' and in '.join(SIDES)}" for video in sorted(twice)]
+    problems += [f"{video}: labelled in {' and in '.join(SIDE_OF_SET)}" for video in sorted(twice)]
     if problems:
         raise DataError(
             f"the labels cannot be used\n{first_ten(problems)}",
@@ -81,7 +81,7 @@ def _top(folder: Path, challenge: str) -> Path:
         raise DataError(
             f"{len(found)} folders of labels are there ({', '.join(path.name for path in found) or 'none'})",
             where=folder,
-            expected=f"one folder {challenge}_..._Challenge with {' and '.join(SIDES)}",
+            expected=f"one folder {challenge}_..._Challenge with {' and '.join(SIDE_OF_SET)}",
             todo="point data.root to the corpus, or name the folder of the labels in data.options.annotations",
         )
     return found[0]

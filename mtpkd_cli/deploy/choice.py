@@ -1,22 +1,20 @@
 """Which student speaks: the one that validation subjects chose, or the one that was asked for; never by test scores."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
 from mtpkd_cli.artifacts import MANIFEST, RunFolder, read_manifest, read_parquet
 from mtpkd_cli.config import Study
+from mtpkd_cli.config.recordings import READY_FEATURES
+from mtpkd_cli.encoders.running import resolved_encoder
 from mtpkd_cli.errors import ArtifactError, StudyError, did_you_mean
-from mtpkd_cli.evaluation import predictions as scored
+from mtpkd_cli.evaluation.predictions import positions_of, read_student_predictions, validation_threshold
 from mtpkd_cli.registry import METHODS
-from mtpkd_cli.stages.extract import resolved_encoder
-from mtpkd_cli.training.checkpoints import DESCRIPTION
 from mtpkd_cli.training.data import labels_of
+from mtpkd_cli.training.descriptions import read_description
+from mtpkd_cli.training.predictions import PREDICTIONS
 
 
 @dataclass(frozen=True)
@@ -60,33 +58,36 @@ def choose(
         raise StudyError(f"the study has no method '{method}'{near}", where="--method", expected=", ".join(known))
     fair = [name for name in study.distill.methods if not METHODS.constant(name, "CONTROL", False)]
     every = {name: _students(run, name, fold, seed) for name in (fair if method is None else [method])}
-    found = {name: students for name, students in every.items() if students}
-    if not found:
+    finished = {name: students for name, students in every.items() if students}
+    if not finished:
         given = {"method": method, "fold": fold, "seed": seed}
-        said = ", ".join(f"{key} {value}" for key, value in given.items() if value is not None)
+        wanted = ", ".join(f"{key} {value}" for key, value in given.items() if value is not None)
         raise ArtifactError(
-            f"there is no finished student{' of ' + said if said else ''}",
+            f"there is no finished student{' of ' + wanted if wanted else ''}",
             where=run.root,
             expected=f"one of: {', '.join(study.distill.methods)}",
             todo=f"mtpkd distill {run.root}",
         )
-    judged = {name: [s.validation_loss for s in own if s.validation_loss is not None] for name, own in found.items()}
-    best = min(found, key=lambda name: fmean(judged[name]) if judged[name] else float("inf"))
-    return sorted(found[best], key=lambda s: float("inf") if s.validation_loss is None else s.validation_loss)
+    losses = {
+        name: [s.validation_loss for s in students if s.validation_loss is not None]
+        for name, students in finished.items()
+    }
+    best = min(finished, key=lambda name: fmean(losses[name]) if losses[name] else float("inf"))
+    return sorted(finished[best], key=lambda s: float("inf") if s.validation_loss is None else s.validation_loss)
 
 
 def threshold_of(run: RunFolder, study: Study, students: list[Chosen]) -> float | None:
-    """Probability above which validation people say that it is the second of two classes; of several students the mean.
+    """Probability above which it is the second of two classes, by validation people; of several students the mean.
 
     None beyond two classes, and where the labels or what the students said of them were not copied with the run.
     """
     if study.study.task != "classification" or len(students[0].outputs) != 2:
         return None
-    if not all(path.is_file() for path in (run.samples, *(own.folder / scored.STUDENT_ROWS for own in students))):
+    if not all(path.is_file() for path in (run.samples, *(student.folder / PREDICTIONS for student in students))):
         return None
     table = read_parquet(run.samples).to_pandas()
-    labels, position = labels_of(table).numpy(), pd.Series(np.arange(len(table)), index=table["sample_id"])
-    return fmean(scored.threshold_of(scored.student_rows(own.folder), labels, position) for own in students)
+    labels, position = labels_of(table).numpy(), positions_of(table)
+    return fmean(validation_threshold(read_student_predictions(s.folder), labels, position) for s in students)
 
 
 def check_encoders(run: RunFolder, study: Study, modalities: list[str]) -> dict[str, dict[str, Any]]:
@@ -99,7 +100,7 @@ def check_encoders(run: RunFolder, study: Study, modalities: list[str]) -> dict[
     encoders = {}
     for name in modalities:
         modality = study.modalities[name]
-        if modality.encoder == "table":
+        if modality.encoder == READY_FEATURES:
             raise StudyError(
                 f"the features of '{name}' were brought ready-made, so this program cannot read them from media",
                 where=f"{run.study} [modalities.{name}]",
@@ -118,16 +119,12 @@ def check_encoders(run: RunFolder, study: Study, modalities: list[str]) -> dict[
 
 
 def _students(run: RunFolder, method: str, fold: int | None, seed: int | None) -> list[Chosen]:
-    found = []
-    for folder in sorted(run.root.glob(f"fold-*/seed-*/students/{method}")):
-        number, repetition = (int(part.split("-")[1]) for part in (folder.parts[-4], folder.parts[-3]))
-        if fold not in (None, number) or seed not in (None, repetition) or not (folder / MANIFEST).is_file():
-            continue
-        about = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        losses = [tried["validation_loss"] for tried in about["tried"] if "validation_loss" in tried]
-        least = min(losses, default=None)
-        found.append(Chosen(method, number, repetition, folder, least, tuple(about["outputs"])))
-    return found
+    students = []
+    for of_fold, of_seed, folder in run.students(method):
+        if fold in (None, of_fold) and seed in (None, of_seed) and (folder / MANIFEST).is_file():
+            about = read_description(folder)
+            students.append(Chosen(method, of_fold, of_seed, folder, about.least_loss, tuple(about.outputs)))
+    return students
 
 
 def _difference(was: dict[str, Any], now: dict[str, Any]) -> str:

@@ -1,6 +1,5 @@
 """A student to hand over: the model, how to make its features, an example that applies it, and its model card."""
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,15 @@ from mtpkd_cli import __version__
 from mtpkd_cli.artifacts import RunFolder, read_parquet, replaced_folder, write_json, write_text
 from mtpkd_cli.artifacts.feature_parts import part_about, part_files
 from mtpkd_cli.config import Study
+from mtpkd_cli.config.recordings import READY_FEATURES
 from mtpkd_cli.deploy.choice import Chosen, check_encoders, threshold_of
 from mtpkd_cli.deploy.exporting import CHECKS, FILES, Format, export_student, input_names
-from mtpkd_cli.errors import StudyError
+from mtpkd_cli.errors import ArtifactError, StudyError
+from mtpkd_cli.evaluation.summary import Estimate, Summary, summary_of
 from mtpkd_cli.models import Student
 from mtpkd_cli.training.checkpoints import load_model
 
 EXAMPLE = "predict_onnx.py"
-HEADLINES = {"classification": "balanced-accuracy", "regression": "ccc"}
 
 
 def hand_over(run: RunFolder, study: Study, chosen: Chosen, kind: Format, folder: Path) -> float:
@@ -31,22 +31,22 @@ def hand_over(run: RunFolder, study: Study, chosen: Chosen, kind: Format, folder
     if folder.exists() and not (folder.is_dir() and (folder / "features.json").is_file()):
         raise StudyError("there is something else already", where=folder, todo="name another folder by --output")
     student, about = load_model(chosen.folder, Student)
-    sizes: dict[str, int] = about["arguments"]["features"]
-    ready = [name for name in sizes if study.modalities[name].encoder == "table"]
+    sizes: dict[str, int] = about.arguments["features"]
+    ready = [name for name in sizes if study.modalities[name].encoder == READY_FEATURES]
     encoders = check_encoders(run, study, [name for name in sizes if name not in ready])
     with replaced_folder(folder) as place:
-        worst = export_student(place / FILES[kind], student, sizes, about["task"] == "classification", kind)
+        worst = export_student(place / FILES[kind], student, sizes, about.task == "classification", kind)
         described = {
             "mtpkd": __version__,
             "study": study.study.name,
             "student": {
                 "method": chosen.method,
-                "taught_by": about["chosen"]["method"],
+                "taught_by": about.chosen.method if about.chosen else chosen.method,
                 "fold": chosen.fold,
                 "seed": chosen.seed,
             },
-            "task": about["task"],
-            "outputs": about["outputs"],
+            "task": about.task,
+            "outputs": about.outputs,
             "threshold": threshold_of(run, study, [chosen]),
             "normalise": study.network.normalise,
             "modalities": {
@@ -74,10 +74,8 @@ def model_card(run: RunFolder, study: Study, chosen: Chosen, described: dict[str
     )
     environment.globals |= {"cell": _cell, "share": _share}
     summary = _summary(run)
-    task = study.study.task
-    headline = (summary or {}).get("headline", HEADLINES[task])
     content = environment.get_template("model_card.md").render(
-        study=study, chosen=chosen, about=described, summary=summary, headline=headline, data=_data(run)
+        study=study, chosen=chosen, about=described, summary=summary, data=_data(run)
     )
     return content.rstrip() + "\n"
 
@@ -88,12 +86,11 @@ def _names(run: RunFolder, modality: str) -> list[str]:
     return list(next((about.names for about in abouts if about is not None and about.names), ()))
 
 
-def _summary(run: RunFolder) -> dict[str, Any] | None:
+def _summary(run: RunFolder) -> Summary | None:
     try:
-        content: dict[str, Any] = json.loads((run.evaluation / "metrics.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return summary_of(run)
+    except ArtifactError:
         return None  # not evaluated, or copied without: the card says so
-    return content
 
 
 def _data(run: RunFolder) -> dict[str, Any] | None:
@@ -105,12 +102,12 @@ def _data(run: RunFolder) -> dict[str, Any] | None:
     return counts | {"classes": {str(name): count for name, count in sorted(classes.items())}}
 
 
-def _cell(estimate: dict[str, float | None]) -> str:
+def _cell(estimate: Estimate) -> str:
     """A value and its interval."""
-    if estimate["value"] is None:
+    if estimate.value is None:
         return "not defined"
-    interval = "" if estimate["low"] is None else f" [{estimate['low']:.3f}, {estimate['high']:.3f}]"
-    return f"{estimate['value']:.3f}{interval}"
+    interval = "" if estimate.low is None else f" [{estimate.low:.3f}, {estimate.high:.3f}]"
+    return f"{estimate.value:.3f}{interval}"
 
 
 def _share(value: float | None) -> str:

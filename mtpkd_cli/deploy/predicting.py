@@ -39,7 +39,7 @@ def predict_windows(
     usable = [row for row, read in enumerate(reads) if read.features]
     loaded = [load_model(student.folder, Student) for student in students]
     about = loaded[0][1]
-    sizes, task, outputs = about["arguments"]["features"], about["task"], about["outputs"]
+    sizes, task, outputs = about.arguments["features"], about.task, about.outputs
     said = np.zeros((len(students), 0, len(outputs)))
     if usable:
         batch = _batch([reads[row] for row in usable], sizes, normalise, person)

@@ -11,7 +11,8 @@ import numpy as np
 from mtpkd_cli.artifacts.feature_ledgers import readable
 from mtpkd_cli.config.study import ExtractSection
 from mtpkd_cli.deploy.windows import Window, lay_windows
-from mtpkd_cli.encoders import Features, encode_sample, never_found, options_here, prepare_encoder, unseen_shares
+from mtpkd_cli.encoders import Features, options_here, unseen_shares
+from mtpkd_cli.encoders.running import Sample, encode_samples
 from mtpkd_cli.media.length import length_s
 from mtpkd_cli.media.pool import Task, run_isolated
 
@@ -74,21 +75,22 @@ def read_windows(
     result = [Read(window) for window in windows]
     for name, encoder in encoders.items():
         options = options_here(encoder["options"])  # trained beside a GPU, applied wherever people are
-        prepare_encoder(encoder["name"], options)
-        tasks = (
-            Task(str(i), (encoder["name"], options, w.recording, w.start_s, w.end_s)) for i, w in enumerate(windows)
+        samples = [Sample(str(i), str(w.recording), w.start_s, w.end_s) for i, w in enumerate(windows)]
+        encoding = encode_samples(
+            samples,
+            encoder["name"],
+            options,
+            root=None,
+            workers=extract.workers,
+            limits=extract.limits,
+            must_detect=True,
+            advance=advance,
         )
-        with closing(run_isolated(encode_sample, tasks, workers=extract.workers, **extract.limits)) as outcomes:
-            for read, outcome in zip(result, outcomes, strict=True):
-                advance()
-                if outcome.error is not None:
-                    read.errors[name] = readable(outcome.error)
-                    continue
-                features: Features = outcome.value[0]
-                if lost := never_found(features):
-                    read.errors[name] = lost
-                else:
-                    read.features[name] = features
+        for read, encoded in zip(result, encoding, strict=True):
+            if encoded.features is not None:
+                read.features[name] = encoded.features
+            if encoded.failure is not None:
+                read.errors[name] = encoded.failure.error
     return result
 
 

@@ -11,7 +11,8 @@ Legend: T time steps, D features. An encoder file has
     prepare   (function that tells the user a line) -> None: what is made once on a machine, before workers start; left
               out where there is none
 
-Where Config has an option `device`, "cpu" or "cuda", a network runs there.
+Where Config has an option `device`, "cpu" or "cuda", a network runs there. What runs encoders over samples is
+`mtpkd_cli.encoders.running`.
 
 Encoder files are imported to read their options, so they import librosa, decord, av, cv2, neurokit2 and torch inside
 their functions only.
@@ -115,27 +116,16 @@ def never_found(features: Features) -> str:
     return f"no {lost[0]} was found in any of its {len(features.values)} steps" if lost else ""
 
 
-def encode_damaged(damage: Damage | None, *sample: Any) -> tuple[Features, str]:
-    """As `encode_sample`, of a medium that suffers (None = nothing); runs in a worker process.
-
-    Raises:
-        DataError: See `encode_sample`; or the encoder never found what it looked for, which a prediction refuses too.
-    """
-    with suffering(damage):
-        features, readers = encode_sample(*sample)
-    if lost := never_found(features):
-        raise DataError(lost, where=sample[2])
-    return features, readers
-
-
 def encode_sample(
-    encoder: str, options: dict[str, Any], path: Path, start_s: float | None, end_s: float | None
+    encoder: str, options: dict[str, Any], segment: Segment, damage: Damage | None = None
 ) -> tuple[Features, str]:
-    """Encodes one sample; runs in a worker process.
+    """Encodes one sample; runs in a worker process, so it stands where no more is imported than that needs.
 
     Args:
         encoder: Its name.
         options: Its options, as `Config` takes them.
+        segment: The sample's part of its medium.
+        damage: What the medium suffers before the encoder sees it; None = nothing.
 
     Returns:
         The features, and the libraries that read the medium.
@@ -145,9 +135,10 @@ def encode_sample(
     """
     module = ENCODERS.load(encoder)
     readers_used()
-    features: Features = module.encode(Segment(path, start_s, end_s), module.Config(**options))
+    with suffering(damage):
+        features: Features = module.encode(segment, module.Config(**options))
     if not len(features.values):
-        raise DataError(f"encoder '{encoder}' gave no time step", where=path)
+        raise DataError(f"encoder '{encoder}' gave no time step", where=segment.path)
     if not np.isfinite(features.values).all():
-        raise DataError(f"encoder '{encoder}' gave values that are not finite", where=path)
+        raise DataError(f"encoder '{encoder}' gave values that are not finite", where=segment.path)
     return features, readers_used()

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from mtpkd_cli import metrics
+from mtpkd_cli.errors import DataError
 from mtpkd_cli.evaluation.predictions import Predictions
 from mtpkd_cli.evaluation.summary import Difference, Estimate, MethodScores, Score, TargetScores, Transfer
-from mtpkd_cli.errors import DataError
 from mtpkd_cli.registry import METRICS
 
 

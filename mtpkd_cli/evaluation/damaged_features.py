@@ -1,7 +1,9 @@
 """What recordings suffer in the field, done to features: steps lost or hidden, noise, smearing, a slower rate.
 
 It is done to the time steps that encoders gave, where media cannot be damaged: what a blurred or dark picture does to a
-face detector is not in it. And the joint teacher where whole modalities go missing. Legend: N samples, T time steps, D features.
+face detector is not in it. And the joint teacher where whole modalities go missing.
+
+Legend: N samples, T time steps, D features.
 """
 
 from collections.abc import Callable

@@ -265,6 +265,12 @@ def part_of(data: StudyData, scores: Tensor) -> metrics.Part:
     return metrics.Part(data.labels.numpy(), scores.numpy(), data.samples["subject"].to_numpy())
 
 
+def testable_rows(data: StudyData, folds: list[Fold], prevalent: list[str]) -> Tensor:
+    """Rows of test samples that have a prevalent modality."""
+    tested = data.rows(sorted({subject for fold in folds for subject in fold.test}))
+    return tested[data.present(prevalent)[tested]]
+
+
 def chosen_rows(
     data: StudyData, folds: list[Fold], prevalent: list[str], at_most: int | None, *, whole_people: bool, seed: int
 ) -> Tensor:
@@ -274,8 +280,7 @@ def chosen_rows(
         whole_people: Draw whole persons, at least one: where features are standardised by person.
         seed: Of the draw.
     """
-    tested = data.rows(sorted({subject for fold in folds for subject in fold.test}))
-    tested = tested[data.present(prevalent)[tested]]
+    tested = testable_rows(data, folds, prevalent)
     if at_most is None or at_most >= len(tested):
         return tested
     table = data.samples.iloc[tested.numpy()].assign(row=tested.numpy())

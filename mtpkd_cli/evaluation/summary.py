@@ -3,7 +3,8 @@
 Legend: C classes or targets. A number that is not defined is None, null in the file.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -18,14 +19,6 @@ from mtpkd_cli.registry import METRICS
 SUMMARY, GAINS_BY_SUBJECT = "metrics.json", "subjects.parquet"
 TEACHER_PREFIX = "teacher "
 """How a teacher is called among the methods of an evaluation."""
-
-_HEADLINES = {"classification": "balanced-accuracy", "regression": "ccc"}
-
-
-def headline_of(names: Sequence[str], task: str) -> str:
-    """The metric that a study is judged by: the usual one of its task where it is asked for, else the first."""
-    usual = _HEADLINES[task]
-    return usual if usual in names else names[0]
 
 
 def interval_in_words(subjects: int, resamples: int) -> str:
@@ -256,10 +249,41 @@ class Summary(Record):
         return sorted(parse_repetition(name) for name in self.repetitions)
 
 
+def read_summary(folder: Path, run: RunFolder | None = None) -> Summary:
+    """Reads the scores in the folder of an evaluation.
+
+    Args:
+        run: Whose evaluation it is, for the message.
+
+    Raises:
+        ArtifactError: There are none that can be read.
+    """
+    path, todo = folder / SUMMARY, f"mtpkd evaluate {run.root if run else 'RUN'}"
+    return read_record(path, Summary, "there are no scores", f"{todo} --overwrite" if path.exists() else todo)
+
+
 def summary_of(run: RunFolder) -> Summary:
     """Reads the scores of an evaluated run; raises ArtifactError where there are none that can be read."""
-    path, todo = run.evaluation / SUMMARY, f"mtpkd evaluate {run.root}"
-    return read_record(path, Summary, "there are no scores", todo if not path.exists() else f"{todo} --overwrite")
+    return read_summary(run.evaluation, run)
+
+
+def score_rows(summary: Summary) -> Iterator[dict[str, Any]]:
+    """One row per method and metric: the score, and each difference with what it is from; None where there is none."""
+    for method, row in summary.methods.items():
+        for metric, score in row.scores.items():
+            cells: dict[str, Any] = {"method": method, "metric": metric}
+            cells |= {"value": score.value, "low": score.low, "high": score.high}
+            # (whose, what the difference is called, prefix of its p)
+            for by_metric, other, difference, prefix in (
+                (row.differences, "reference", "difference", ""),
+                (row.over_control, "control", "over_control", "over_control_"),
+                (row.over_placebo, "placebo", "over_placebo", "over_placebo_"),
+            ):
+                versus = by_metric.get(metric) or Difference(value=None, low=None, high=None)
+                cells |= {other: versus.other or None, difference: versus.value}
+                cells |= {f"{difference}_low": versus.low, f"{difference}_high": versus.high}
+                cells |= {f"{prefix}p": versus.p, f"{prefix}p_holm": versus.p_holm}
+            yield cells
 
 
 def number(value: float) -> float | None:

@@ -5,22 +5,30 @@ not a student (features, teachers, alignment, bank) is the run's own and is only
 fold and seed, and the run's own students and its study.toml stay as they are.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 from mtpkd_cli.artifacts import RunFolder, digest_of
+from mtpkd_cli.artifacts.records import Record, read_record, write_record
 from mtpkd_cli.config import Study
 from mtpkd_cli.config.reading import parse_study, with_keys
-from mtpkd_cli.errors import StudyError
+from mtpkd_cli.config.scoring import evaluated_section
+from mtpkd_cli.errors import ArtifactError, StudyError
+from mtpkd_cli.evaluation.ablation import ABLATION
 from mtpkd_cli.pipeline.choice import Choice, check_choice
-from mtpkd_cli.pipeline.doing import do_stage
+from mtpkd_cli.pipeline.doing import do_optional, do_stage
 from mtpkd_cli.pipeline.parallel import side_by_side
-from mtpkd_cli.pipeline.units import Unit, units_of
+from mtpkd_cli.pipeline.states import States
+from mtpkd_cli.pipeline.unit import Ingredient, Unit, artifact, place, value, value_as
+from mtpkd_cli.pipeline.units import evaluation_unit, student_folders, units_of
 from mtpkd_cli.registry import METHODS
 from mtpkd_cli.stages import Job, Reporter
 
+GRID = "grid.json"
 SWEPT = ("distill", "student")
 _CLOSING = {"[": "]", "{": "}", '"': '"', "'": "'"}
 
@@ -40,6 +48,18 @@ class Cell:
     values: dict[str, str]
     run: RunFolder
     study: Study
+
+
+class Grid(Record):
+    """What an ablation is of, kept in its folder: from it `status` knows what there is to do.
+
+    Args:
+        method: Whose options are varied.
+        over: `KEY=V1,V2,...` arguments.
+    """
+
+    method: str
+    over: list[str]
 
 
 def swept_values(over: list[str]) -> dict[str, list[str]]:
@@ -103,8 +123,7 @@ def cells_of(run: RunFolder, method: str, over: list[str], name: str) -> list[Ce
                 where="--over",
                 todo="make a run folder of its own per value",
             )
-        own = next(unit for unit in units if unit.stage == "distill" and unit.name == method)
-        twin = seen.setdefault(digest_of(own.reads), cell)
+        twin = seen.setdefault(digest_of(_distilled(units, method)[0].reads), cell)
         if twin is not cell:
             key = next(key for key, value in values.items() if twin.values[key] != value)
             raise StudyError(
@@ -116,15 +135,112 @@ def cells_of(run: RunFolder, method: str, over: list[str], name: str) -> list[Ce
     return cells
 
 
+def score_cells(run: RunFolder, study: Study, cells: list[Cell], method: str, name: str, job: Job) -> None:
+    """Scores all cells, from the study's reference student where that one is up to date and from the first cell.
+
+    Raises:
+        ArtifactError: A student of a cell is missing or stale.
+    """
+    if not has_reference(run, study):
+        reference = study.evaluate.reference
+        job.reporter.note(
+            f"{reference} is not up to date, so there is no difference from it: mtpkd distill {run.root} "
+            f"--method {reference}, then this command again"
+        )
+    units = ablation_units(run, study, cells, method, name)
+    students = [unit for unit in units if unit.stage == "distill"]
+    # Scores are of numbers on disk, whatever computed them.
+    do_optional(run, study, [unit for unit in units if unit not in students], replace(job, device="cpu"), students)
+
+
+def ablation_name(method: str, over: list[str], name: str | None) -> str:
+    """The folder of an ablation in RUN/ablation: as it is given, or after method and keys.
+
+    Raises:
+        StudyError: It is no name for a folder.
+    """
+    keys = [key.split(".")[-1] for key in swept_values(over)]
+    name = name or f"{method}-by-{'-'.join(keys)}"
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_+-]*", name):
+        raise StudyError(f"'{name}' is no name for a folder", where="--name", expected="letters, digits, _ + -")
+    return name
+
+
+def write_grid(run: RunFolder, name: str, method: str, over: list[str]) -> None:
+    """Says in the ablation's folder what it is of."""
+    folder = run.ablation(name)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_record(folder / GRID, Grid(method=method, over=over))
+
+
+def ablation_units(run: RunFolder, study: Study, cells: list[Cell], method: str, name: str) -> list[Unit]:
+    """Lists the units of an ablation: the cells' students, their scores, and the table, which comes last.
+
+    Differences are taken from the study's reference student, where that one is up to date, and from the first cell.
+    """
+    students = [unit for cell in cells for unit in _distilled(units_of(cell.run, cell.study), method)]
+    folders = {cell.name: student_folders(cell.run, cell.study, method) for cell in cells}
+    reference = study.evaluate.reference if has_reference(run, study) else None
+    if reference is not None:
+        folders = {reference: student_folders(run, study, reference)} | folders
+    first, place_of = cells[0].name, run.ablation(name)
+    scores = _scores(run, study, name, place_of / "evaluation", folders, reference or first)
+    from_first = scores if reference is None else _scores(run, study, name, place_of / "from-first", folders, first)
+    every = {f"{key}/students/{row}": path for row, paths in folders.items() for key, path in paths.items()}
+    ingredients = (
+        value(method=method, reference=reference),
+        value_as({"cells": [cell.values for cell in cells]}, values={cell.name: cell.values for cell in cells}),
+        Ingredient({"students": folders}, {"rows": list(folders)}, every),
+        artifact("evaluation", scores.folder, evaluation=scores.folder),
+        artifact("from first", from_first.folder, from_first=from_first.folder),
+        place(name=name),
+    )
+    table = Unit("ablate", "ablate", place_of, name, ingredients, files=(ABLATION,))
+    return [*students, *({unit.folder: unit for unit in (scores, from_first)}.values()), table]
+
+
+def has_reference(run: RunFolder, study: Study) -> bool:
+    """Whether the study's reference student is up to date in every fold and seed."""
+    units = units_of(run, study)
+    states = States(run, study, units)
+    return all(states.of(unit).kind == "done" for unit in _distilled(units, study.evaluate.reference))
+
+
+def units_of_ablations(run: RunFolder, study: Study) -> Iterator[Unit]:
+    """Units of all ablations of a run. One that the study as it is now does not allow is a unit that says why."""
+    for path in sorted(run.root.glob(f"ablation/*/{GRID}")):
+        name = path.parent.name
+        try:
+            grid = read_record(path, Grid, "there is no grid", f"mtpkd ablate {run.root} --name {name} --over ...")
+            cells = cells_of(run, grid.method, grid.over, name)
+        except (ArtifactError, StudyError) as err:
+            yield Unit("ablate", "ablate", path.parent, name, (), impossible=err.what)
+            continue
+        for unit in ablation_units(run, study, cells, grid.method, name):
+            yield replace(unit, stage="ablate")
+
+
+def _scores(
+    run: RunFolder, study: Study, name: str, folder: Path, students: dict[str, dict[str, Path]], reference: str
+) -> Unit:
+    """Scores of an ablation's rows, as the study's evaluation scores its methods; teachers are left out."""
+    section = evaluated_section(study).model_copy(update={"reference": reference})
+    return evaluation_unit(run, study, folder, f"ablation {name}", students, [], section)
+
+
+def _distilled(units: list[Unit], method: str) -> list[Unit]:
+    return [unit for unit in units if unit.stage == "distill" and unit.name == method]
+
+
 def train_cells(cells: list[Cell], method: str, choice: Choice, job: Job) -> int:
     """Trains the students of all cells that are not up to date; returns how many it trained.
 
     Repetitions of all cells are put side by side, so that a small grid keeps all processes busy.
     """
     units = units_of(cells[0].run, cells[0].study)
-    own = Choice(choice.fold, choice.seed, method)
-    check_choice(own, "distill", units)
-    chosen = [unit for unit in units if unit.stage == "distill" and own.takes(unit)]
+    of_method = Choice(choice.fold, choice.seed, method)
+    check_choice(of_method, "distill", units)
+    chosen = [unit for unit in units if unit.stage == "distill" and of_method.takes(unit)]
     calls = [(cell, Choice(unit.fold, unit.seed, method)) for cell in cells for unit in chosen]
     if job.jobs > 1 and len(calls) > 1:
         return side_by_side(_train, calls, job, "ablate, cells x folds x seeds")

@@ -2,7 +2,7 @@
 
 import importlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
@@ -74,24 +74,27 @@ def do_stage(run: RunFolder, study: Study, stage: str, choice: Choice, job: Job)
     return made
 
 
-def do_optional(run: RunFolder, study: Study, unit: Unit, job: Job) -> bool:
-    """Makes one result that is no part of `run`, unless it is up to date.
+def do_optional(run: RunFolder, study: Study, units: list[Unit], job: Job, students: Sequence[Unit] = ()) -> int:
+    """Makes results that are no part of `run`, those that are not up to date, each after those that it reads.
 
     Args:
-        unit: Of an optional stage; the units that it reads are the study's.
+        units: Of optional stages; what they read are units of the study, of each other, or `students`.
+        students: Units of students that are not the study's own.
 
     Returns:
-        Whether it was made.
+        How many were made.
 
     Raises:
         ArtifactError: An input is missing or stale.
-        Busy: Another process makes it.
+        Busy: Another process makes one of them.
     """
-    states = States(run, study, [*units_of(run, study), unit])
-    if _up_to_date(unit, states.of(unit), job):
-        job.reporter.note(f"{unit.label}: up to date")
-        return False
-    return make_alone(run, unit, states, job)
+    states, made = States(run, study, [*units_of(run, study), *students, *units]), 0
+    for unit in units:
+        if _up_to_date(unit, states.of(unit), job):
+            job.reporter.note(f"{unit.label}: up to date")
+        else:
+            made += make_alone(run, unit, states, job)
+    return made
 
 
 def make_alone(run: RunFolder, unit: Unit, states: States, job: Job) -> bool:

@@ -8,10 +8,10 @@ import pandas as pd
 
 from mtpkd_cli.artifacts import MANIFEST, Manifest, RunFolder, digest_of, read_manifest, read_parquet
 from mtpkd_cli.config import Study
+from mtpkd_cli.datasets import media_of
 from mtpkd_cli.errors import ArtifactError, DataError
 from mtpkd_cli.media.state import media_state
 from mtpkd_cli.pipeline.units import Unit
-from mtpkd_cli.stages.extract import media_of
 from mtpkd_cli.stages.samples import list_frames, list_samples
 
 
@@ -78,14 +78,14 @@ class States:
         return unit
 
     def _find(self, unit: Unit) -> State:
+        if unit.impossible:
+            return State("stale", unit.impossible)
         try:
             manifest = read_manifest(unit.folder)
         except ArtifactError as err:
             return State("stale", err.what)
         if manifest is None:
             return State("missing")
-        if unit.impossible:
-            return State("stale", unit.impossible)
         if damage := manifest.damage(unit.folder):
             return State("stale", damage)
         for name, folder in unit.inputs.items():

@@ -10,8 +10,10 @@ from pathlib import Path
 from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.artifacts.run_folder import repetition_name
 from mtpkd_cli.config import Study
-from mtpkd_cli.config.checks import READY_FEATURES, fitting_metrics
+from mtpkd_cli.config.recordings import READY_FEATURES
+from mtpkd_cli.config.scoring import evaluated_section
 from mtpkd_cli.config.study import EvaluateSection, FitOptions
+from mtpkd_cli.encoders.running import resolved_encoder
 from mtpkd_cli.pipeline.candidates import candidates_of
 from mtpkd_cli.pipeline.unit import (
     STAGES,
@@ -25,7 +27,6 @@ from mtpkd_cli.pipeline.unit import (
     value_as,
 )
 from mtpkd_cli.registry import DATASETS, METHODS
-from mtpkd_cli.stages.extract import resolved_encoder
 from mtpkd_cli.training.splits import count_folds
 
 
@@ -60,11 +61,6 @@ def bank_folders(run: RunFolder, study: Study) -> dict[str, Path]:
     return {repetition_name(*pair): run.bank(*pair) for pair in repetitions_of(run, study)}
 
 
-def evaluated_section(study: Study) -> EvaluateSection:
-    """The section of evaluation with the metrics that it has in this study."""
-    return study.evaluate.model_copy(update={"metrics": study.evaluate.metrics or fitting_metrics(study)})
-
-
 def samples_of(run: RunFolder) -> Ingredient:
     """The samples table."""
     return artifact("samples", run.root, samples=run.samples)
@@ -78,6 +74,12 @@ def sides_of(run: RunFolder) -> Ingredient:
 def features_of(run: RunFolder, modalities: list[str]) -> Ingredient:
     """Caches of some modalities, passed as `features`."""
     return artifacts("features/{}", features={name: run.features(name) for name in modalities})
+
+
+def students_of(students: dict[str, dict[str, Path]]) -> Ingredient:
+    """Students of some methods: method -> "fold/seed" -> folder, passed as `students`."""
+    by_key = {f"{key}/students/{method}": path for method, paths in students.items() for key, path in paths.items()}
+    return Ingredient({"students": students}, {"methods": list(students)}, by_key)
 
 
 def _samples(run: RunFolder, study: Study) -> Unit:
@@ -104,10 +106,8 @@ def _features(run: RunFolder, study: Study) -> Iterator[Unit]:
     for name, modality in study.modalities.items():
         common = (samples_of(run), place(name=name))
         if modality.encoder == READY_FEATURES:
-            hashed = {"modalities": {name: {"encoder": READY_FEATURES}}}
-            yield Unit(
-                "extract", "import_features", run.features(name), name, (*common, value_as(hashed, data=study.data))
-            )
+            brought = value_as({"modalities": {name: {"encoder": READY_FEATURES}}}, data=study.data)
+            yield Unit("extract", "import_features", run.features(name), name, (*common, brought))
             continue
         medium, encoder = modality.media or name, resolved_encoder(name, modality)
         hashed = {"modalities": {name: {"media": medium, "encoder": encoder}}}
@@ -229,12 +229,11 @@ def evaluation_unit(
     """
     needs = {name: sorted(study.teacher_modalities[name]) != sorted(study.prevalent) for name in teachers}
     banks, frames = bank_folders(run, study), run.frames if _labels_frames(study) else None
-    by_key = {f"{key}/students/{m}": path for m, paths in students.items() for key, path in paths.items()}
     ingredients = (
         artifact("samples", run.root, samples=run.samples, frames=frames),
         value(teachers=needs, task=study.study.task),
         section(evaluate=evaluate),
-        Ingredient({"students": students}, {"methods": list(students)}, by_key),
+        students_of(students),
         Ingredient({"banks": banks}, {"keys": list(banks)}, {f"{key}/bank": path for key, path in banks.items()}),
     )
     return Unit("evaluate", "evaluate", folder, name, ingredients)

@@ -8,6 +8,7 @@ from mtpkd_cli.artifacts import read_parquet
 from mtpkd_cli.datasets import TARGET_PREFIX
 from mtpkd_cli.report.drawing import INK, SERIES, WIDTH_IN, Block, Panel, finished, new_axes, shortened
 from mtpkd_cli.report.results import Results
+from mtpkd_cli.training.predictions import PREDICTIONS
 
 MOST_POINTS = 1500
 MOST_NUMBERS = 10
@@ -21,7 +22,7 @@ def agreement(results: Results) -> Block:
     Raises:
         ArtifactError: evaluation/predictions.parquet cannot be read.
     """
-    table = read_parquet(results.run.evaluation / "predictions.parquet").to_pandas()
+    table = read_parquet(results.run.evaluation / PREDICTIONS).to_pandas()
     own = {method: table[table["method"] == method] for method in results.students}
     own = {method: rows for method, rows in own.items() if len(rows)}
     if not own:
@@ -32,7 +33,7 @@ def agreement(results: Results) -> Block:
 
 
 def _confusions(results: Results, own: dict[str, pd.DataFrame]) -> Block:
-    names = [str(name) for name in results.summary["outputs"]]
+    names = [str(name) for name in results.summary.outputs]
     seeds = len({seed for _, seed in results.repetitions})
     panels = [_confusion(method, rows, names) for method, rows in own.items()]
     caption = (
@@ -67,7 +68,7 @@ def _confusion(method: str, rows: pd.DataFrame, names: list[str]) -> Panel:
 
 
 def _scatters(results: Results, own: dict[str, pd.DataFrame]) -> Block:
-    targets = [str(name) for name in results.summary["outputs"]]
+    targets = [str(name) for name in results.summary.outputs]
     panels, pooled = [], 0
     for method, rows in own.items():
         true = rows[[TARGET_PREFIX + name for name in targets]].to_numpy(float)

@@ -4,9 +4,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from mtpkd_cli.evaluation.summary import TEACHER_PREFIX
 from mtpkd_cli.report.drawing import SERIES, Block, Panel, figure_of, finished, new_axes, shortened
 from mtpkd_cli.report.results import History, Results
-from mtpkd_cli.stages.evaluate import TEACHER_PREFIX
 
 SHARE_PREFIX = "share_"
 THIN_LINES = 12

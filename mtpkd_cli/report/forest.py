@@ -1,30 +1,31 @@
 """Forest plot: every method's difference from the reference, with its interval."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from mtpkd_cli.evaluation.summary import TEACHER_PREFIX, Estimate, MetricAbout
 from mtpkd_cli.report.drawing import INK, MUTED, SERIES, Block, Panel, finished, new_axes, shortened
 from mtpkd_cli.report.results import Results
 from mtpkd_cli.report.scores import Scale, scale_of
-from mtpkd_cli.stages.evaluate import TEACHER_PREFIX
 
 
 def forest(results: Results) -> Block:
     """Draws the headline metric's differences; methods without a value are named in the caption."""
     metric = results.metric_names[0]
-    scale, about = scale_of(results, metric), results.summary["metrics"][metric]
+    scale, about = scale_of(results, metric), results.summary.metrics[metric]
     rows = {
-        name: row["differences"][metric]
-        for name, row in results.summary["methods"].items()
-        if row["differences"].get(metric, {}).get("value") is not None
+        name: row.differences[metric]
+        for name, row in results.summary.methods.items()
+        if metric in row.differences and row.differences[metric].value is not None
     }
     if not rows:
         return Block(absent=f"No method has a defined difference from {results.reference}.")
     colours = {name: _colour(results, name) for name in rows}
     panel = forest_panel(rows, colours, scale, about, results.reference)
-    left_out = [name for name in results.summary["methods"] if name not in rows and name != results.reference]
-    better = "right" if about["greater_is_better"] else "left"
+    left_out = [name for name in results.summary.methods if name not in rows and name != results.reference]
+    better = "right" if about.greater_is_better else "left"
     caption = (
-        f"Points are the mean over folds and seeds, bars the {results.summary['interval']}. To the {better} of the "
+        f"Points are the mean over folds and seeds, bars the {results.summary.interval}. To the {better} of the "
         f"line is better than {results.reference}; a bar that crosses the line may be chance. Blue needs nothing but "
         f"{', '.join(results.study.prevalent)} at test time, orange needs privileged modalities. Intervals are not "
         "corrected for the number of comparisons."
@@ -34,7 +35,7 @@ def forest(results: Results) -> Block:
 
 
 def forest_panel(
-    rows: dict[str, dict[str, Any]], colours: dict[str, str], scale: Scale, about: dict[str, Any], reference: str
+    rows: Mapping[str, Estimate], colours: dict[str, str], scale: Scale, about: MetricAbout, reference: str
 ) -> Panel:
     """Draws differences with their intervals, one line per row.
 
@@ -52,7 +53,7 @@ def forest_panel(
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
     unit = f" ({scale.difference_unit})" if scale.difference_unit else ""
-    axes.set_xlabel(f"{about['label']}, difference{unit}")
+    axes.set_xlabel(f"{about.label}, difference{unit}")
     return finished(axes, "differences", f"Differences from {reference} with intervals")
 
 
@@ -61,10 +62,10 @@ def _colour(results: Results, name: str) -> str:
     return SERIES[1] if teacher else SERIES[0]
 
 
-def _draw(axes: Any, place: int, estimate: dict[str, float | None], factor: float, colour: str) -> None:
-    low, high = estimate["low"], estimate["high"]
+def _draw(axes: Any, place: int, estimate: Estimate, factor: float, colour: str) -> None:
+    low, high = estimate.low, estimate.high
     if low is None or high is None:
-        axes.plot([factor * (estimate["value"] or 0)], [place], "o", markersize=4.5, color=MUTED)
+        axes.plot([factor * (estimate.value or 0)], [place], "o", markersize=4.5, color=MUTED)
         return
     axes.plot([factor * low, factor * high], [place, place], color=colour, linewidth=1.8, solid_capstyle="butt")
-    axes.plot([factor * (estimate["value"] or 0)], [place], "o", markersize=4.5, color=colour)
+    axes.plot([factor * (estimate.value or 0)], [place], "o", markersize=4.5, color=colour)

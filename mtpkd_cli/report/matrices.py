@@ -8,8 +8,10 @@ import pandas as pd
 from mtpkd_cli.artifacts import read_parquet
 from mtpkd_cli.datasets import TARGET_PREFIX
 from mtpkd_cli.errors import ArtifactError
+from mtpkd_cli.evaluation.summary import TEACHER_PREFIX
 from mtpkd_cli.report.drawing import INK, MINUS, PAPER, WIDTH_IN, Block, Panel, figure_of, finished, new_axes, shortened
 from mtpkd_cli.report.results import Results
+from mtpkd_cli.training.predictions import PREDICTIONS
 
 MOST_ROWS = 200
 
@@ -22,9 +24,9 @@ def similarity_matrices(results: Results) -> Block:
     """
     fold, seed = results.repetitions[0]
     joint = results.study.align.joint
-    clouds = {f"teacher {joint}": _embeddings(results.run.bank(fold, seed) / f"{joint}.parquet")}
+    clouds = {TEACHER_PREFIX + joint: _embeddings(results.run.bank(fold, seed) / f"{joint}.parquet")}
     for method in results.students:
-        path = results.run.student(fold, seed, method) / "predictions.parquet"
+        path = results.run.student(fold, seed, method) / PREDICTIONS
         if path.is_file():
             clouds[method] = _embeddings(path)
     samples, by = _sorted_samples(results)
@@ -69,7 +71,7 @@ def _cosines(rows: np.ndarray) -> np.ndarray:
 def _class_ticks(order: pd.Series, results: Results) -> dict[str, tuple[int, int]]:
     """Class name -> its first and last row (exclusive)."""
     labels = order.to_numpy()
-    names = results.summary["outputs"]
+    names = results.summary.outputs
     found = {int(label): np.flatnonzero(labels == label) for label in np.unique(labels)}
     return {str(names[label]): (int(at[0]), int(at[-1]) + 1) for label, at in found.items() if label < len(names)}
 

@@ -2,8 +2,8 @@
 
 import csv
 import io
-from typing import Any
 
+from mtpkd_cli.evaluation.summary import MethodScores, Summary, score_rows
 from mtpkd_cli.report.scores import Scale, scale_in
 
 CSV_COLUMNS = (
@@ -16,32 +16,27 @@ _SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textas
 _SPECIAL |= {letter: "\\" + letter for letter in "&%$#_{}"}
 
 
-def csv_table(summary: dict[str, Any]) -> str:
+def csv_table(summary: Summary) -> str:
     """One row per method and metric, numbers unrounded; an empty cell is a number that is not defined."""
     sink = io.StringIO()
     writer = csv.writer(sink, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
-    for method, row in summary["methods"].items():
-        for metric, score in row["scores"].items():
-            cells: list[Any] = [method, metric, *_estimate(score)]
-            for key in ("differences", "over_control", "over_placebo"):
-                versus = row.get(key, {}).get(metric, {})
-                cells += [versus.get("from"), *_estimate(versus), versus.get("p"), versus.get("p_holm")]
-            writer.writerow(cells)
+    for row in score_rows(summary):
+        writer.writerow([row[column] for column in CSV_COLUMNS])
     return sink.getvalue()
 
 
-def latex_table(summary: dict[str, Any]) -> str:
+def latex_table(summary: Summary) -> str:
     """A table of the booktabs package: value with interval, * where p is below .05 after Holm's correction."""
-    names = sorted(summary["metrics"], key=lambda name: name != summary["headline"])
+    names = summary.metric_names
     scales = {name: scale_in(summary, name) for name in names}
-    heads = [summary["metrics"][name]["label"] + (f" ({s.unit})" if s.unit else "") for name, s in scales.items()]
+    heads = [summary.metrics[name].label + (f" ({s.unit})" if s.unit else "") for name, s in scales.items()]
     body = [
         " & ".join([escaped(method), *(_cell(row, name, scales[name]) for name in names)])
-        for method, row in summary["methods"].items()
+        for method, row in summary.methods.items()
     ]
     lines = [
-        f"% {summary['interval']}; p: {summary['test']}.",
+        f"% {summary.interval}; p: {summary.test}.",
         r"\begin{tabular}{l" + "r" * len(names) + "}",
         r"\toprule",
         " & ".join(["method", *map(escaped, heads)]) + r" \\",
@@ -58,19 +53,16 @@ def escaped(text: str) -> str:
     return "".join(_SPECIAL.get(letter, letter) for letter in text)
 
 
-def _cell(row: dict[str, Any], metric: str, scale: Scale) -> str:
-    score, p = row["scores"][metric], row["differences"].get(metric, {}).get("p_holm")
-    if score["value"] is None:
+def _cell(row: MethodScores, metric: str, scale: Scale) -> str:
+    score, difference = row.scores[metric], row.differences.get(metric)
+    if score.value is None:
         return "--"
-    star = "$^{*}$" if p is not None and p < 0.05 else ""
-    interval = "" if score["low"] is None else f" [{_number(scale, score['low'])}, {_number(scale, score['high'])}]"
-    return f"{_number(scale, score['value'])}{star}{interval}"
+    star = "$^{*}$" if difference is not None and difference.beyond_chance else ""
+    between = score.low is not None and score.high is not None
+    interval = f" [{_number(scale, score.low)}, {_number(scale, score.high)}]" if between else ""
+    return f"{_number(scale, score.value)}{star}{interval}"
 
 
-def _number(scale: Scale, value: float) -> str:
-    text = f"{value * scale.factor:.{scale.digits}f}"
+def _number(scale: Scale, value: float | None) -> str:
+    text = f"{(value or 0.0) * scale.factor:.{scale.digits}f}"
     return f"${text}$" if text.startswith("-") else text
-
-
-def _estimate(estimate: dict[str, Any]) -> list[Any]:
-    return [estimate.get(key) for key in ("value", "low", "high")]

@@ -11,13 +11,9 @@ from mtpkd_cli.artifacts import RunFolder, replaced_folder, write_bytes, write_t
 from mtpkd_cli.errors import ArtifactError
 from mtpkd_cli.report import drawing
 from mtpkd_cli.report.agreement import agreement
-from mtpkd_cli.report.choices import choices
-from mtpkd_cli.report.classical import classical_table
 from mtpkd_cli.report.curves import student_curves, teacher_curves
 from mtpkd_cli.report.drawing import Block
 from mtpkd_cli.report.forest import forest
-from mtpkd_cli.report.frames import frame_table
-from mtpkd_cli.report.gains import best_control, class_rows, control_table, gain_rows, target_rows
 from mtpkd_cli.report.matrices import similarity_matrices
 from mtpkd_cli.report.numbers import csv_table, latex_table
 from mtpkd_cli.report.people import people
@@ -28,6 +24,16 @@ from mtpkd_cli.report.robustness import robustness
 from mtpkd_cli.report.scores import scale_of, score_blocks, summary_sentences
 from mtpkd_cli.report.selection import selection
 from mtpkd_cli.report.spaces import spaces
+from mtpkd_cli.report.tables import (
+    best_control,
+    choices,
+    class_rows,
+    classical_table,
+    control_table,
+    frame_table,
+    gain_rows,
+    target_rows,
+)
 
 FIGURES: dict[str, Callable[[Results], Block]] = {
     "forest": forest,
@@ -84,8 +90,8 @@ def _context(results: Results) -> dict[str, Any]:
     origin = provenance(results)
     summary = results.summary
     columns = [
-        {"label": summary["metrics"][name]["label"], "unit": scale_of(results, name).unit}
-        | {"lower": not summary["metrics"][name]["greater_is_better"]}
+        {"label": summary.metrics[name].label, "unit": scale_of(results, name).unit}
+        | {"lower": not summary.metrics[name].greater_is_better}
         for name in results.metric_names
     ]
     return {
@@ -103,7 +109,7 @@ def _context(results: Results) -> dict[str, Any]:
         "targets": target_rows(results),
         "frames": frame_table(results),
         "classical": classical_table(results),
-        "headline": summary["metrics"][results.metric_names[0]]["label"],
+        "headline": summary.metrics[summary.headline].label,
         "reference": results.reference,
         "classification": results.classification,
         "modalities": extraction(results),

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from mtpkd_cli.artifacts import read_parquet
+from mtpkd_cli.evaluation.summary import GAINS_BY_SUBJECT
 from mtpkd_cli.report.drawing import INK, SERIES, Block, Panel, finished, new_axes
 from mtpkd_cli.report.results import Results
 from mtpkd_cli.report.scores import Scale, scale_in
@@ -17,15 +18,15 @@ def people(results: Results) -> Block:
     Raises:
         ArtifactError: evaluation/subjects.parquet cannot be read.
     """
-    metric = results.summary.get("headline", results.metric_names[0])
-    scale, about = scale_in(results.summary, metric), results.summary["metrics"][metric]
-    table = read_parquet(results.run.evaluation / "subjects.parquet").to_pandas().dropna(subset=["gain"])
-    own = {method: rows for method, rows in table.groupby("method", sort=False) if method in results.students}
-    if not own:
+    metric = results.summary.headline
+    scale, about = scale_in(results.summary, metric), results.summary.metrics[metric]
+    table = read_parquet(results.run.evaluation / GAINS_BY_SUBJECT).to_pandas().dropna(subset=["gain"])
+    by_method = {method: rows for method, rows in table.groupby("method", sort=False) if method in results.students}
+    if not by_method:
         return Block(absent=f"No student has a score of a subject's own beside {results.reference}'s.")
-    panels = [_panel(str(method), rows, scale, about["label"], results.reference) for method, rows in own.items()]
+    panels = [_panel(str(method), rows, scale, about.label, results.reference) for method, rows in by_method.items()]
     caption = (
-        f"Each bar is one subject: {about['label']} of the student less that of {results.reference}, mean over the "
+        f"Each bar is one subject: {about.label} of the student less that of {results.reference}, mean over the "
         "folds and seeds that test the subject, better upwards. Blue bars gain, orange ones lose: a mean gain with a "
         "long orange tail is bought from some people for others. A flat line is a student that is the reference's own."
     )

@@ -1,7 +1,6 @@
 """Whether confidences may be believed: accuracy against confidence, in bins, of every student."""
 
-from typing import Any
-
+from mtpkd_cli.evaluation.summary import Reliability
 from mtpkd_cli.report.drawing import INK, SERIES, WIDTH_IN, Block, Panel, finished, new_axes
 from mtpkd_cli.report.results import Results
 
@@ -10,8 +9,8 @@ def reliability(results: Results) -> Block:
     """One panel per student of a classification."""
     if not results.classification:
         return Block(absent="Predicted targets come without a confidence, so there is nothing to calibrate.")
-    rows = {name: results.summary["methods"][name].get("reliability") for name in results.students}
-    panels = [_panel(name, found, len(results.summary["outputs"])) for name, found in rows.items() if found]
+    rows = {name: results.summary.methods[name].reliability for name in results.students}
+    panels = [_panel(name, one, len(results.summary.outputs)) for name, one in rows.items() if one]
     if not panels:
         return Block(absent="The scores are of an earlier version and hold no reliability: evaluate again.")
     caption = (
@@ -22,11 +21,12 @@ def reliability(results: Results) -> Block:
     return Block(caption, panels)
 
 
-def _panel(name: str, found: dict[str, Any], classes: int) -> Panel:
-    axes = new_axes(f"{name}, ECE = {found['ece']:.1%}", WIDTH_IN * 0.8, WIDTH_IN * 0.86)
-    sure = [100 * entry["confidence"] for entry in found["bins"]]
-    right = [100 * entry["accuracy"] for entry in found["bins"]]
-    counts = [entry["samples"] for entry in found["bins"]]
+def _panel(name: str, calibration: Reliability, classes: int) -> Panel:
+    ece = "undefined" if calibration.ece is None else f"{calibration.ece:.1%}"
+    axes = new_axes(f"{name}, ECE = {ece}", WIDTH_IN * 0.8, WIDTH_IN * 0.86)
+    sure = [100 * entry.confidence for entry in calibration.bins]
+    right = [100 * entry.accuracy for entry in calibration.bins]
+    counts = [entry.samples for entry in calibration.bins]
     least = 100 / classes
     axes.plot([least, 100], [least, 100], color=INK, linewidth=0.9)
     axes.plot(sure, right, color=SERIES[0], linewidth=1, alpha=0.6)

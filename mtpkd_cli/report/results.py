@@ -1,17 +1,15 @@
 """What a report is made of: an evaluated run, read tolerantly, since a report of most of a run is worth having."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.config import Study, read_study
-from mtpkd_cli.errors import ArtifactError
-from mtpkd_cli.stages.evaluate import TEACHER_PREFIX
+from mtpkd_cli.evaluation.summary import Summary, summary_of
+from mtpkd_cli.pipeline import State, States, Unit, units_of
 from mtpkd_cli.training.checkpoints import HISTORY, read_history
 
-HEADLINES = {"classification": "balanced-accuracy", "regression": "ccc"}
 PROPOSED = "mt-pkdot"
 
 History = list[dict[str, Any]]
@@ -22,34 +20,32 @@ class Results:
     """An evaluated run.
 
     Args:
-        summary: The content of metrics.json.
+        summary: Its scores.
     """
 
     run: RunFolder
     study: Study
-    summary: dict[str, Any]
+    summary: Summary
 
     @property
     def repetitions(self) -> list[tuple[int, int]]:
         """(fold, seed) of every repetition."""
-        pairs = (tuple(int(part.split("-")[1]) for part in key.split("/")) for key in self.summary["repetitions"])
-        return sorted((fold, seed) for fold, seed in pairs)
+        return self.summary.pairs
 
     @property
     def students(self) -> list[str]:
         """Methods, in the order of the study."""
-        return [name for name in self.summary["methods"] if not name.startswith(TEACHER_PREFIX)]
+        return self.summary.students
 
     @property
     def teachers(self) -> list[str]:
         """Names of the teachers, without the prefix that they have in metrics.json."""
-        rows = [name for name in self.summary["methods"] if name.startswith(TEACHER_PREFIX)]
-        return [name.removeprefix(TEACHER_PREFIX) for name in rows]
+        return self.summary.teachers
 
     @property
     def reference(self) -> str:
         """The method that differences are taken from."""
-        return str(self.summary["reference"])
+        return self.summary.reference
 
     @property
     def proposed(self) -> str:
@@ -60,13 +56,12 @@ class Results:
     @property
     def metric_names(self) -> list[str]:
         """The headline metric first."""
-        names, first = list(self.summary["metrics"]), HEADLINES[self.summary["task"]]
-        return sorted(names, key=lambda name: name != first)
+        return self.summary.metric_names
 
     @property
     def classification(self) -> bool:
         """Whether the outputs are classes; they are targets otherwise."""
-        return bool(self.summary["task"] == "classification")
+        return bool(self.summary.task == "classification")
 
     def needs_privileged(self, teacher: str) -> bool:
         """Whether a teacher sees more than the student; one that the study no longer names counts as such."""
@@ -81,6 +76,10 @@ class Results:
         """One history per repetition that has it."""
         return _histories([self.run.teacher(fold, seed, teacher) for fold, seed in self.repetitions])
 
+    def state_of(self, unit: Unit) -> State:
+        """Whether an optional result is there, and whether it is of the study and the models as they are."""
+        return States(self.run, self.study, [*units_of(self.run, self.study), unit]).of(unit)
+
 
 def read_results(run: RunFolder) -> Results:
     """Reads study and scores.
@@ -89,14 +88,9 @@ def read_results(run: RunFolder) -> Results:
         ArtifactError: There are no scores; without them there is nothing to report.
         StudyError: study.toml is not a study.
     """
-    path = run.evaluation / "metrics.json"
-    try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as err:
-        raise ArtifactError("there are no scores", where=path, todo=f"mtpkd evaluate {run.root}") from err
-    return Results(run, read_study(run.study), summary)
+    return Results(run, read_study(run.study), summary_of(run))
 
 
 def _histories(folders: list[Path]) -> list[History]:
-    found = [read_history(folder / HISTORY) for folder in folders if (folder / HISTORY).is_file()]
-    return [history for history in found if history]
+    histories = [read_history(folder / HISTORY) for folder in folders if (folder / HISTORY).is_file()]
+    return [history for history in histories if history]

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from mtpkd_cli.evaluation.summary import TEACHER_PREFIX, Difference, Estimate, MethodScores, Summary
 from mtpkd_cli.report.drawing import MINUS
 from mtpkd_cli.report.results import Results
-from mtpkd_cli.stages.evaluate import TEACHER_PREFIX
 
-Estimate = dict[str, float | None]
 NO_VALUE = "n/a"
 
 
@@ -35,20 +34,20 @@ class Scale:
 
     def interval(self, estimate: Estimate, signed: bool = False) -> str:
         """Formats "[low, high]", or "" where there is none."""
-        if estimate["low"] is None or estimate["high"] is None:
+        if estimate.low is None or estimate.high is None:
             return ""
-        return f"[{self.number(estimate['low'], signed)},\u00a0{self.number(estimate['high'], signed)}]"
+        return f"[{self.number(estimate.low, signed)},\u00a0{self.number(estimate.high, signed)}]"
 
     def with_interval(self, estimate: Estimate, signed: bool = False, unit: str = "") -> str:
         """Formats "65.7 % [58.9, 72.4]"; its spaces do not break."""
-        parts = [self.number(estimate["value"], signed), unit, self.interval(estimate, signed)]
+        parts = [self.number(estimate.value, signed), unit, self.interval(estimate, signed)]
         return "\u00a0".join(part for part in parts if part)
 
 
-def scale_in(summary: dict[str, Any], metric: str) -> Scale:
+def scale_in(summary: Summary, metric: str) -> Scale:
     """Returns how a metric is printed: of classes, those that are better when greater and the ECE are shares."""
-    share = metric == "ece" or summary["metrics"][metric]["greater_is_better"]
-    if summary["task"] == "classification" and share:
+    share = metric == "ece" or summary.metrics[metric].greater_is_better
+    if summary.task == "classification" and share:
         return Scale(100, 1, "%", "points")
     return Scale(1, 3, "", "")
 
@@ -61,22 +60,22 @@ def scale_of(results: Results, metric: str) -> Scale:
 def summary_sentences(results: Results) -> list[str]:
     """Says what came out: the proposed method against the reference first, then what puts it in its place."""
     metric = results.metric_names[0]
-    scale, label = scale_of(results, metric), results.summary["metrics"][metric]["label"]
-    rows = results.summary["methods"]
-    ours = rows[results.proposed]["scores"][metric]
+    scale, label = scale_of(results, metric), results.summary.metrics[metric].label
+    rows = results.summary.methods
+    ours = rows[results.proposed].scores[metric]
     first = f"{results.proposed} reaches {scale.with_interval(ours, unit=scale.unit)} {label}"
-    first += f" over {results.summary['subjects']} subjects"
+    first += f" over {results.summary.subjects} subjects"
     if results.proposed != results.reference:
-        base = rows[results.reference]["scores"][metric]
+        base = rows[results.reference].scores[metric]
         first += f"; {results.reference} reaches {scale.with_interval(base, unit=scale.unit)}; "
         first += _verdict(results, metric, scale)
     sentences = [first + "."]
     joint = TEACHER_PREFIX + results.study.align.joint
-    if joint in rows and rows[joint]["scores"][metric]["value"] is not None:
-        reached = scale.with_interval(rows[joint]["scores"][metric], unit=scale.unit)
+    if joint in rows and rows[joint].scores[metric].value is not None:
+        reached = scale.with_interval(rows[joint].scores[metric], unit=scale.unit)
         sentences.append(f"The teacher that has every modality at test time too ({joint}) reaches {reached}.")
     if metric == "balanced-accuracy":
-        sentences.append(f"Guessing would reach {scale.number(1 / len(results.summary['outputs']))}\u00a0%.")
+        sentences.append(f"Guessing would reach {scale.number(1 / len(results.summary.outputs))}\u00a0%.")
     return sentences + _rival(results, metric, scale) + _over_control(results, metric, scale)
 
 
@@ -85,7 +84,7 @@ def score_blocks(results: Results) -> list[dict[str, Any]]:
     teachers = {TEACHER_PREFIX + name: name for name in results.teachers}
     needing = [row for row, name in teachers.items() if results.needs_privileged(name)]
     prevalent = ", ".join(results.study.prevalent)
-    fair = [name for name in results.summary["methods"] if name not in needing]
+    fair = [name for name in results.summary.methods if name not in needing]
     blocks = [
         {"title": f"see {prevalent} alone at test time", "rows": [_row(results, name) for name in fair]},
         {"title": "need privileged modalities at test time", "rows": [_row(results, name) for name in needing]},
@@ -94,48 +93,42 @@ def score_blocks(results: Results) -> list[dict[str, Any]]:
 
 
 def _row(results: Results, name: str) -> dict[str, Any]:
-    row = results.summary["methods"][name]
+    row = results.summary.methods[name]
     seen = results.study.teacher_modalities.get(name.removeprefix(TEACHER_PREFIX), [])
     sees = ", ".join(seen) if name.startswith(TEACHER_PREFIX) and len(seen) > 1 else ""
     note = "reference" if name == results.reference else sees
     return {"name": name, "note": note, "cells": [_cell(results, row, metric) for metric in results.metric_names]}
 
 
-def _cell(results: Results, row: dict[str, Any], metric: str) -> dict[str, Any]:
-    scale, score, difference = scale_of(results, metric), row["scores"].get(metric), row["differences"].get(metric)
+def _cell(results: Results, row: MethodScores, metric: str) -> dict[str, Any]:
+    scale, score, difference = scale_of(results, metric), row.scores.get(metric), row.differences.get(metric)
     cell = {"value": NO_VALUE, "interval": "", "difference": "", "beyond_chance": False, "undefined": 0}
     if score is not None:
-        cell |= {"value": scale.number(score["value"]), "interval": scale.interval(score)}
-        cell["undefined"] = score.get("undefined_parts", 0)
-    if difference is not None and difference["value"] is not None:
-        cell |= {"difference": scale.with_interval(difference, signed=True), "beyond_chance": excludes_zero(difference)}
+        cell |= {"value": scale.number(score.value), "interval": scale.interval(score)}
+        cell["undefined"] = score.undefined_parts
+    if difference is not None and difference.value is not None:
+        cell |= {"difference": scale.with_interval(difference, signed=True), "beyond_chance": difference.excludes_zero}
     return cell
 
 
-def excludes_zero(estimate: Estimate) -> bool:
-    """Whether the interval lies on one side of zero."""
-    low, high = estimate["low"], estimate["high"]
-    return low is not None and high is not None and (low > 0 or high < 0)
-
-
 def _verdict(results: Results, metric: str, scale: Scale) -> str:
-    difference = results.summary["methods"][results.proposed]["differences"].get(metric)
-    if difference is None or difference["value"] is None:
+    difference = results.summary.methods[results.proposed].differences.get(metric)
+    if difference is None or difference.value is None:
         return "their difference is not defined"
     stated = f"the difference of {scale.with_interval(difference, signed=True, unit=scale.difference_unit)}"
-    if difference["low"] is None or difference["high"] is None:
+    if difference.low is None or difference.high is None:
         return f"{stated} has no interval, so it may be chance"
-    p = difference.get("p_holm")
+    p = difference.p_holm
     corrected = "" if p is None else f", p = {p:.3f} after Holm's correction"
-    if not excludes_zero(difference):
+    if not difference.excludes_zero:
         return f"{stated} may be chance: its 95\u00a0% interval includes 0{corrected}"
-    better = (difference["value"] > 0) == results.summary["metrics"][metric]["greater_is_better"]
+    better = (difference.value > 0) == results.summary.metrics[metric].greater_is_better
     return f"{stated} is a {'gain' if better else 'loss'}: its 95\u00a0% interval excludes 0{corrected}"
 
 
 def _rival(results: Results, metric: str, scale: Scale) -> list[str]:
-    sign = 1 if results.summary["metrics"][metric]["greater_is_better"] else -1
-    values = {name: results.summary["methods"][name]["scores"][metric]["value"] for name in results.students}
+    sign = 1 if results.summary.metrics[metric].greater_is_better else -1
+    values = {name: results.summary.methods[name].scores[metric].value for name in results.students}
     ranked = sorted((-sign * value, name) for name, value in values.items() if value is not None)
     if not ranked or ranked[0][1] == results.proposed or len(ranked) < 3:
         return []
@@ -146,20 +139,19 @@ def _rival(results: Results, metric: str, scale: Scale) -> list[str]:
 
 def _over_control(results: Results, metric: str, scale: Scale) -> list[str]:
     """Says whether the proposed method exceeds the best control, and how many people lose by it."""
-    row, said = results.summary["methods"][results.proposed], []
-    over, transfer = row.get("over_control", {}).get(metric), row.get("transfer", {})
-    own = row.get("over_placebo", {}).get(metric)
-    if over is not None and over["value"] is not None:
-        said.append(f"Over {over['from']}, the best control, its difference is {_sure(over, scale)}.")
-    if own is not None and own["value"] is not None and own["from"] != (over or {}).get("from"):
-        said.append(f"Over {own['from']}, its own loss with the teachers' rows permuted, it is {_sure(own, scale)}.")
-    if transfer.get("lose") is not None:
-        said.append(
-            f"{100 * transfer['lose']:.0f}\u00a0% of the subjects are scored worse by it than by {results.reference}."
-        )
-    return said
+    row, sentences = results.summary.methods[results.proposed], []
+    over, placebo = row.over_control.get(metric), row.over_placebo.get(metric)
+    if over is not None and over.value is not None:
+        sentences.append(f"Over {over.other}, the best control, its difference is {_sure(over, scale)}.")
+    if placebo is not None and placebo.value is not None and (over is None or placebo.other != over.other):
+        permuted = "its own loss with the teachers' rows permuted"
+        sentences.append(f"Over {placebo.other}, {permuted}, it is {_sure(placebo, scale)}.")
+    if row.transfer is not None and row.transfer.lose is not None:
+        share = 100 * row.transfer.lose
+        sentences.append(f"{share:.0f}\u00a0% of the subjects are scored worse by it than by {results.reference}.")
+    return sentences
 
 
-def _sure(difference: Estimate, scale: Scale) -> str:
+def _sure(difference: Difference, scale: Scale) -> str:
     stated = scale.with_interval(difference, signed=True, unit=scale.difference_unit)
-    return f"{stated}, which {'is beyond chance' if excludes_zero(difference) else 'may be chance'}"
+    return f"{stated}, which {'is beyond chance' if difference.excludes_zero else 'may be chance'}"

@@ -1,16 +1,12 @@
 """Embeddings of all teachers before and after alignment, in the plane of their two largest directions."""
 
 import numpy as np
-import torch
 from matplotlib.axes import Axes
 
 from mtpkd_cli.artifacts import read_parquet
-from mtpkd_cli.models import Teacher
+from mtpkd_cli.evaluation.embeddings import embeddings_as_trained
 from mtpkd_cli.report.drawing import SERIES, WIDTH_IN, Block, Panel, figure_of, finished, new_axes, shortened
 from mtpkd_cli.report.results import Results
-from mtpkd_cli.training.checkpoints import load_model
-from mtpkd_cli.training.data import read_data
-from mtpkd_cli.training.teachers import apply
 
 MOST_SAMPLES = 250
 MARKS = "osD^vP*X"
@@ -33,7 +29,8 @@ def spaces(results: Results) -> Block:
         return Block(absent="Fewer than three test samples were seen by all teachers.")
     shown = [shared[i] for i in np.unique(np.linspace(0, len(shared) - 1, MOST_SAMPLES).round().astype(int))]
     after = {name: np.stack(table.loc[shown, "embedding"].to_list()) for name, table in tables.items()}
-    before = _as_trained(results, names, shown, fold, seed)
+    folders = {name: results.run.teacher(fold, seed, name) for name in names}
+    before = embeddings_as_trained(results.run, folders, shown, results.study.network.normalise)
     labels = _labels(results, shown)
     panels = [
         _panel("before alignment", before, labels, results),
@@ -47,18 +44,6 @@ def spaces(results: Results) -> Block:
         "clouds should lie over each other, and where the classes part they should part alike for all teachers."
     )
     return Block(caption, panels)
-
-
-def _as_trained(results: Results, names: list[str], shown: list[str], fold: int, seed: int) -> dict[str, np.ndarray]:
-    teachers = {name: load_model(results.run.teacher(fold, seed, name), Teacher)[0] for name in names}
-    modalities = dict.fromkeys(m for name in names for m in results.study.teacher_modalities[name])
-    folders = {name: results.run.features(name) for name in modalities}
-    data = read_data(results.run.samples, folders, "cpu", results.study.network.normalise)
-    place = {sample: row for row, sample in enumerate(data.samples["sample_id"])}
-    rows = torch.tensor([place[sample] for sample in shown])
-    return {
-        name: apply(model, data, model.trunk.modalities, rows).embedding.numpy() for name, model in teachers.items()
-    }
 
 
 def _labels(results: Results, shown: list[str]) -> np.ndarray:
@@ -76,7 +61,7 @@ def _panel(title: str, clouds: dict[str, np.ndarray], labels: np.ndarray, result
     axes = new_axes(title, WIDTH_IN * 0.95)
     for number, (name, cloud) in enumerate(clouds.items()):
         _cloud(axes, (cloud - centre) @ directions[:2].T, labels, SERIES[number % len(SERIES)], shortened(name, 18))
-    outputs = results.summary["outputs"]
+    outputs = results.summary.outputs
     for label in np.unique(labels) if results.classification else ():
         mark = MARKS[label % len(MARKS)]
         axes.scatter([], [], s=14, marker=mark, color=SERIES[-1], linewidth=0, label=shortened(str(outputs[label]), 14))
@@ -89,7 +74,8 @@ def _panel(title: str, clouds: dict[str, np.ndarray], labels: np.ndarray, result
 
 def _cloud(axes: Axes, points: np.ndarray, labels: np.ndarray, colour: str, name: str) -> None:
     for number, label in enumerate(np.unique(labels)):
-        own = points[labels == label]
-        mark = MARKS[label % len(MARKS)]
-        said = name if number == 0 else None
-        axes.scatter(own[:, 0], own[:, 1], s=12, marker=mark, color=colour, alpha=0.65, linewidth=0, label=said)
+        of_class = points[labels == label]
+        mark, shown = MARKS[label % len(MARKS)], name if number == 0 else None
+        axes.scatter(
+            of_class[:, 0], of_class[:, 1], s=12, marker=mark, color=colour, alpha=0.65, linewidth=0, label=shown
+        )

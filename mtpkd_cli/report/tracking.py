@@ -4,7 +4,6 @@ The histories and metrics.json stay the truth; a tracker is told of them afterwa
 been told is replaced (TensorBoard) or left alone (MLflow).
 """
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any, Literal
 from mtpkd_cli.artifacts import RunFolder, read_manifest, replaced_folder
 from mtpkd_cli.config import Study
 from mtpkd_cli.errors import ArtifactError, StudyError
+from mtpkd_cli.evaluation.summary import summary_of
 from mtpkd_cli.training.checkpoints import HISTORY, read_history
 
 Tracker = Literal["tensorboard", "mlflow"]
@@ -39,23 +39,20 @@ class Logged:
 
 def logged(run: RunFolder) -> Iterator[Logged]:
     """Everything that is finished and has numbers: teachers, alignment, students, and the evaluation last."""
-    for folder in sorted(path.parent for path in run.root.glob(f"fold-*/seed-*/**/{HISTORY}")):
-        manifest = read_manifest(folder)
+    for path in run.repeated_files(HISTORY):
+        folder, manifest = path.parent, read_manifest(path.parent)
         if manifest is not None:
-            values = [
-                item for epoch, entry in enumerate(read_history(folder / HISTORY)) for item in _flat(entry, epoch)
-            ]
+            values = [item for epoch, entry in enumerate(read_history(path)) for item in _flat(entry, epoch)]
             yield Logged(run.relative(folder), manifest.digest, values)
-    path, manifest = run.evaluation / "metrics.json", read_manifest(run.evaluation)
-    if path.is_file() and manifest is not None:
-        methods = json.loads(path.read_text(encoding="utf-8"))["methods"]
-        values = [
-            (f"{metric}/{method}", 0, score["value"])
-            for method, row in methods.items()
-            for metric, score in row["scores"].items()
-            if score["value"] is not None
+    manifest = read_manifest(run.evaluation)
+    if manifest is not None:
+        scores = [
+            (f"{metric}/{method}", 0, score.value)
+            for method, row in summary_of(run).methods.items()
+            for metric, score in row.scores.items()
+            if score.value is not None
         ]
-        yield Logged(run.relative(run.evaluation), manifest.digest, values)
+        yield Logged(run.relative(run.evaluation), manifest.digest, scores)
 
 
 def track(run: RunFolder, study: Study, tracker: Tracker, where: str | None) -> tuple[int, str]:

@@ -16,6 +16,7 @@ from mtpkd_cli.artifacts.shards import Shard
 
 Counts = dict[str, Any]
 
+
 class Reporter(Protocol):
     """Where a stage tells people how far it is; the command line gives one that draws."""
 

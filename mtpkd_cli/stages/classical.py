@@ -7,6 +7,7 @@ from mtpkd_cli import interruption
 from mtpkd_cli.artifacts import read_parquet
 from mtpkd_cli.artifacts.records import write_record
 from mtpkd_cli.artifacts.run_folder import repetition_name
+from mtpkd_cli.config.scoring import headline_of
 from mtpkd_cli.config.study import EvaluateSection, ModelSection
 from mtpkd_cli.evaluation.classical import (
     CLASSICAL,
@@ -24,7 +25,7 @@ from mtpkd_cli.evaluation.predictions import (
     read_teacher_predictions,
     with_labels,
 )
-from mtpkd_cli.evaluation.summary import TEACHER_PREFIX, headline_of
+from mtpkd_cli.evaluation.summary import TEACHER_PREFIX
 from mtpkd_cli.registry import METRICS
 from mtpkd_cli.stages import Counts, Job
 from mtpkd_cli.training.bank import tested_samples

@@ -9,12 +9,12 @@ from pathlib import Path
 from mtpkd_cli import interruption
 from mtpkd_cli.artifacts.records import write_record
 from mtpkd_cli.artifacts.run_folder import repetition_name
+from mtpkd_cli.config.scoring import headline_of
 from mtpkd_cli.config.study import EvaluateSection, ExtractSection, ModalitySection, ModelSection
 from mtpkd_cli.evaluation.comparison import metrics_of
 from mtpkd_cli.evaluation.damaged_features import feature_scenes, missing_scene, score_features, score_teacher
 from mtpkd_cli.evaluation.damaged_media import DamagePass, media_scenes
-from mtpkd_cli.evaluation.robustness import CORRUPTION, Bench, RobustnessScores, chosen_rows
-from mtpkd_cli.evaluation.summary import headline_of
+from mtpkd_cli.evaluation.robustness import CORRUPTION, Bench, RobustnessScores, chosen_rows, testable_rows
 from mtpkd_cli.stages import Counts, Job
 from mtpkd_cli.training.data import outputs_of, read_data
 from mtpkd_cli.training.splits import read_folds
@@ -63,10 +63,11 @@ def build(
     data, folds, prevalent = read_data(samples, features, "cpu"), read_folds(splits), list(modalities)
     metric = headline_of(metrics_of(evaluate.metrics, len(outputs_of(data.samples))), task)
     by_person = model.normalise == "subject"
-    drawn = {"whole_people": by_person, "seed": evaluate.bootstrap_seed}
-    chosen = chosen_rows(data, folds, prevalent, at_most, **drawn)
+    chosen = chosen_rows(data, folds, prevalent, at_most, whole_people=by_person, seed=evaluate.bootstrap_seed)
     bench = Bench(data, folds, seeds, prevalent, model.normalise, students, chosen)
-    scenes, media = media_scenes(bench, DamagePass(modalities, damaged, extract, job))
+    extract, note, progress = extract.with_workers(job.extraction.workers), job.reporter.note, job.reporter.progress
+    plan = DamagePass(modalities, damaged, extract, job.extraction.root, job.overwrite, note, progress)
+    scenes, media = media_scenes(bench, plan)
     rest = [name for name in prevalent if media[name].reason]
     by_features, missing = feature_scenes(rest) if rest else [], missing_scene(privileged)
     advance = job.reporter.progress("corrupt features", len(bench.pairs))
@@ -79,7 +80,7 @@ def build(
     scores = RobustnessScores(
         metric=metric,
         samples=len(chosen),
-        all_samples=len(chosen_rows(data, folds, prevalent, None, **drawn)),
+        all_samples=len(testable_rows(data, folds, prevalent)),
         subjects=len(subjects),
         steps=max(int(bench.tried.sequences[name][1].sum(1).median()) for name in rest or prevalent),
         media=media,

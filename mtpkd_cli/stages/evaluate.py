@@ -7,6 +7,7 @@ import pandas as pd
 from mtpkd_cli import interruption, metrics
 from mtpkd_cli.artifacts import read_parquet, write_parquet
 from mtpkd_cli.artifacts.records import write_record
+from mtpkd_cli.config.scoring import headline_of
 from mtpkd_cli.config.study import EvaluateSection
 from mtpkd_cli.evaluation.comparison import Comparison, Draws, compare_methods, figures_of, method_scores, metrics_of
 from mtpkd_cli.evaluation.frame_scores import score_frames, subjects_of
@@ -23,7 +24,6 @@ from mtpkd_cli.evaluation.summary import (
     TEACHER_PREFIX,
     Summary,
     about_metrics,
-    headline_of,
     interval_in_words,
 )
 from mtpkd_cli.registry import METHODS, METRICS

@@ -38,7 +38,9 @@ def build(out: Path, job: Job, *, samples: Path, name: str, data: DataSection) -
     groups = table.groupby("sample_id", sort=True)
     sequences = {sample: (group["t_s"].to_numpy(), np.stack(list(group["features"]))) for sample, group in groups}
     if not sequences:
-        raise DataError(f"not one sample has a value of '{name}'", where=job.extraction.root, todo="leave this modality out")
+        raise DataError(
+            f"not one sample has a value of '{name}'", where=job.extraction.root, todo="leave this modality out"
+        )
     for left_over in part_files(out):
         left_over.unlink()
     about = PartAbout(key="", names=tuple(table.attrs.get("names", ())))

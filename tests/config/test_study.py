@@ -145,6 +145,13 @@ def test_a_count_of_failures_may_be_a_number() -> None:
     assert parse_study(MINIMAL + "[extract]\nmax_failures = 3", "s").extract.max_failures == "3"
 
 
+def test_another_number_of_workers_changes_nothing_else() -> None:
+    section = sections.ExtractSection(workers=3, timeout_s=7, part_samples=5)
+    assert section.with_workers(None) == section
+    assert section.with_workers(0) == sections.ExtractSection(workers=0, timeout_s=7, part_samples=5)
+    assert section.workers == 3
+
+
 def test_all_problems_are_told_at_once() -> None:
     message = _error(MINIMAL.replace('name = "s"', 'nam = "s"') + "[model]\nhead = 2\n[distill]\nepochs = 0\n")
     for expected in ("study.name: required", "study.nam: unknown", "model.head: unknown", "distill.epochs: received 0"):

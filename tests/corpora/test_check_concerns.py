@@ -5,10 +5,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mtpkd_cli.check.duplicates import look_for_duplicates
-from mtpkd_cli.check.folds import look_at_folds
-from mtpkd_cli.check.labels import look_at_labels
-from mtpkd_cli.check.leakage import look_for_leakage, parted
+from mtpkd_cli.checks.duplicates import look_for_duplicates
+from mtpkd_cli.checks.folds import look_at_folds
+from mtpkd_cli.checks.labels import look_at_labels
+from mtpkd_cli.checks.leakage import look_for_leakage, parted
 from mtpkd_cli.config.study import DataSection
 from mtpkd_cli.training.splits import Fold
 

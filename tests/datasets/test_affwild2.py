@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtpkd_cli.datasets import SAMPLE_COLUMNS
+from mtpkd_cli.datasets import SAMPLE_COLUMNS, media_of
 from mtpkd_cli.datasets.affwild2 import Config, classes, frames, samples
 from mtpkd_cli.errors import DataError
-from mtpkd_cli.stages.extract import media_of
 
 HEADERS = {"VA": "valence,arousal", "EXPR": "Neutral,Anger,Disgust,Fear,Happiness,Sadness,Surprise,Other"}
 TOPS = {"VA": "VA_Estimation_Challenge", "EXPR": "EXPR_Recognition_Challenge"}

@@ -15,9 +15,9 @@ from pydantic import ValidationError
 
 from mtpkd_cli.config.recordings import ModalitySection
 from mtpkd_cli.encoders import Segment, hf_audio, hf_image, hf_video
+from mtpkd_cli.encoders.running import resolved_encoder
 from mtpkd_cli.errors import DataError
 from mtpkd_cli.media.video import read_frames
-from mtpkd_cli.stages.extract import resolved_encoder
 
 SMALL = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
 HEARING = SMALL | {

@@ -13,12 +13,12 @@ from pydantic import ValidationError
 from mtpkd_cli.artifacts.feature_parts import PartAbout, read_parts, write_part
 from mtpkd_cli.config.recordings import ModalitySection
 from mtpkd_cli.encoders import Segment, clips, r2plus1d18, r3d18, resnet18
+from mtpkd_cli.encoders.running import resolved_encoder
 from mtpkd_cli.errors import DataError
 from mtpkd_cli.media.face_crops import crop_faces
 from mtpkd_cli.media.faces import FaceTracker
 from mtpkd_cli.media.video import read_frames
 from mtpkd_cli.models.residual import ClipResidualNetwork, PictureResidualNetwork
-from mtpkd_cli.stages.extract import resolved_encoder
 
 BUILD = {
     "resnet18": (resnet18, PictureResidualNetwork),

@@ -138,6 +138,23 @@ def test_undamaged_media_give_the_cache_and_the_evaluation_and_damage_is_counted
     assert part_about(lost).without_seconds == about.without_seconds
 
 
+def test_a_failure_says_what_failed_first_as_in_extraction(small: RunFolder, tmp_path: Path) -> None:
+    """Before, a clip that could not be read was told as one that could not be encoded."""
+    shutil.copytree(small.root.parent, tmp_path, dirs_exist_ok=True)
+    run = RunFolder(tmp_path / "run")
+    faceless = next((tmp_path / "data" / "video").rglob("*-BL1-*.mp4"))
+    broken = next(path for path in sorted((tmp_path / "data" / "video").rglob("*.mp4")) if path != faceless)
+    broken.write_bytes(b"no video")
+    corrupted_scores(run, read_study(run.study), "accuracy", _job(run))
+    failures = part_about(run.damaged("video") / "undamaged.parquet").failures
+    told = {failure.media: failure[2:4] for failure in failures}
+    assert told == {
+        faceless.relative_to(tmp_path / "data").as_posix(): ("encode", "raised"),
+        broken.relative_to(tmp_path / "data").as_posix(): ("read", "raised"),
+    }
+    assert not [failure for failure in failures if str(tmp_path) in failure.error]
+
+
 def test_where_the_media_are_gone_features_are_damaged_and_that_is_said(small: RunFolder, tmp_path: Path) -> None:
     reporter = Collected()
     study = read_study(small.study)

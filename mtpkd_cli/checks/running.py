@@ -7,21 +7,21 @@ import pandas as pd
 
 from mtpkd_cli import interruption
 from mtpkd_cli.artifacts import RunFolder
-from mtpkd_cli.check import Looked
-from mtpkd_cli.check.cost import look_at_cost
-from mtpkd_cli.check.duplicates import look_for_duplicates
-from mtpkd_cli.check.folds import look_at_folds
-from mtpkd_cli.check.frame_rates import look_at_frame_rates
-from mtpkd_cli.check.labels import look_at_labels
-from mtpkd_cli.check.leakage import look_for_leakage
-from mtpkd_cli.check.media import Modality, look_at_media
+from mtpkd_cli.checks import Looked
+from mtpkd_cli.checks.cost import look_at_cost
+from mtpkd_cli.checks.duplicates import look_for_duplicates
+from mtpkd_cli.checks.folds import look_at_folds
+from mtpkd_cli.checks.frame_rates import look_at_frame_rates
+from mtpkd_cli.checks.labels import look_at_labels
+from mtpkd_cli.checks.leakage import look_for_leakage
+from mtpkd_cli.checks.media import Modality, look_at_media
 from mtpkd_cli.config import Study
-from mtpkd_cli.config.checks import READY_FEATURES
+from mtpkd_cli.config.recordings import READY_FEATURES
 from mtpkd_cli.config.study import ExtractSection
-from mtpkd_cli.datasets import MEDIA_PREFIX
+from mtpkd_cli.datasets import MEDIA_PREFIX, media_of
+from mtpkd_cli.encoders.running import resolved_encoder
 from mtpkd_cli.errors import DataError
 from mtpkd_cli.stages import Reporter
-from mtpkd_cli.stages.extract import media_of, resolved_encoder
 from mtpkd_cli.stages.samples import list_frames, list_samples
 
 
@@ -55,7 +55,7 @@ def check_study(
     looked.append(look_at_labels(samples, classes, frames, ready))
     entry, folds = look_at_folds(samples, classes, study.data)
     looked.append(entry)
-    extract = study.extract.model_copy(update={} if workers is None else {"workers": workers})
+    extract = study.extract.with_workers(workers)
     modalities = [_modality(study, name, samples) for name in study.modalities if name not in ready]
     for modality in modalities:
         looked += _media(root, modality, samples, extract, reporter)

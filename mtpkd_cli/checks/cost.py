@@ -1,17 +1,14 @@
 """Cost: time and size of extraction, by a trial on a few samples with the real encoder."""
 
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 
-from mtpkd_cli.check import Looked
-from mtpkd_cli.check.media import Modality
+from mtpkd_cli.checks import Looked
+from mtpkd_cli.checks.media import Modality
 from mtpkd_cli.config.study import ExtractSection
-from mtpkd_cli.encoders import Features, encode_sample, prepare_encoder
+from mtpkd_cli.encoders.running import encode_samples, samples_of
 from mtpkd_cli.errors import MtpkdError
-from mtpkd_cli.media.pool import Task, run_isolated
-from mtpkd_cli.media.state import seconds_or_none
 
 _BYTES = 4  # float32
 
@@ -27,20 +24,20 @@ def look_at_cost(root: Path, modality: Modality, extract: ExtractSection, trial:
     """
     there = modality.table[modality.table["media"] != ""]
     chosen = there.iloc[np.unique(np.linspace(0, len(there) - 1, min(trial + 1, len(there))).astype(int))]
-    tasks = [
-        Task(row["sample_id"], (modality.encoder, modality.options, root / row["media"], *_times(row)))
-        for row in chosen.to_dict("records")
-    ]
     try:
-        prepare_encoder(modality.encoder, modality.options)
+        encoding = encode_samples(
+            samples_of(chosen),
+            modality.encoder,
+            modality.options,
+            root=root,
+            workers=min(1, extract.workers),
+            limits=extract.limits,
+        )
     except MtpkdError as err:
         return Looked(f"cost {modality.name}", "unknown: the encoder cannot run here", [f"{err.what}: {err.where}"])
-    with closing(run_isolated(encode_sample, tasks, workers=min(1, extract.workers), **extract.limits)) as outcomes:
-        done = list(outcomes)
-    problems = [
-        f"sample {o.key}: {o.error.splitlines()[0].replace(f'{root}/', '')}" for o in done if o.error is not None
-    ]
-    read: list[tuple[Features, float]] = [(o.value[0], o.seconds or 0.0) for o in done if o.error is None]
+    done = list(encoding)
+    problems = [f"sample {one.sample.sample_id}: {one.failure.error.splitlines()[0]}" for one in done if one.failure]
+    read = [(one.features, one.seconds) for one in done if one.features]
     if not read:
         return Looked(f"cost {modality.name}", "unknown: no sample could be encoded", problems)
     steps, size = float(np.mean([len(f.values) for f, _ in read])), read[0][0].values.shape[1]
@@ -58,10 +55,6 @@ def look_at_cost(root: Path, modality: Modality, extract: ExtractSection, trial:
         "seconds": round(total_s, 1),
     }
     return Looked(f"cost {modality.name}", found, problems, facts=facts)
-
-
-def _times(row: dict[str, float]) -> tuple[float | None, float | None]:
-    return seconds_or_none(row["start_s"]), seconds_or_none(row["end_s"])
 
 
 def _size(n_bytes: float) -> str:

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from mtpkd_cli.check import Looked
+from mtpkd_cli.checks import Looked
 
 _BLOCK = 1 << 20
 

@@ -37,9 +37,22 @@ def ablate(
     The study's own students and study.toml stay as they are. With --fold or --seed students are trained and nothing is
     scored: the table comes once the command is run without them.
     """
-    from mtpkd_cli.cli import ablation
+    from mtpkd_cli import library
+    from mtpkd_cli.artifacts import RunFolder
+    from mtpkd_cli.cli.console import print_json
+    from mtpkd_cli.cli.progress import Terminal
+    from mtpkd_cli.cli.tables import print_ablation
+    from mtpkd_cli.evaluation.ablation import ABLATION
 
-    ablation.ablate(
-        run, over, method, name, fold, seed, device=device, threads=threads, jobs=jobs, overwrite=overwrite,
-        as_json=json, quiet=quiet,
-    )  # fmt: skip
+    with Terminal(quiet) as terminal:
+        scores = library.ablate(
+            run, over, method=method, name=name, folds=fold or (), seeds=seed or (), device=device, threads=threads,
+            jobs=jobs, overwrite=overwrite, reporter=terminal,
+        )  # fmt: skip
+    if scores is None:
+        return
+    if json:
+        print_json(scores.plain())
+    else:
+        print_ablation(scores)
+        print(f"table: {RunFolder(run).ablation(scores.name) / ABLATION}")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mtpkd_cli.check import Looked
+from mtpkd_cli.checks import Looked
 from mtpkd_cli.config.study import ExtractSection
 from mtpkd_cli.media.pool import Outcome, Task, run_isolated
 from mtpkd_cli.media.probe import Probe, probe

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mtpkd_cli.check import Looked
+from mtpkd_cli.checks import Looked
 from mtpkd_cli.datasets import MEDIA_PREFIX, TARGET_PREFIX
 
 

@@ -4,13 +4,12 @@ from typing import Any
 
 import pandas as pd
 
-from mtpkd_cli.check import Looked
+from mtpkd_cli.checks import Looked
 from mtpkd_cli.config.study import DataSection
+from mtpkd_cli.datasets import SIDES
 from mtpkd_cli.errors import DataError
 from mtpkd_cli.stages.samples import folds_of
 from mtpkd_cli.training.splits import Fold
-
-SIDES = ("train", "validation", "test")
 
 
 def look_at_folds(samples: pd.DataFrame, classes: list[str], data: DataSection) -> tuple[Looked, list[Fold]]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from mtpkd_cli.check import Looked
+from mtpkd_cli.checks import Looked
 from mtpkd_cli.datasets import MEDIA_PREFIX
 from mtpkd_cli.training.splits import Fold
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from mtpkd_cli.check import Looked
-from mtpkd_cli.check.media import Modality
+from mtpkd_cli.checks import Looked
+from mtpkd_cli.checks.media import Modality
 from mtpkd_cli.media.probe import Probe
 
 # By this much may the end of a recording be off.

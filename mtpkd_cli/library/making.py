@@ -1,0 +1,262 @@
+"""Verbs that compute: the stages, `run`, evaluation with its optional results, ablation."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mtpkd_cli.artifacts import RunFolder
+from mtpkd_cli.artifacts.logs import logged
+from mtpkd_cli.config import Study, parse_options, read_study, set_keys
+from mtpkd_cli.errors import StudyError
+from mtpkd_cli.library.reporting import Silent, StrPath
+from mtpkd_cli.stages import Extraction, Job, Reporter
+
+if TYPE_CHECKING:
+    from mtpkd_cli.evaluation.ablation import AblationScores
+    from mtpkd_cli.evaluation.classical import ClassicalScores
+    from mtpkd_cli.evaluation.robustness import RobustnessScores
+    from mtpkd_cli.evaluation.summary import Summary
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation gives.
+
+    Args:
+        summary: Scores, differences, tests.
+        report: The page that shows them.
+        classical: Networks beside scikit-learn's models, where they were asked for.
+        robustness: Scores of damaged recordings, where they were asked for.
+    """
+
+    summary: "Summary"
+    report: Path
+    classical: "ClassicalScores | None" = None
+    robustness: "RobustnessScores | None" = None
+
+
+def do_stages(
+    folder: StrPath,
+    stages: Sequence[str],
+    *,
+    set: Sequence[str] = (),
+    folds: Sequence[int] = (),
+    seeds: Sequence[int] = (),
+    names: Sequence[str] = (),
+    device: str = "auto",
+    threads: int = 1,
+    jobs: int | None = None,
+    overwrite: bool = False,
+    extraction: Extraction | None = None,
+    reporter: Reporter | None = None,
+) -> dict[str, int]:
+    """Does what is left of some stages, in the order that is given.
+
+    Args:
+        stages: Of extract, train-teachers, align, distill, evaluate.
+        set: "KEY=VALUE" for study.toml, first of all.
+        folds: Of these only; empty = all.
+        seeds: Of these only; empty = all.
+        names: Of these modalities, teachers or methods only; empty = all.
+        device: "auto", "cpu" or "cuda", for stages that train.
+        threads: Threads of torch on the CPU.
+        jobs: Repetitions side by side; None = as processors allow, at most 4.
+        overwrite: Make again what is up to date.
+        extraction: Of stages that open the corpus; its root is the study's. None = as the study says.
+
+    Returns:
+        Stage -> how many units were made.
+    """
+    from mtpkd_cli.config.study import ExtractSection
+    from mtpkd_cli.pipeline import Choice, do_stage
+
+    choice, told = Choice.among(folds, seeds, names), reporter or Silent()
+    extraction = extraction or Extraction()
+    run, made = RunFolder(Path(folder)), dict[str, int]()
+    with logged(run.logs if run.study.exists() else None, stages[0] if len(stages) == 1 else "run"):
+        for change in set_keys(run.study, list(set)):
+            told.note(f"{run.study}: {change}")
+        study = read_study(run.study)
+        if extraction.max_failures is not None:
+            parse_options(ExtractSection, {"max_failures": extraction.max_failures}, where="--max-failures")
+        for stage in stages:
+            on = "cpu" if stage in ("extract", "evaluate") else device
+            job = _job(run, study, told, on, threads, jobs, overwrite, extraction)
+            made[stage] = do_stage(run, study, stage, choice, job)
+            told.note(f"{stage}: {made[stage]} made" if made[stage] else f"{stage}: nothing to do")
+            if stage == "evaluate":
+                _tell_stale(run, study, told)
+                if made[stage] or not _report_of(run).exists():
+                    _write_report(run, told)
+    return made
+
+
+def extract(folder: StrPath, *, reporter: Reporter | None = None, **options: Any) -> int:
+    """Reads media and writes features; takes what `do_stages` takes. Returns how many modalities were made."""
+    return do_stages(folder, ["extract"], reporter=reporter, **options)["extract"]
+
+
+def run(folder: StrPath, *, reporter: Reporter | None = None, **options: Any) -> "Summary":
+    """Does all stages that are not done, in their order; takes what `do_stages` takes. Returns the scores."""
+    from mtpkd_cli.evaluation.summary import summary_of
+    from mtpkd_cli.pipeline import STAGES
+
+    do_stages(folder, STAGES, reporter=reporter, **options)
+    return summary_of(RunFolder(Path(folder)))
+
+
+def evaluate(
+    folder: StrPath,
+    *,
+    classical: bool = False,
+    corrupt: bool = False,
+    corrupt_samples: int | None = None,
+    workers: int | None = None,
+    set: Sequence[str] = (),
+    overwrite: bool = False,
+    reporter: Reporter | None = None,
+) -> Evaluation:
+    """Scores the test predictions of all methods, and writes the report.
+
+    Args:
+        classical: Also fit scikit-learn's models to the same features.
+        corrupt: Also score test samples that have been made worse.
+        corrupt_samples: At most so many of those; None = all.
+        workers: Processes that encode them; None = as the study says.
+        set: "KEY=VALUE" for study.toml, first of all.
+        overwrite: Make again what is up to date.
+    """
+    from mtpkd_cli.evaluation.classical import read_classical
+    from mtpkd_cli.evaluation.robustness import read_robustness
+    from mtpkd_cli.evaluation.summary import summary_of
+    from mtpkd_cli.pipeline import do_optional
+    from mtpkd_cli.pipeline.optional_units import classical_unit, corrupt_unit
+
+    told, run = reporter or Silent(), RunFolder(Path(folder))
+    do_stages(folder, ["evaluate"], set=set, overwrite=overwrite, reporter=told)
+    study = read_study(run.study)
+    units = [corrupt_unit(run, study, corrupt_samples)] if corrupt else []
+    units += [classical_unit(run, study)] if classical else []
+    for unit in units:
+        with logged(run.logs, unit.stage):
+            job = _job(run, study, told, "cpu", 1, 1, overwrite, Extraction(workers=workers))
+            if do_optional(run, study, [unit], job):
+                _write_report(run, told)
+    return Evaluation(
+        summary_of(run),
+        _report_of(run),
+        read_classical(run) if classical else None,
+        read_robustness(run) if corrupt else None,
+    )
+
+
+def ablate(
+    folder: StrPath,
+    over: Sequence[str],
+    *,
+    method: str = "mt-pkdot",
+    name: str | None = None,
+    folds: Sequence[int] = (),
+    seeds: Sequence[int] = (),
+    device: str = "auto",
+    threads: int = 1,
+    jobs: int | None = None,
+    overwrite: bool = False,
+    reporter: Reporter | None = None,
+) -> "AblationScores | None":
+    """Trains a grid of options of one method over the same bank and folds, and scores it.
+
+    Args:
+        over: "KEY=V1,V2,..." of sections distill and student; every combination is trained.
+        name: Folder in RUN/ablation; None = method and keys.
+        folds: Of these only: students are trained and nothing is scored.
+        seeds: As folds.
+
+    Returns:
+        The table; None where nothing was scored.
+    """
+    from mtpkd_cli.evaluation.ablation import read_ablation
+    from mtpkd_cli.pipeline.ablation import ablation_name, cells_of, score_cells, train_cells, write_grid
+    from mtpkd_cli.pipeline.choice import Choice
+
+    told, run = reporter or Silent(), RunFolder(Path(folder))
+    study, called = read_study(run.study), ablation_name(method, list(over), name)
+    cells = cells_of(run, method, list(over), called)
+    with logged(run.logs, "ablate"):
+        job = _job(run, study, told, device, threads, jobs, overwrite, Extraction())
+        write_grid(run, called, method, list(over))
+        made = train_cells(cells, method, Choice.among(folds, seeds), job)
+        told.note(f"ablate: {made} students trained, {len(cells)} cells" if made else "ablate: nothing to train")
+        if folds or seeds:
+            told.note("ablate: scored once it is run without --fold and --seed")
+            return None
+        score_cells(run, study, cells, method, called, job)
+    return read_ablation(run, called)
+
+
+def chosen_device(device: str) -> str:
+    """Returns "cpu" or "cuda"; raises StudyError where there is no such device."""
+    if device not in ("auto", "cpu", "cuda"):
+        raise StudyError(f"there is no device '{device}'", where="--device", expected="auto, cpu or cuda")
+    if device == "cpu":
+        return device
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if not torch.cuda.is_available():
+        raise StudyError("this machine has no CUDA device that torch can use", where="--device", expected="auto or cpu")
+    return device
+
+
+def jobs_at_most(device: str, threads: int) -> int:
+    """As many repetitions side by side as the processors given to this process allow, four at most (memory)."""
+    # The affinity knows what a batch scheduler has granted; where there is none, all processors count.
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(4, processors // threads)) if device == "cpu" else 1
+
+
+def _job(
+    run: RunFolder,
+    study: Study,
+    reporter: Reporter,
+    device: str,
+    threads: int,
+    jobs: int | None,
+    overwrite: bool,
+    extraction: Extraction,
+) -> Job:
+    chosen = chosen_device(device)
+    return Job(
+        reporter,
+        chosen,
+        threads,
+        jobs or jobs_at_most(chosen, threads),
+        overwrite,
+        logs=run.logs,
+        extraction=replace(extraction, root=run.data_root(study.data.root)),
+    )
+
+
+def _tell_stale(run: RunFolder, study: Study, reporter: Reporter) -> None:
+    """Says which optional results are of other scores than those that the run has now."""
+    from mtpkd_cli.pipeline import States, units_of
+    from mtpkd_cli.pipeline.optional_units import optional_units
+
+    if others := optional_units(run, study):
+        states = States(run, study, [*units_of(run, study), *others])
+        for unit in others:
+            if (state := states.of(unit)).kind == "stale":
+                reporter.note(f"{unit.label}: stale, {state.reason}; mtpkd evaluate {run.root} --{unit.stage}")
+
+
+def _report_of(run: RunFolder) -> Path:
+    return run.evaluation / "report.html"
+
+
+def _write_report(run: RunFolder, reporter: Reporter) -> None:
+    from mtpkd_cli.report import write_report
+
+    reporter.note(f"wrote {write_report(run, reporter.progress)}")
