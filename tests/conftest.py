@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.config import Study, read_study, set_keys
 from mtpkd_cli.pipeline import STAGES, Choice, State, States, do_stage, units_of
 from mtpkd_cli.pipeline.parallel import Collected
-from mtpkd_cli.stages import Job
+from mtpkd_cli.stages import Extraction, Job
 
 STUDY = """\
 # a tiny study
@@ -95,9 +95,10 @@ class Tiny:
     def do(self, *stages: str, choice: Choice | None = None, **job: Any) -> tuple[int, list[str]]:
         """Does stages (all of them where none is named); returns how many units were made, and what was told."""
         reporter = Collected()
-        job = {"root": self.run.data_root(self.study.data.root)} | job
+        told = {field.name: job.pop(field.name) for field in fields(Extraction) if field.name in job}
+        extraction = Extraction(**{"root": self.run.data_root(self.study.data.root)} | told)
         made = [
-            do_stage(self.run, self.study, stage, choice or Choice(), Job(reporter, **job))
+            do_stage(self.run, self.study, stage, choice or Choice(), Job(reporter, extraction=extraction, **job))
             for stage in stages or STAGES
         ]
         return sum(made), reporter.notes

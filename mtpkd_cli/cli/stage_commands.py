@@ -4,7 +4,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.cli.app import app
 from mtpkd_cli.cli.options import (
     Classical,
@@ -24,7 +23,6 @@ from mtpkd_cli.cli.options import (
     Threads,
     Workers,
 )
-from mtpkd_cli.stages import Extraction
 
 
 @app.command(rich_help_panel="Stages")
@@ -42,6 +40,7 @@ def extract(
 ) -> None:
     """Read media and write features, one modality after the other."""
     from mtpkd_cli.cli import work
+    from mtpkd_cli.stages import Extraction
 
     share = work.chosen_shard(shard, merge, overwrite or retry_failed)
     extraction = Extraction(None, workers, retry_failed, max_failures, share, merge)
@@ -160,9 +159,11 @@ def run_all(
     quiet: Quiet = False,
 ) -> None:
     """Do all stages that are not done, in order, and print the scores."""
+    from mtpkd_cli.artifacts import RunFolder
     from mtpkd_cli.cli import work
     from mtpkd_cli.evaluation.summary import summary_of
     from mtpkd_cli.pipeline import STAGES
+    from mtpkd_cli.stages import Extraction
 
     extraction = Extraction(workers=workers, max_failures=max_failures)
     work.do(run, STAGES, quiet, set=set_, device=device, threads=threads, jobs=jobs, extraction=extraction)

@@ -20,7 +20,7 @@ from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.config import read_study
 from mtpkd_cli.pipeline import Choice, do_stage
 from mtpkd_cli.pipeline.parallel import Collected
-from mtpkd_cli.stages import Job
+from mtpkd_cli.stages import Extraction, Job
 
 SAMPLES, EPOCHS, LIMIT_S = 8000, 30, 120.0
 STUDY = """
@@ -79,13 +79,13 @@ def prepared(root: Path, samples: int, epochs: int) -> RunFolder:
     run = RunFolder(root)
     run.study.write_text(STUDY.format(epochs=epochs))
     for stage in ("extract", "train-teachers", "align"):
-        do_stage(run, read_study(run.study), stage, Choice(0, 0), Job(Collected(), root=data))
+        do_stage(run, read_study(run.study), stage, Choice(0, 0), Job(Collected(), extraction=Extraction(root=data)))
     return run
 
 
 def seconds_of(run: RunFolder, method: str) -> float:
     """Wall time of one student, reading and writing included."""
-    job = Job(Collected(), root=run.root / "data", threads=2, overwrite=True)
+    job = Job(Collected(), threads=2, overwrite=True, extraction=Extraction(root=run.root / "data"))
     begun = time.perf_counter()
     do_stage(run, read_study(run.study), "distill", Choice(0, 0, method), job)
     return time.perf_counter() - begun

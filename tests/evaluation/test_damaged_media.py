@@ -22,7 +22,7 @@ from mtpkd_cli.pipeline.parallel import Collected
 from mtpkd_cli.pipeline.robustness import corrupted_scores
 from mtpkd_cli.report import page as whole
 from mtpkd_cli.report.drawing import Block
-from mtpkd_cli.stages import Job
+from mtpkd_cli.stages import Extraction, Job
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"
 STUDY = """\
@@ -105,7 +105,7 @@ def _grey_clip(path: Path) -> None:
 
 
 def _job(run: RunFolder) -> Job:
-    return Job(Collected(), root=run.data_root("../data"), workers=0)
+    return Job(Collected(), extraction=Extraction(root=run.data_root("../data"), workers=0))
 
 
 def test_undamaged_media_give_the_cache_and_the_evaluation_and_damage_is_counted(small: RunFolder) -> None:

@@ -13,13 +13,13 @@ from mtpkd_cli.pipeline import Choice
 from mtpkd_cli.pipeline.ablation import cells_of, swept_values, train_cells
 from mtpkd_cli.pipeline.ablation_scores import score_cells
 from mtpkd_cli.pipeline.parallel import Collected
-from mtpkd_cli.stages import Job
+from mtpkd_cli.stages import Extraction, Job
 
 OVER = ["distill.anchors=least,shared", "distill.selection=batch,sample"]
 
 
 def _job(tiny: Any) -> Job:
-    return Job(Collected(), root=tiny.run.data_root(tiny.study.data.root))
+    return Job(Collected(), extraction=Extraction(root=tiny.run.data_root(tiny.study.data.root)))
 
 
 def _files(root: Path) -> dict[str, bytes]:

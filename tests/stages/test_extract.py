@@ -133,10 +133,10 @@ def test_an_interrupt_keeps_the_parts_that_were_whole(clips: Any) -> None:
             return advance
 
     from mtpkd_cli.pipeline import do_stage
-    from mtpkd_cli.stages import Job
+    from mtpkd_cli.stages import Extraction, Job
 
     with pytest.raises(Interrupted):
-        do_stage(clips.run, clips.study, "extract", EDA, Job(Stops(), root=clips.root / "data"))
+        do_stage(clips.run, clips.study, "extract", EDA, Job(Stops(), extraction=Extraction(root=clips.root / "data")))
     assert list(_parts(clips)) == ["part-00000.parquet"]
     assert clips.states()["extract eda"].kind == "missing"
     before = _parts(clips)
@@ -258,7 +258,7 @@ def test_a_limit_is_a_count_or_a_share(limit: str, allowed: float) -> None:
 def test_a_corpus_that_vanishes_while_it_is_read_is_no_failure_of_its_samples(clips: Any) -> None:
     from mtpkd_cli.pipeline import do_stage
     from mtpkd_cli.pipeline.parallel import Collected
-    from mtpkd_cli.stages import Job
+    from mtpkd_cli.stages import Extraction, Job
 
     corpus, away = clips.root / "data", clips.root / "away"
 
@@ -276,7 +276,7 @@ def test_a_corpus_that_vanishes_while_it_is_read_is_no_failure_of_its_samples(cl
             return advance
 
     with pytest.raises(StorageError, match="a medium has vanished") as caught:
-        do_stage(clips.run, clips.study, "extract", EDA, Job(Unmounts(), root=corpus))
+        do_stage(clips.run, clips.study, "extract", EDA, Job(Unmounts(), extraction=Extraction(root=corpus)))
     assert caught.value.exit_code == 74
     away.rename(corpus)
     before = _parts(clips)

@@ -22,7 +22,7 @@ from mtpkd_cli.artifacts import RunFolder, read_parquet
 from mtpkd_cli.config import read_study
 from mtpkd_cli.pipeline import STAGES, Choice, do_stage
 from mtpkd_cli.pipeline.parallel import Collected
-from mtpkd_cli.stages import Job
+from mtpkd_cli.stages import Extraction, Job
 
 pytestmark = pytest.mark.slow
 
@@ -101,7 +101,7 @@ def judged_by_the_truth(root: Path, seed: int) -> dict[str, float]:
     run = RunFolder(root)
     run.study.write_text(STUDY.format(methods=json.dumps(METHODS)))
     for stage in STAGES:
-        do_stage(run, read_study(run.study), stage, Choice(), Job(Collected(), root=root / "data"))
+        do_stage(run, read_study(run.study), stage, Choice(), Job(Collected(), extraction=Extraction(root=root / "data")))
     said = read_parquet(run.evaluation / "predictions.parquet").to_pandas()
     said["truth"] = said["sample_id"].map(dict(zip(table["sample_id"], truth, strict=True)))
     areas = {

@@ -25,7 +25,7 @@ from mtpkd_cli.models import Student, Teacher
 from mtpkd_cli.pipeline import STAGES, Choice, do_stage
 from mtpkd_cli.pipeline.parallel import Collected
 from mtpkd_cli.registry import METHODS as REGISTRY
-from mtpkd_cli.stages import Job
+from mtpkd_cli.stages import Extraction, Job
 from mtpkd_cli.training.bank import read_bank, tensor_of
 from mtpkd_cli.training.calibration import fit_temperature
 from mtpkd_cli.training.checkpoints import load_model, read_weights
@@ -93,7 +93,7 @@ class Planted:
         return {name: row["scores"]["auroc"]["value"] for name, row in methods.items()}
 
     def do(self, *stages: str, choice: Choice | None = None) -> None:
-        job = Job(Collected(), root=self.run.root / "data")
+        job = Job(Collected(), extraction=Extraction(root=self.run.root / "data"))
         for stage in stages:
             do_stage(self.run, read_study(self.run.study), stage, choice or Choice(), job)
 
