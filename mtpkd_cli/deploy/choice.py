@@ -11,8 +11,8 @@ import pandas as pd
 
 from mtpkd_cli.artifacts import MANIFEST, RunFolder, read_manifest, read_parquet
 from mtpkd_cli.config import Study
+from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.errors import ArtifactError, StudyError, did_you_mean
-from mtpkd_cli.registry import METHODS
 from mtpkd_cli.stages.extract import resolved_encoder
 from mtpkd_cli.training import scored
 from mtpkd_cli.training.checkpoints import DESCRIPTION
@@ -58,7 +58,7 @@ def choose(
         known = study.distill.methods
         near = did_you_mean(method, known)
         raise StudyError(f"the study has no method '{method}'{near}", where="--method", expected=", ".join(known))
-    fair = [name for name in study.distill.methods if not METHODS.constant(name, "CONTROL", False)]
+    fair = [name for name in study.distill.methods if METHODS.control_of(name) is None]
     every = {name: _students(run, name, fold, seed) for name in (fair if method is None else [method])}
     found = {name: students for name, students in every.items() if students}
     if not found:

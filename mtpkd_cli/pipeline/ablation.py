@@ -12,13 +12,13 @@ from typing import Any
 
 from mtpkd_cli.artifacts import RunFolder, digest_of
 from mtpkd_cli.config import Study
+from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.config.reading import parse_study, with_keys
 from mtpkd_cli.errors import StudyError
 from mtpkd_cli.pipeline.choice import Choice, check_choice
 from mtpkd_cli.pipeline.doing import do_stage
 from mtpkd_cli.pipeline.parallel import side_by_side
 from mtpkd_cli.pipeline.units import Unit, units_of
-from mtpkd_cli.registry import METHODS
 from mtpkd_cli.stages import Job, Reporter
 
 SWEPT = ("distill", "student")

@@ -14,8 +14,8 @@ from torch import Tensor
 from mtpkd_cli import metrics
 from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.config import Study
+from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.models import ModalityBatch, Student
-from mtpkd_cli.registry import METHODS
 from mtpkd_cli.training.checkpoints import load_model
 from mtpkd_cli.training.data import StudyData, standardised
 from mtpkd_cli.training.splits import Fold, count_folds, read_folds
@@ -75,7 +75,7 @@ class Bench:
     @cached_property
     def methods(self) -> list[str]:
         """Students, without controls."""
-        return [m for m in self.study.distill.methods if not METHODS.constant(m, "CONTROL", False)]
+        return [m for m in self.study.distill.methods if METHODS.control_of(m) is None]
 
     @cached_property
     def folds(self) -> list[Fold]:

@@ -5,10 +5,10 @@ from typing import Any
 
 from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.config import Study
+from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.config.study import FitOptions
 from mtpkd_cli.pipeline.candidates import candidates_of
 from mtpkd_cli.pipeline.unit import Unit, plain
-from mtpkd_cli.registry import METHODS
 
 
 def student_units(run: RunFolder, study: Study, fold: int, seed: int, teachers: list[str]) -> Iterator[Unit]:

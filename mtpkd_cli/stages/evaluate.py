@@ -7,10 +7,11 @@ import pandas as pd
 
 from mtpkd_cli import interruption, metrics
 from mtpkd_cli.artifacts import read_parquet, write_json, write_parquet
+from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.config.study import EvaluateSection
 from mtpkd_cli.errors import DataError
 from mtpkd_cli.models import Student
-from mtpkd_cli.registry import METHODS, METRICS
+from mtpkd_cli.registry import METRICS
 from mtpkd_cli.stages import TEACHER_PREFIX, Counts, Job
 from mtpkd_cli.training.bank import tested_samples
 from mtpkd_cli.training.checkpoints import load_model
@@ -58,7 +59,7 @@ def build(
     subjects = subjects_of(table, tested)
     limits = {"resamples": evaluate.resamples, "permutations": evaluate.permutations, "seed": evaluate.bootstrap_seed}
     draws = Draws.of(subjects, **limits)
-    controls = [m for m in students if m in METHODS.names() and METHODS.constant(m, "CONTROL", False)]
+    controls = [m for m in students if m in METHODS.names() and METHODS.control_of(m)]
     headline = HEADLINES[task] if HEADLINES[task] in names else names[0]
     placebos = {m: own for m in students if (own := METHODS.placebo_of(m)) in students}
     advance = job.reporter.progress("evaluate", len(names))

@@ -6,13 +6,12 @@ from typing import Any
 import pytest
 import torch
 
-from mtpkd_cli.methods import Lesson, TeacherBank
+from mtpkd_cli.methods import Lesson, TeacherBank, load_method
 from mtpkd_cli.methods._multi_teacher import multi_teacher_terms
 from mtpkd_cli.methods._selection import joint_only
 from mtpkd_cli.methods._structure import structure_terms
 from mtpkd_cli.models import Output
 from mtpkd_cli.models.losses import Term, task_loss
-from mtpkd_cli.registry import METHODS
 
 B, D, K, C = 23, 5, 3, 4
 STRUCTURE: dict[str, Any] = {"structure": "rows", "anchors": "shared", "anchors_k": 16, "epsilon": 0.1}
@@ -75,7 +74,7 @@ def test_placebo_is_mt_pkdot_of_permuted_rows_with_the_task_of_the_lesson(task: 
     lesson = make_lesson(task)
     expected = multi_teacher_terms(permuted(drawn(lesson)), **MT_PKDOT | changed)
     expected["task"] = Term(task_loss(lesson.student.logits, lesson.labels), 0.5)
-    terms = METHODS.load("placebo").terms(drawn(lesson), **changed)
+    terms = load_method("placebo").terms(drawn(lesson), **changed)
     assert values(terms) == values(expected)
 
 
@@ -84,9 +83,9 @@ def test_placebo_is_mt_pkdot_of_permuted_rows_with_the_task_of_the_lesson(task: 
 def test_the_placebo_of_another_method_is_that_method_of_permuted_rows(task: str, method: str) -> None:
     lesson = make_lesson(task)
     options = {"anchors_k": 5} if method == "mt-pkdot-released" else {}
-    expected = METHODS.load(method).terms(permuted(drawn(lesson)), **options)
+    expected = load_method(method).terms(permuted(drawn(lesson)), **options)
     expected["task"] = Term(task_loss(lesson.student.logits, lesson.labels), expected["task"].weight)
-    terms = METHODS.load(f"{method}-placebo").terms(drawn(lesson), **options)
+    terms = load_method(f"{method}-placebo").terms(drawn(lesson), **options)
     assert values(terms) == values(expected)
 
 
@@ -97,7 +96,7 @@ def test_self_is_mt_pkdot_of_the_prevalent_teachers(task: str, changed: dict[str
     bank = lesson.bank
     face = TeacherBank(["face"], bank.embeddings[:1], bank.logits[:1], bank.crossfit_logits[:1], bank.present[:1])
     expected = multi_teacher_terms(replace(drawn(lesson), bank=face), **MT_PKDOT | changed)
-    assert values(METHODS.load("self").terms(drawn(lesson), **changed)) == values(expected)
+    assert values(load_method("self").terms(drawn(lesson), **changed)) == values(expected)
 
 
 @every_change
@@ -105,7 +104,7 @@ def test_label_structure_is_the_structure_of_one_teacher_who_is_the_labels(chang
     lesson = make_lesson("classification")
     one_hot = torch.eye(C)[lesson.labels]
     expected = lone_teacher_terms(drawn(lesson), one_hot, torch.ones(B, dtype=torch.bool), **changed)
-    assert values(METHODS.load("label-structure").terms(drawn(lesson), **changed)) == values(expected)
+    assert values(load_method("label-structure").terms(drawn(lesson), **changed)) == values(expected)
 
 
 @every_task
@@ -114,4 +113,4 @@ def test_a_random_teacher_is_the_structure_of_rows_drawn_before_the_anchors(task
     lesson = drawn(make_lesson(task))
     rows = torch.randn(B, D, generator=lesson.generator)
     expected = lone_teacher_terms(lesson, rows, lesson.bank.present.any(0), **changed)
-    assert values(METHODS.load("random-teacher").terms(drawn(lesson), **changed)) == values(expected)
+    assert values(load_method("random-teacher").terms(drawn(lesson), **changed)) == values(expected)

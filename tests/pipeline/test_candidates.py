@@ -1,8 +1,8 @@
 """Which students are tried for each method and its placebo, option by option: it decides what results stay valid."""
 
+from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.config.reading import parse_study
 from mtpkd_cli.pipeline.candidates import candidates_of
-from mtpkd_cli.registry import METHODS
 
 STUDY = """
 [study]
