@@ -4,10 +4,9 @@ import os
 import re
 import socket
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
+from functools import cache, lru_cache
 
-_START = 19
+_UNKNOWN = "0"
 
 
 @dataclass(frozen=True)
@@ -17,7 +16,7 @@ class Process:
     Args:
         host: The machine and, within it, the space that process numbers belong to: containers have their own.
         pid: Its number there.
-        start: When it began, in ticks since the machine started; "0" where the system does not say.
+        start: When it began, in hundredths of a second, see `_start_of`; "0" where that was not known.
     """
 
     host: str
@@ -34,23 +33,33 @@ class Process:
 
     @property
     def lives(self) -> bool | None:
-        """Whether it still runs; None where that cannot be asked, since it is a process of another machine."""
+        """Whether it still runs; None where that cannot be asked: of another machine, of unknown start, or hidden."""
         if self.host != this_process().host:
             return None
         try:
+            # psutil does not see processes of others where the system hides them, and would call them gone.
             os.kill(self.pid, 0)
         except ProcessLookupError:
             return False
         except PermissionError:
             pass
-        # The number may have been given to another process since, or nobody may have asked how it ended.
-        fields = _stat(self.pid)
-        return not fields or (fields[_START] == self.start and fields[0] not in ("Z", "X"))
+        if self.start == _UNKNOWN:
+            return None
+        import psutil
+
+        try:
+            # The number may have been given to another process since, or nobody may have asked how this one ended.
+            ended = psutil.Process(self.pid).status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+            return not ended and _start_of(self.pid) == self.start
+        except psutil.ZombieProcess:
+            return False
+        except (psutil.Error, OSError):
+            return None
 
 
 def this_process() -> Process:
     """The process that asks."""
-    return Process(_host(), os.getpid(), _start_of(os.getpid()))
+    return Process(_host(), os.getpid(), _start_here(os.getpid()))
 
 
 def batch_job() -> dict[str, str]:
@@ -68,16 +77,26 @@ def _host() -> str:
     return f"{re.sub(r'[^A-Za-z0-9-]', '_', socket.gethostname())}_{space}"
 
 
-def _start_of(pid: int) -> str:
-    fields = _stat(pid)
-    return fields[_START] if fields else "0"
+@lru_cache(maxsize=1)
+def _start_here(pid: int) -> str:
+    """The start of this process; its number tells a fork from what it was forked from."""
+    import psutil
 
-
-def _stat(pid: int) -> list[str]:
-    """Fields 3 and on of proc(5)'s stat, the state first; none where the system does not say."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return []
-    # The command's name, in brackets, may hold spaces.
-    return stat.rpartition(")")[2].split()
+        return _start_of(pid)
+    except (psutil.Error, OSError):
+        return _UNKNOWN
+
+
+def _start_of(pid: int) -> str:
+    """Digits that two looks at one process agree on, though the clock be set between them.
+
+    Linux keeps a start as the time since the machine started. psutil adds when that was, which moves with the clock, so
+    it is taken off again; what is left is what the system says, in its unit, as in the locks of earlier versions.
+    Elsewhere the system keeps the time of day at which a process began.
+    """
+    import psutil
+
+    # Asked for first: earlier versions of psutil (to 7.0) then add this very number.
+    since = psutil.boot_time() if psutil.LINUX else 0.0
+    return str(round(100 * (psutil.Process(pid).create_time() - since)))

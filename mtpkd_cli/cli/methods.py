@@ -4,7 +4,7 @@ import re
 import shutil
 import textwrap
 
-from mtpkd_cli.registry import METHODS
+from mtpkd_cli.config.methods import METHODS
 
 _MOST_WIDTH = 120
 # A title in quotes and "et al." end no sentence, nor does a point within a number.
@@ -15,11 +15,11 @@ _INITIAL = {"fitted": "fitted to privileged embeddings", "untrained": "untrained
 def list_methods() -> None:
     """Prints every method in a few lines: help, formula, source, options with their defaults."""
     width = min(_MOST_WIDTH, shutil.get_terminal_size((_MOST_WIDTH, 24)).columns)
-    told = {name: METHODS.document(name) for name in METHODS.names()}
-    for name, text in (told | {"NAME-placebo": METHODS.of_placebos()}).items():
+    documents = {name: METHODS.document(name) for name in METHODS.names()}
+    for name, text in (documents | {"NAME-placebo": METHODS.of_placebos()}).items():
         lines = [text.splitlines()[0], _first_sentence(text, "L = "), _first_sentence(text, "Source: ")]
-        if name in told:
-            lines.append(", ".join(f"{key} = {value!r}" for key, value in METHODS.keywords(name, "terms").items()))
+        if name in documents:
+            lines.append(", ".join(f"{key} = {value!r}" for key, value in METHODS.options(name).items()))
         else:
             lines.append(f"NAME is {', '.join(METHODS.with_placebo())}; options are those of NAME")
         print(name)
@@ -41,10 +41,9 @@ def show_method(name: str) -> None:
         print(f"The student's T-Net starts {_INITIAL[str(METHODS.constant(name, 'TNET'))]}.")
     if guard := METHODS.constant(name, "GUARD"):
         print(f"With distill.guard = true, {guard} is kept unless validation subjects prefer this one.")
-    options = METHODS.keywords(name, "terms")
-    own = METHODS.taught(name)
-    print(f"Options (distill.KEY for all methods that have it, distill.method.{own}.KEY for {own}):")
-    print("\n".join(f"  {key} = {value!r}" for key, value in options.items()) or "  none")
+    table = METHODS.method_of(name)
+    print(f"Options (distill.KEY for all methods that have it, distill.method.{table}.KEY for {table}):")
+    print("\n".join(f"  {key} = {value!r}" for key, value in METHODS.options(name).items()) or "  none")
 
 
 def _first_sentence(text: str, start: str) -> str:

@@ -8,18 +8,20 @@ from mtpkd_cli.artifacts.process import this_process
 
 
 def file_system_of(folder: Path) -> str:
-    """The type of the file system that a folder is on, such as ext4, nfs4 or lustre; "unknown" outside of Linux."""
+    """The type of the file system that a folder is on, such as ext4, apfs, nfs4 or lustre; "unknown" if nobody says."""
+    import psutil
+
     try:
-        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
+        # Network file systems and those in memory have no device, so all are asked for.
+        mounts = psutil.disk_partitions(all=True)
     except OSError:
         return "unknown"
     real, best, kind = folder.resolve(), Path(), "unknown"
-    for line in mounts:
-        _, point, found, *_ = line.split(" ")
-        # Blanks in the names of mount points are written as octal numbers.
-        path = Path(point.encode().decode("unicode_escape"))
+    for mount in mounts:
+        path = Path(mount.mountpoint)
+        # What is mounted last lies on top.
         if real.is_relative_to(path) and len(path.parts) >= len(best.parts):
-            best, kind = path, found
+            best, kind = path, mount.fstype
     return kind
 
 

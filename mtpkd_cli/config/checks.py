@@ -5,11 +5,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.config.recordings import READY_FEATURES
 from mtpkd_cli.config.scoring import fitting_metrics
 from mtpkd_cli.config.study import DistillSection, Study
 from mtpkd_cli.errors import StudyError, did_you_mean
-from mtpkd_cli.registry import DATASETS, ENCODERS, METHODS, METRICS, Registry
+from mtpkd_cli.registry import DATASETS, ENCODERS, METRICS, Registry
 
 
 def problems_across_sections(study: Study) -> list[str]:
@@ -94,13 +95,13 @@ def _methods(study: Study) -> Iterator[str]:
     if study.evaluate.reference not in distill.methods:
         yield f"evaluate.reference: '{study.evaluate.reference}' is not among distill.methods {distill.methods}"
     for name, options in distill.method.items():
-        if (taught := METHODS.taught(name)) != name and taught in METHODS.names():
-            yield f"distill.method.{name}: a placebo has the options of its method: distill.method.{taught}"
+        if (method := METHODS.method_of(name)) != name and method in METHODS.names():
+            yield f"distill.method.{name}: a placebo has the options of its method: distill.method.{method}"
             continue
         if name not in METHODS.names():
             yield f"distill.method.{name}: there is no method '{name}'{did_you_mean(name, METHODS.names())}"
             continue
-        known = METHODS.keywords(name, "terms")
+        known = METHODS.options(name)
         for key, value in options.items():
             if key not in known:
                 yield f"distill.method.{name}.{key}: unknown key{did_you_mean(key, known)} (known: {', '.join(known)})"

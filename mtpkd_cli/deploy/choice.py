@@ -7,11 +7,11 @@ from typing import Any
 
 from mtpkd_cli.artifacts import MANIFEST, RunFolder, read_manifest, read_parquet
 from mtpkd_cli.config import Study
+from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.config.recordings import READY_FEATURES
 from mtpkd_cli.encoders.running import resolved_encoder
 from mtpkd_cli.errors import ArtifactError, StudyError, did_you_mean
 from mtpkd_cli.evaluation.predictions import positions_of, read_student_predictions, validation_threshold
-from mtpkd_cli.registry import METHODS
 from mtpkd_cli.training.data import labels_of
 from mtpkd_cli.training.descriptions import read_description
 from mtpkd_cli.training.predictions import PREDICTIONS
@@ -56,7 +56,7 @@ def choose(
         known = study.distill.methods
         near = did_you_mean(method, known)
         raise StudyError(f"the study has no method '{method}'{near}", where="--method", expected=", ".join(known))
-    fair = [name for name in study.distill.methods if not METHODS.constant(name, "CONTROL", False)]
+    fair = [name for name in study.distill.methods if METHODS.control_of(name) is None]
     every = {name: _students(run, name, fold, seed) for name in (fair if method is None else [method])}
     finished = {name: students for name, students in every.items() if students}
     if not finished:

@@ -2,10 +2,7 @@
 
 import contextlib
 import multiprocessing
-import os
-import signal
 import threading
-from pathlib import Path
 
 _LOOK_EVERY_S = 0.2
 
@@ -17,14 +14,14 @@ class MemoryWatch:
     space (RLIMIT_AS) would not do: libraries reserve many times what they use.
 
     Args:
-        limit_gb: Limit for one child in GB (10^9 bytes); 0 = none. Where /proc does not exist nothing is watched.
+        limit_gb: Limit for one child in GB (10^9 bytes); 0 = none.
     """
 
     def __init__(self, limit_gb: float) -> None:
         self.limit_gb = limit_gb
         self.stopped: set[int] = set()
         self._end = threading.Event()
-        if limit_gb > 0 and Path("/proc/self/statm").exists():
+        if limit_gb > 0:
             threading.Thread(target=self._watch, name="memory watch", daemon=True).start()
 
     def stop(self) -> None:
@@ -32,17 +29,17 @@ class MemoryWatch:
         self._end.set()
 
     def _watch(self) -> None:
-        page = os.sysconf("SC_PAGE_SIZE")
         while not self._end.wait(_LOOK_EVERY_S):
             for child in multiprocessing.active_children():
-                if child.pid is not None and _resident_pages(child.pid) * page > self.limit_gb * 1e9:
-                    self.stopped.add(child.pid)
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(child.pid, signal.SIGKILL)
+                if child.pid is not None:
+                    self._look_at(child.pid)
 
+    def _look_at(self, pid: int) -> None:
+        import psutil
 
-def _resident_pages(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
-    except (OSError, IndexError, ValueError):
-        return 0
+        # A child may end meanwhile.
+        with contextlib.suppress(psutil.Error):
+            child = psutil.Process(pid)
+            if child.memory_info().rss > self.limit_gb * 1e9:
+                self.stopped.add(pid)
+                child.kill()

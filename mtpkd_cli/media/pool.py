@@ -58,8 +58,7 @@ def run_isolated(
         tasks: The tasks; read only as far ahead as they are started.
         workers: Number of processes; 0 = in this process, for debugging: no isolation and no limits.
         timeout_s: Limit for one task in seconds, > 0.
-        memory_gb: Limit for one worker's resident memory in GB (10^9 bytes), where the system tells it (Linux); 0 =
-            none.
+        memory_gb: Limit for one worker's resident memory in GB (10^9 bytes); 0 = none.
 
     Yields:
         One outcome per task.

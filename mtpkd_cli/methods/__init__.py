@@ -1,7 +1,7 @@
 """Distillation methods: one file each, batch + bank -> named loss terms.
 
-Legend: B batch, d embedding size, C classes or targets, K teachers. A method file has a docstring (first line = help
-text, then formula and source), and
+Legend: B batch, d embedding size, C classes or targets, K teachers. A file has a docstring (first line = help text,
+then formula and source) and is one of three kinds. A method is fitted with its own terms:
 
     TNET   "fitted" if the student starts from the T-Net that was fitted to privileged embeddings, "untrained" if the
            method is not to know them
@@ -11,85 +11,24 @@ text, then formula and source), and
     GRID   optional; option -> values that are tried beside the study's own where `distill.candidates` is above 1
     GUARD  optional; with `distill.guard = true`, the method whose student is kept unless this one's has a smaller
            validation loss
-    CONTROL  optional; True: the gain of other methods is told over the best of these too
-    TAUGHT optional; False: no term reads the bank. Every other method that is no control has a placebo, NAME-placebo
-    PLACEBO_OF optional; of a control, the method whose placebo it is instead
-    IMPUTE optional; "zero" or "mean": no student is fitted, the joint teacher is told this for what is privileged
+    TAUGHT optional; False: no term reads the bank. Every other method has a placebo, NAME-placebo
 
-Terms of weight 0 are only logged. No gradient reaches a teacher: the bank holds constants.
+A control is a method but for one thing, and shows what that thing is worth. All above is the method's, the options of
+its table in study.toml too; the gain of other methods is told over the best control of a study:
+
+    CONTROL_OF the method
+    changed    Lesson -> Lesson; the terms are the method's of the changed lesson, the task is the unchanged lesson's
+    FIXED      optional; option -> value, those of the method's options that this control does not leave open
+
+An imputation fits no student, and has no terms:
+
+    IMPUTE "zero" or "mean": what the joint teacher is given for what is privileged
+
+Any other public constant is refused, so that a misspelt one is not overlooked. Terms of weight 0 are only logged. No
+gradient reaches a teacher: the bank holds constants.
 """
 
-from dataclasses import dataclass, replace
+from mtpkd_cli.methods._lesson import Lesson, TeacherBank
+from mtpkd_cli.methods._loading import Method, load_method
 
-import torch
-from torch import Tensor
-
-from mtpkd_cli.models import Output
-
-
-@dataclass(frozen=True)
-class TeacherBank:
-    """Rows of the bank, in the order of the sample ids that were asked for.
-
-    Args:
-        names: K teachers; the joint one is last.
-        embeddings: (K, N, d) aligned embeddings of the teachers fitted on the training part.
-        logits: (K, N, C) logits of the same teachers. On training samples they are over-confident.
-        crossfit_logits: (K, N, C) logits of teachers that have not learned from the sample: for a training sample
-            those of the inner fold that held its subject out, at the temperature that fits them best (align.calibrate),
-            for any other sample the same as `logits`.
-        present: (K, N) bool; False where the teacher could see nothing of the sample (its row is then zero).
-        sees: Per teacher the role of the modalities that it sees: "prevalent", "privileged" or "both"; empty = not
-            told, and `seeing` is then refused.
-    """
-
-    names: list[str]
-    embeddings: Tensor
-    logits: Tensor
-    crossfit_logits: Tensor
-    present: Tensor
-    sees: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.embeddings.requires_grad or self.logits.requires_grad or self.crossfit_logits.requires_grad:
-            raise ValueError("a bank holds constants: detach what teachers say, or a gradient would reach them")
-
-    def rows(self, rows: Tensor) -> "TeacherBank":
-        """Gathers some samples."""
-        return self._of(*(column[:, rows] for column in self._columns))
-
-    def to(self, device: torch.device) -> "TeacherBank":
-        """Moves all columns to a device."""
-        return self._of(*(column.to(device) for column in self._columns))
-
-    def seeing(self, role: str) -> "TeacherBank":
-        """Keeps the teachers that see modalities of one role alone, "prevalent" or "privileged"; maybe none."""
-        if len(self.sees) != len(self.names):
-            raise ValueError("this bank was not told what its teachers see")
-        kept = [i for i, seen in enumerate(self.sees) if seen == role]
-        names, sees = [self.names[i] for i in kept], tuple(self.sees[i] for i in kept)
-        return replace(self._of(*(column[kept] for column in self._columns)), names=names, sees=sees)
-
-    @property
-    def _columns(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        return self.embeddings, self.logits, self.crossfit_logits, self.present
-
-    def _of(self, embeddings: Tensor, logits: Tensor, crossfit_logits: Tensor, present: Tensor) -> "TeacherBank":
-        return replace(self, embeddings=embeddings, logits=logits, crossfit_logits=crossfit_logits, present=present)
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """One batch of distillation.
-
-    Args:
-        labels: (B,) long classes or (B, C) float targets.
-        student: What the student says; its embedding and logits carry gradients.
-        bank: What the teachers say of the same samples, K x B rows.
-        generator: For methods that draw at random; on the CPU.
-    """
-
-    labels: Tensor
-    student: Output
-    bank: TeacherBank
-    generator: torch.Generator
+__all__ = ["Lesson", "Method", "TeacherBank", "load_method"]

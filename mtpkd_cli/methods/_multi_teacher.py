@@ -25,11 +25,12 @@ def multi_teacher_terms(
 ) -> dict[str, Term]:
     """Task loss, structure and soft labels of the selected teachers, and (weight 0) how often each was selected.
 
-    Terms whose weight is 0 are not computed. Options as in `select`, `structure_terms` and `mixed_soft_labels`.
+    Terms whose weight is 0 are not computed; with selection = "joint" nobody is selected, and no share is logged.
+    Options as in `select`, `structure_terms` and `mixed_soft_labels`.
     """
     weights = select(lesson.bank, lesson.labels, selection=selection, outputs=outputs)
     task = Term(task_loss(lesson.student.logits, lesson.labels), task_weight)
-    terms = {"task": task} | shares(lesson.bank, weights)
+    terms = {"task": task} | ({} if selection == "joint" else shares(lesson.bank, weights))
     if transport_weight or centroid_weight:
         terms |= structure_terms(
             lesson,

@@ -17,12 +17,15 @@ def select(bank: TeacherBank, labels: Tensor, *, selection: str, outputs: str, t
     Args:
         labels: (B,) or (B, C).
         selection: "batch" (one teacher for all samples: the least mean loss, as released), "sample" (the least loss
-            per sample), "soft" (softmax of -loss / tau per sample) or "mean" (all teachers alike).
+            per sample), "soft" (softmax of -loss / tau per sample), "mean" (all teachers alike) or "joint" (the last
+            teacher alone, whatever its loss).
         outputs: "crossfit" or "train".
 
     Returns:
         (B, K) weights, not negative; a row sums to 1, or to 0 where no teacher could see the sample.
     """
+    if selection == "joint":
+        return joint_only(bank)
     logits = bank.crossfit_logits if outputs == "crossfit" else bank.logits
     losses = loss_per_sample(logits, labels)
     absent = ~bank.present

@@ -17,40 +17,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from mtpkd_cli.methods import Lesson, TeacherBank
-from mtpkd_cli.methods._selection import joint_only
-from mtpkd_cli.methods._structure import structure_terms
-from mtpkd_cli.models.losses import Term, task_loss, valid_targets
+from mtpkd_cli.models.losses import valid_targets
 
-TNET = "fitted"
-CONTROL = True
-GUARD = "student-only"
-GRID = {"transport_weight": (0.0, 0.2, 1.0)}
+CONTROL_OF = "mt-pkdot"
+FIXED = {"selection": "joint", "outputs": "crossfit", "soft_label_weight": 0.0, "temperature": 1.0}
 
 
-def terms(
-    lesson: Lesson,
-    *,
-    structure: str = "rows",
-    anchors: str = "shared",
-    anchors_k: int = 16,
-    epsilon: float = 0.1,
-    task_weight: float = 0.5,
-    transport_weight: float = 0.2,
-    centroid_weight: float = 0.0,
-) -> dict[str, Term]:
-    """Task loss and structure of the labels, among the samples that have one."""
-    bank = _labels_as_teacher(lesson.labels, lesson.student.logits)
-    task = Term(task_loss(lesson.student.logits, lesson.labels), task_weight)
-    return {"task": task} | structure_terms(
-        replace(lesson, bank=bank),
-        joint_only(bank),
-        structure=structure,
-        anchors=anchors,
-        anchors_k=anchors_k,
-        epsilon=epsilon,
-        transport_weight=transport_weight,
-        centroid_weight=centroid_weight,
-    )
+def changed(lesson: Lesson) -> Lesson:
+    """The bank holds one teacher, who is the labels and saw the samples that have one."""
+    return replace(lesson, bank=_labels_as_teacher(lesson.labels, lesson.student.logits))
 
 
 def _labels_as_teacher(labels: Tensor, logits: Tensor) -> TeacherBank:
@@ -61,8 +36,8 @@ def _labels_as_teacher(labels: Tensor, logits: Tensor) -> TeacherBank:
     else:
         embeddings = functional.one_hot(labels, logits.shape[1]).to(logits.dtype)
         present = torch.ones_like(labels, dtype=torch.bool)
-    said = torch.zeros_like(logits).detach().unsqueeze(0)
-    return TeacherBank(["labels"], embeddings.unsqueeze(0), said, said, present.unsqueeze(0))
+    silent = torch.zeros_like(logits).detach().unsqueeze(0)
+    return TeacherBank(["labels"], embeddings.unsqueeze(0), silent, silent, present.unsqueeze(0))
 
 
 def _quarter_circles(targets: Tensor, valid: Tensor) -> Tensor:

@@ -8,13 +8,4 @@ Source: a common baseline; the released code of Aslam et al. 2024 (arXiv 2408.09
 the physiology zeroed.
 """
 
-from mtpkd_cli.methods import Lesson
-from mtpkd_cli.models.losses import Term, task_loss
-
-TNET = "untrained"
 IMPUTE = "mean"
-
-
-def terms(lesson: Lesson) -> dict[str, Term]:
-    """The task loss of the teacher; no student is fitted to it."""
-    return {"task": Term(task_loss(lesson.student.logits, lesson.labels), 1.0)}

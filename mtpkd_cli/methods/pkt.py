@@ -19,7 +19,7 @@ from mtpkd_cli.models.losses import Term, task_loss
 
 TNET = "untrained"
 GRID = {"neighbour_weight": (10.0, 100.0, 1000.0)}
-LEAST_KERNEL = 1e-6
+_LEAST_KERNEL = 1e-6
 
 
 def terms(lesson: Lesson, *, task_weight: float = 1.0, neighbour_weight: float = 100.0) -> dict[str, Term]:
@@ -38,6 +38,6 @@ def _divergence(teacher: Tensor, student: Tensor) -> Tensor:
 
 def _log_neighbours(h: Tensor) -> Tensor:
     """(B, d) -> (B, B-1) log p, self left out."""
-    kernel = (1 + ot.cosine_similarities(h)).clamp(min=LEAST_KERNEL)
+    kernel = (1 + ot.cosine_similarities(h)).clamp(min=_LEAST_KERNEL)
     others = kernel[~torch.eye(len(h), dtype=torch.bool, device=h.device)].view(len(h), -1)
     return (others / others.sum(1, keepdim=True)).log()

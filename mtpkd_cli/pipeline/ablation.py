@@ -15,6 +15,7 @@ from typing import Any
 from mtpkd_cli.artifacts import RunFolder, digest_of
 from mtpkd_cli.artifacts.records import Record, read_record, write_record
 from mtpkd_cli.config import Study
+from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.config.reading import parse_study, with_keys
 from mtpkd_cli.config.scoring import evaluated_section
 from mtpkd_cli.errors import ArtifactError, StudyError
@@ -25,7 +26,6 @@ from mtpkd_cli.pipeline.parallel import side_by_side
 from mtpkd_cli.pipeline.states import States
 from mtpkd_cli.pipeline.unit import Ingredient, Unit, artifact, place, value, value_as
 from mtpkd_cli.pipeline.units import evaluation_unit, student_folders, units_of
-from mtpkd_cli.registry import METHODS
 from mtpkd_cli.stages import Job, Reporter
 
 GRID = "grid.json"

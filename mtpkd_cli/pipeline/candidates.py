@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from mtpkd_cli.config import Study
-from mtpkd_cli.registry import METHODS
+from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.training.descriptions import Candidate
 
 STUDENT_GRID: dict[str, tuple[float, ...]] = {
@@ -26,16 +26,13 @@ MOST_DROPOUT = 0.6
 def method_options(study: Study, method: str) -> dict[str, Any]:
     """Returns a method's options: its own defaults, then shared keys of [distill], then its own table.
 
-    A control is another method but for one thing, so it has that one's table too: a placebo without a file its
-    method's, any other control mt-pkdot's, and then its own.
+    A control is another method but for one thing, so it has that one's table too, and then its own.
     """
-    defaults = METHODS.keywords(method, "terms")
+    defaults = METHODS.options(method)
     shared = {key: value for key in defaults if (value := getattr(study.distill, key, None)) is not None}
-    tables = [METHODS.taught(method)]
-    if METHODS.constant(tables[0], "CONTROL", False):
-        tables.insert(0, "mt-pkdot")
-    own = {key: value for name in tables for key, value in study.distill.method.get(name, {}).items()}
-    return defaults | shared | {key: value for key, value in own.items() if key in defaults}
+    tables = [study.distill.method.get(name, {}) for name in (METHODS.control_of(method), method) if name]
+    of_tables = {key: value for table in tables for key, value in table.items() if key in defaults}
+    return defaults | shared | of_tables
 
 
 def candidates_of(study: Study, method: str) -> list[Candidate]:

@@ -3,6 +3,7 @@
 from mtpkd_cli.artifacts import MANIFEST, RunFolder, read_manifest
 from mtpkd_cli.artifacts.run_folder import repetition_name
 from mtpkd_cli.config import Study
+from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.config.scoring import evaluated_section, headline_of
 from mtpkd_cli.errors import ArtifactError
 from mtpkd_cli.pipeline.unit import Ingredient, Unit, artifacts, place, value, value_as
@@ -14,7 +15,6 @@ from mtpkd_cli.pipeline.units import (
     student_folders,
     students_of,
 )
-from mtpkd_cli.registry import METHODS
 
 
 def classical_unit(run: RunFolder, study: Study) -> Unit:
@@ -40,7 +40,7 @@ def corrupt_unit(run: RunFolder, study: Study, at_most: int | None = None) -> Un
     """
     joint = study.align.joint
     seen = study.teacher_modalities[joint]
-    methods = [name for name in study.distill.methods if not METHODS.constant(name, "CONTROL", False)]
+    methods = [name for name in study.distill.methods if METHODS.control_of(name) is None]
     keys = {repetition_name(*pair): run.teacher(*pair, joint) for pair in repetitions_of(run, study)}
     ingredients = (
         sides_of(run),

@@ -10,6 +10,7 @@ from pathlib import Path
 from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.artifacts.run_folder import repetition_name
 from mtpkd_cli.config import Study
+from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.config.recordings import READY_FEATURES
 from mtpkd_cli.config.scoring import evaluated_section
 from mtpkd_cli.config.study import EvaluateSection, FitOptions
@@ -26,7 +27,7 @@ from mtpkd_cli.pipeline.unit import (
     value,
     value_as,
 )
-from mtpkd_cli.registry import DATASETS, METHODS
+from mtpkd_cli.registry import DATASETS
 from mtpkd_cli.training.splits import count_folds
 
 

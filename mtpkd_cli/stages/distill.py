@@ -8,8 +8,8 @@ import torch
 from mtpkd_cli.artifacts import write_parquet
 from mtpkd_cli.config.study import FitOptions, ModelSection, StudentSection
 from mtpkd_cli.errors import ArtifactError
+from mtpkd_cli.methods import load_method
 from mtpkd_cli.models import Student, Teacher
-from mtpkd_cli.registry import METHODS
 from mtpkd_cli.stages import Counts, Job
 from mtpkd_cli.training.bank import read_bank
 from mtpkd_cli.training.calibration import calibrated_loss
@@ -80,13 +80,13 @@ def build(
         if number < len(losses):
             advance()
             continue
-        module = METHODS.load(candidate.method)
+        loaded = load_method(candidate.method)
         # The seed names no method: all students start from the same weights and see the same batches.
         with seeded(derived_seed(seed, fold, "student")) as order:
             built = arguments | candidate.sizes
-            network = _new_student(data, built, starts, module.TNET == "fitted", rows["train"])
+            network = _new_student(data, built, starts, loaded.tnet == "fitted", rows["train"])
             history = fit_student(
-                network, data, taught, module.terms, rows["train"], rows["validation"],
+                network, data, taught, loaded.terms, rows["train"], rows["validation"],
                 method_options=candidate.options, options=fit.model_dump() | candidate.fit, order=order,
                 draws=torch.Generator().manual_seed(derived_seed(seed, fold, "draws")),
                 checkpoint=resuming.fit(f"try {number}"),

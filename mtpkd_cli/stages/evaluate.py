@@ -7,6 +7,7 @@ import pandas as pd
 from mtpkd_cli import interruption, metrics
 from mtpkd_cli.artifacts import read_parquet, write_parquet
 from mtpkd_cli.artifacts.records import write_record
+from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.config.scoring import headline_of
 from mtpkd_cli.config.study import EvaluateSection
 from mtpkd_cli.evaluation.comparison import Comparison, Draws, compare_methods, figures_of, method_scores, metrics_of
@@ -26,7 +27,7 @@ from mtpkd_cli.evaluation.summary import (
     about_metrics,
     interval_in_words,
 )
-from mtpkd_cli.registry import METHODS, METRICS
+from mtpkd_cli.registry import METRICS
 from mtpkd_cli.stages import Counts, Job
 from mtpkd_cli.training.bank import tested_samples
 from mtpkd_cli.training.data import outputs_of
@@ -63,7 +64,7 @@ def build(
     subjects = subjects_of(table, tested)
     limits = {"resamples": evaluate.resamples, "permutations": evaluate.permutations, "seed": evaluate.bootstrap_seed}
     draws = Draws.of(subjects, **limits)
-    controls = [m for m in students if m in METHODS.names() and METHODS.constant(m, "CONTROL", False)]
+    controls = [m for m in students if m in METHODS.names() and METHODS.control_of(m) is not None]
     placebos = {m: placebo for m in students if (placebo := METHODS.placebo_of(m)) in students}
     advance = job.reporter.progress("evaluate", len(names))
     comparisons: dict[str, Comparison] = {}

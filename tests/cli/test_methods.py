@@ -4,8 +4,8 @@ import pytest
 from typer.testing import CliRunner
 
 from mtpkd_cli.cli import app
+from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.errors import StudyError
-from mtpkd_cli.registry import METHODS
 
 NO_SOURCE = {"student-only", "tnet-only"}
 
@@ -31,7 +31,7 @@ def test_every_method_tells_what_it_is_its_formula_source_and_options(told: dict
         assert text.startswith(METHODS.help(name))
         assert "L = " in text
         assert ("Source: " in text) == (name not in NO_SOURCE)
-        assert all(f"{key} = {value!r}" in text for key, value in METHODS.keywords(name, "terms").items())
+        assert all(f"{key} = {value!r}" in text for key, value in METHODS.options(name).items())
 
 
 def test_a_formula_ends_with_its_sentence_and_a_title_does_not_end_one(told: dict[str, str]) -> None:
@@ -45,7 +45,7 @@ def test_a_formula_ends_with_its_sentence_and_a_title_does_not_end_one(told: dic
 def test_one_method_tells_all_that_its_file_says(name: str) -> None:
     shown = CliRunner().invoke(app, ["methods", name]).stdout
     assert METHODS.document(name) in shown
-    assert all(f"\n  {key} = {value!r}\n" in shown for key, value in METHODS.keywords(name, "terms").items())
+    assert all(f"\n  {key} = {value!r}\n" in shown for key, value in METHODS.options(name).items())
     assert ("Nothing is trained" in shown) == name.endswith("-imputation")
 
 

@@ -8,8 +8,9 @@ import pytest
 import typer.main
 
 from mtpkd_cli.cli.stage_commands import app
+from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.config.reading import parse_study
-from mtpkd_cli.registry import ENCODERS, METHODS
+from mtpkd_cli.registry import ENCODERS
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(

@@ -5,8 +5,10 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 
 from mtpkd_cli.cluster import codecs, doctor
@@ -74,6 +76,16 @@ def test_disks_are_told_apart(tmp_path: Path) -> None:
     assert links_here(tmp_path)
     assert abs(clock_difference_s(tmp_path)) < 5
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_is_on_what_was_mounted_last_and_nearest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = [("/", "ext4"), (f"{tmp_path}/a b", "nfs4"), (str(tmp_path), "tmpfs"), (str(tmp_path), "lustre")]
+    mounts = [SimpleNamespace(mountpoint=point, fstype=kind) for point, kind in kinds]
+    monkeypatch.setattr(psutil, "disk_partitions", lambda all: mounts if all else [])
+    (tmp_path / "a b" / "c").mkdir(parents=True)
+    (tmp_path / "a").mkdir()
+    assert [file_system_of(folder) for folder in (tmp_path / "a b" / "c", tmp_path / "a")] == ["nfs4", "lustre"]
+    assert file_system_of(Path("/")) == "ext4"
 
 
 def test_a_reader_that_gives_frames_in_another_order_does_not_pass(monkeypatch: pytest.MonkeyPatch) -> None:

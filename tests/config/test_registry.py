@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from mtpkd_cli import registry
-from mtpkd_cli.registry import METHODS
+from mtpkd_cli.config.methods import METHODS
 
 
 def test_a_file_is_parsed_once_however_often_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     parsed: list[Any] = []
     parse = ast.parse
     monkeypatch.setattr(ast, "parse", lambda source, *more: parsed.append(source) or parse(source, *more))
-    registry._tree.cache_clear()
+    registry.syntax_of.cache_clear()
     for _ in range(3):
         for name in METHODS.names():
             METHODS.constant(name, "GRID", {})
@@ -22,9 +22,9 @@ def test_a_file_is_parsed_once_however_often_it_is_asked(monkeypatch: pytest.Mon
 
 
 def test_who_changes_what_it_was_told_changes_no_later_answer() -> None:
-    METHODS.keywords("kd", "terms")["temperature"] = -1
+    METHODS.options("kd")["temperature"] = -1
     grid = METHODS.constant("kd", "GRID")
     assert isinstance(grid, dict)
     grid.clear()
-    assert METHODS.keywords("kd", "terms")["temperature"] != -1
+    assert METHODS.options("kd")["temperature"] != -1
     assert METHODS.constant("kd", "GRID")

@@ -12,11 +12,11 @@ import mtpkd_cli
 from mtpkd_cli.artifacts import RunFolder, digest_of
 from mtpkd_cli.config import Study, read_study
 from mtpkd_cli.config import study as sections
+from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.config.presets import preset_help, preset_names, preset_text
 from mtpkd_cli.config.reading import parse_study
 from mtpkd_cli.errors import StudyError
 from mtpkd_cli.pipeline import units_of
-from mtpkd_cli.registry import METHODS
 
 MINIMAL = """\
 [study]
@@ -177,7 +177,9 @@ def test_a_seed_that_stands_twice_is_refused() -> None:
     assert "study.seeds" in _error(MINIMAL.replace('name = "s"', 'name = "s"\nseeds = [1, 1]'))
 
 
-@pytest.mark.parametrize("key", ["outputs = 'crosfit'", "anchors = 'lots'", "anchors_k = 0", "task_weight = -1.0"])
+@pytest.mark.parametrize(
+    "key", ["outputs = 'crosfit'", "anchors = 'lots'", "anchors_k = 0", "task_weight = -1.0", "selection = 'joint'"]
+)
 def test_the_table_of_one_method_takes_no_value_that_the_shared_key_refuses(key: str) -> None:
     assert f"distill.method.mt-pkdot.{key.split(maxsplit=1)[0]}" in _error(
         f"{MINIMAL}[distill.method.mt-pkdot]\n{key}\n"

@@ -9,6 +9,8 @@ import av
 import numpy as np
 import pytest
 import torch
+from mtpkd_cli.pipeline.damaged_scores import prior
+from mtpkd_cli.pipeline.robustness import corrupted_scores
 from typer.testing import CliRunner
 
 from mtpkd_cli.artifacts import RunFolder
@@ -17,9 +19,7 @@ from mtpkd_cli.cli import app
 from mtpkd_cli.config import read_study
 from mtpkd_cli.media.damage import KINDS
 from mtpkd_cli.pipeline import STAGES, Choice, do_stage
-from mtpkd_cli.pipeline.damaged_scores import prior
 from mtpkd_cli.pipeline.parallel import Collected
-from mtpkd_cli.pipeline.robustness import corrupted_scores
 from mtpkd_cli.report import page as whole
 from mtpkd_cli.report.drawing import Block
 from mtpkd_cli.stages import Extraction, Job

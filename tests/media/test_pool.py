@@ -8,8 +8,10 @@ import textwrap
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
+from mtpkd_cli.media._worker_limits import MemoryWatch
 from mtpkd_cli.media.pool import Outcome, Task, run_isolated
 
 JOBS = """
@@ -96,6 +98,23 @@ def test_a_task_that_eats_memory_is_stopped_and_the_others_go_on(do):
     assert "extract.memory_gb" in eaten.error
 
 
+def test_of_two_children_the_one_that_eats_memory_is_killed(do):
+    spawn = multiprocessing.get_context("spawn")
+    eater, idle = spawn.Process(target=do, args=("memory", 1)), spawn.Process(target=do, args=("hang", 0))
+    watch = MemoryWatch(0.3)
+    try:
+        for child in (eater, idle):
+            child.start()
+        eater.join(timeout=60)
+        assert (eater.exitcode, watch.stopped) == (-signal.SIGKILL, {eater.pid})
+        assert psutil.Process(idle.pid).memory_info().rss < 0.3e9
+    finally:
+        watch.stop()
+        for child in (eater, idle):
+            child.kill()
+            child.join()
+
+
 def test_an_error_says_in_which_module_it_arose(tmp_path):
     from mtpkd_cli.media.video import read_frames
 
@@ -105,12 +124,11 @@ def test_an_error_says_in_which_module_it_arose(tmp_path):
 
 def _alive(pid: int) -> bool:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.usefixtures("do")
 def test_no_worker_outlives_a_killed_program(tmp_path):
     script = tmp_path / "killed.py"

@@ -10,9 +10,8 @@ import torch
 from scipy.special import log_softmax, softmax
 from scipy.stats import entropy
 
-from mtpkd_cli.methods import Lesson, TeacherBank
+from mtpkd_cli.methods import Lesson, TeacherBank, load_method
 from mtpkd_cli.models import Output
-from mtpkd_cli.registry import METHODS
 
 B, D, K, C, BLIND = 9, 5, 3, 4, (2, 7)
 SEES = ("prevalent", "privileged", "both")
@@ -38,7 +37,7 @@ def make_lesson(
 
 
 def value(method: str, term: str, lesson: Lesson, **options: Any) -> float:
-    terms = METHODS.load(method).terms(lesson, **options)
+    terms = load_method(method).terms(lesson, **options)
     return float(terms[term].value.item())
 
 
@@ -125,7 +124,7 @@ def test_the_gradient_of_a_term_is_its_slope(method: str, term: str) -> None:
 
     def of(embedding: torch.Tensor) -> torch.Tensor:
         student = lesson.student._replace(embedding=embedding)
-        found = METHODS.load(method).terms(replace(lesson, bank=bank, student=student))[term].value
+        found = load_method(method).terms(replace(lesson, bank=bank, student=student))[term].value
         assert isinstance(found, torch.Tensor)
         return found
 
@@ -135,7 +134,7 @@ def test_the_gradient_of_a_term_is_its_slope(method: str, term: str) -> None:
 @pytest.mark.parametrize(("method", "term"), EXPECTED)
 def test_a_student_that_says_the_same_of_all_samples_has_a_finite_gradient(method: str, term: str) -> None:
     same = torch.ones(B, D).requires_grad_()
-    terms = METHODS.load(method).terms(make_lesson(embedding=same))
+    terms = load_method(method).terms(make_lesson(embedding=same))
     terms[term].value.backward()
     assert terms[term].value.isfinite()
     assert same.grad is not None
@@ -154,7 +153,7 @@ def test_terms_have_the_published_weights_and_the_task_its_own() -> None:
     published = {"sp": {"similarity": 3000}, "rkd": {"distance": 25, "angle": 50}, "crd": {"contrast": 0.8}}
     published |= {"dkd": {"target": 1, "others": 8}}
     for method, weights in published.items():
-        terms = METHODS.load(method).terms(make_lesson())
+        terms = load_method(method).terms(make_lesson())
         assert {name: term.weight for name, term in terms.items()} == {"task": 1.0, **weights}
 
 
@@ -228,5 +227,5 @@ def test_dkd_parts_the_true_class_from_the_others() -> None:
 
 def test_tnet_only_differs_from_student_only_by_its_start_alone() -> None:
     lesson = make_lesson()
-    assert METHODS.load("tnet-only").TNET != METHODS.load("student-only").TNET
+    assert load_method("tnet-only").tnet != load_method("student-only").tnet
     assert value("tnet-only", "task", lesson) == value("student-only", "task", lesson)

@@ -8,15 +8,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from mtpkd_cli.methods import Lesson, TeacherBank
+from mtpkd_cli.config.methods import METHODS
+from mtpkd_cli.methods import Lesson, TeacherBank, load_method
 from mtpkd_cli.models import Output
 from mtpkd_cli.models.losses import Term
-from mtpkd_cli.registry import METHODS
 
 B, D, K, C = 37, 5, 3, 2
 SEES = ("privileged", "prevalent", "both")
 DRAWN_BY_POSITION = ("placebo", "random-teacher", "label-structure")
-every_method = pytest.mark.parametrize("name", METHODS.names())
+FITTED = [name for name in METHODS.names() if not METHODS.constant(name, "IMPUTE")]
+every_method = pytest.mark.parametrize("name", FITTED)
 every_task = pytest.mark.parametrize("task", ["classification", "regression"])
 
 
@@ -41,7 +42,7 @@ def total(terms: dict[str, Term]) -> Tensor:
 def terms_of(name: str, lesson: Lesson, **options: Any) -> dict[str, Term]:
     """The method's terms, drawn from a generator at its start."""
     lesson.generator.manual_seed(1)
-    terms: dict[str, Term] = METHODS.load(name).terms(lesson, **options)
+    terms: dict[str, Term] = load_method(name).terms(lesson, **options)
     return terms
 
 
@@ -49,19 +50,37 @@ def with_bank(lesson: Lesson, **columns: Any) -> Lesson:
     return replace(lesson, bank=replace(lesson.bank, **columns))
 
 
-@every_method
-def test_it_says_what_it_is_and_which_hallucination_it_starts_from(name: str) -> None:
+@pytest.mark.parametrize("name", METHODS.names())
+def test_it_says_what_it_is_and_has_what_its_kind_has(name: str) -> None:
     assert len(METHODS.help(name)) > 20
-    assert "L = " in (METHODS.load(name).__doc__ or "")
-    assert METHODS.load(name).TNET in ("fitted", "untrained")
+    module, method = METHODS.load(name), METHODS.control_of(name)
+    assert "L = " in (module.__doc__ or "")
+    defined = {wanted for wanted in ("terms", "changed", "IMPUTE") if hasattr(module, wanted)}
+    if METHODS.constant(name, "IMPUTE"):
+        assert METHODS.constant(name, "IMPUTE") in ("zero", "mean")
+        assert (defined, METHODS.options(name)) == ({"IMPUTE"}, {})
+        with pytest.raises(ValueError, match="no student is fitted"):
+            load_method(name)
+    elif method:
+        assert method in FITTED
+        assert METHODS.control_of(method) is None
+        assert defined == {"changed"}
+    else:
+        assert defined == {"terms"}
+
+
+@every_method
+def test_it_says_which_hallucination_it_starts_from(name: str) -> None:
+    assert load_method(name).tnet == METHODS.constant(name, "TNET")
+    assert load_method(name).tnet in ("fitted", "untrained")
 
 
 @every_method
 def test_its_options_are_keywords_with_plain_defaults(name: str) -> None:
-    lesson, *options = inspect.signature(METHODS.load(name).terms).parameters.values()
+    lesson, *options = inspect.signature(load_method(name).terms).parameters.values()
     assert lesson.name == "lesson"
     assert all(option.kind is option.KEYWORD_ONLY for option in options)
-    assert METHODS.keywords(name, "terms") == {option.name: option.default for option in options}
+    assert METHODS.options(name) == {option.name: option.default for option in options}
     assert all(type(option.default) in (str, int, float, bool) for option in options)
 
 
@@ -124,7 +143,7 @@ def test_samples_that_no_teacher_saw_still_learn_the_task(name: str, task: str) 
 @every_task
 def test_a_gpu_gives_what_the_cpu_gives(name: str, task: str) -> None:
     # Equally unlike samples, as label-structure has them, are ordered otherwise there: anchors are drawn.
-    options = {"anchors": "shared"} if "anchors" in METHODS.keywords(name, "terms") else {}
+    options = {"anchors": "shared"} if "anchors" in METHODS.options(name) else {}
     here = make_lesson(task, partly=True)
     student = Output(*(column.detach().cuda().requires_grad_() for column in here.student))
     there = Lesson(here.labels.cuda(), student, here.bank.to(torch.device("cuda")), here.generator)
@@ -150,7 +169,7 @@ def test_the_same_generator_gives_the_same_terms_and_no_other_randomness_is_used
     assert torch.equal(torch.get_rng_state(), before)
 
 
-@pytest.mark.parametrize("name", sorted({*METHODS.names()} - {*DRAWN_BY_POSITION}))
+@pytest.mark.parametrize("name", sorted({*FITTED} - {*DRAWN_BY_POSITION}))
 def test_shuffling_the_batch_only_shuffles_it(name: str) -> None:
     """Anchors are drawn by position, so they are not drawn here; controls that draw rows by position are left out.
 
@@ -161,7 +180,7 @@ def test_shuffling_the_batch_only_shuffles_it(name: str) -> None:
     shuffled = Lesson(
         lesson.labels[order], Output(*(x[order] for x in lesson.student)), lesson.bank.rows(order), lesson.generator
     )
-    options = {"structure": "clouds", "anchors": "least"} if "anchors" in METHODS.keywords(name, "terms") else {}
+    options = {"structure": "clouds", "anchors": "least"} if "anchors" in METHODS.options(name) else {}
     for one, other in zip(
         terms_of(name, lesson, **options).values(), terms_of(name, shuffled, **options).values(), strict=True
     ):

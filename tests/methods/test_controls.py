@@ -11,25 +11,18 @@ import pytest
 import torch
 
 from mtpkd_cli import ot
-from mtpkd_cli.methods import (
-    Lesson,
-    TeacherBank,
-    label_structure,
-    mt_pkdot,
-    placebo,
-    random_teacher,
-)
-from mtpkd_cli.methods import self as self_control
+from mtpkd_cli.config.methods import METHODS
+from mtpkd_cli.methods import Lesson, Method, TeacherBank, load_method
 from mtpkd_cli.models import Output
 from mtpkd_cli.models.losses import Term
 from mtpkd_cli.pipeline import units_of
 from mtpkd_cli.pipeline.parallel import Collected
-from mtpkd_cli.registry import METHODS
 from mtpkd_cli.stages import Job, distill
 
 B, D, K, C = 19, 5, 3, 3
 Terms = Callable[..., dict[str, Term]]
 CONTROLS = ("placebo", "self", "label-structure", "random-teacher")
+mt_pkdot, placebo, self_control, label_structure, random_teacher = map(load_method, ("mt-pkdot", *CONTROLS))
 
 
 def make_lesson(seed: int = 0) -> Lesson:
@@ -55,7 +48,7 @@ def same_terms(control: Terms, lesson: Lesson, other: Terms, taught: Lesson, **o
 
 @pytest.mark.parametrize("name", CONTROLS)
 def test_its_options_have_the_defaults_of_mt_pkdot(name: str) -> None:
-    ours, theirs = METHODS.keywords(name, "terms"), METHODS.keywords("mt-pkdot", "terms")
+    ours, theirs = METHODS.options(name), METHODS.options("mt-pkdot")
     assert ours == {key: theirs[key] for key in ours}
     assert METHODS.constant(name, "GUARD") == METHODS.constant("mt-pkdot", "GUARD") == "student-only"
     grid, full = (cast(dict[str, Any], METHODS.constant(one, "GRID")) for one in (name, "mt-pkdot"))
@@ -66,7 +59,7 @@ def test_its_options_have_the_defaults_of_mt_pkdot(name: str) -> None:
 def test_the_task_keeps_its_own_labels_and_weight(name: str) -> None:
     lesson = make_lesson()
     expected = torch.nn.functional.cross_entropy(lesson.student.logits, lesson.labels)
-    term = METHODS.load(name).terms(lesson, task_weight=0.7)["task"]
+    term = load_method(name).terms(lesson, task_weight=0.7)["task"]
     torch.testing.assert_close(term.value, expected)
     assert term.weight == 0.7
 
@@ -114,13 +107,13 @@ def test_self_refuses_a_bank_that_does_not_say_what_teachers_see() -> None:
 
 
 @pytest.mark.parametrize("control", [label_structure, random_teacher])
-def test_a_control_without_teachers_does_not_read_the_bank(control: object) -> None:
+def test_a_control_without_teachers_does_not_read_the_bank(control: Method) -> None:
     lesson = make_lesson()
     spoilt = replace(lesson.bank, embeddings=torch.full((K, B, D), torch.nan), logits=torch.full((K, B, C), torch.nan))
     values = []
     for one in (lesson, replace(lesson, bank=spoilt)):
         one.generator.manual_seed(1)
-        values.append(control.terms(one)["transport"].value.item())  # type: ignore[attr-defined]
+        values.append(control.terms(one)["transport"].value.item())
     assert values[0] == values[1]
 
 

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 import torch
 
+from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.config.reading import parse_study
 from mtpkd_cli.errors import StudyError
-from mtpkd_cli.methods import Lesson, TeacherBank
+from mtpkd_cli.methods import Lesson, TeacherBank, load_method
 from mtpkd_cli.models import Output
 from mtpkd_cli.models.losses import Term, task_loss
 from mtpkd_cli.pipeline.candidates import candidates_of
-from mtpkd_cli.registry import METHODS
 
 B, D, K, C = 5, 4, 3, 3
 SEES = ("prevalent", "privileged", "both")
@@ -38,8 +38,8 @@ def terms_of(name: str, lesson: Lesson, drawn_before: int = 0, **own: Any) -> di
     lesson.generator.manual_seed(1)
     if drawn_before:
         torch.randperm(drawn_before, generator=lesson.generator)
-    options = {"anchors_k": 2} if "anchors_k" in METHODS.keywords(name, "terms") else {}
-    found: dict[str, Term] = METHODS.load(name).terms(lesson, **options, **own)
+    options = {"anchors_k": 2} if "anchors_k" in METHODS.options(name) else {}
+    found: dict[str, Term] = load_method(name).terms(lesson, **options, **own)
     return found
 
 
@@ -79,11 +79,14 @@ def test_it_is_the_method_with_rows_of_one_cycle_and_its_own_task(
 
 @pytest.mark.parametrize("method", METHODS.names())
 def test_a_method_has_one_if_it_listens_to_teachers(method: str) -> None:
+    if METHODS.constant(method, "IMPUTE"):
+        assert not METHODS.has_placebo(method)
+        return
     lesson = make_lesson()
     louder = replace(lesson, bank=replace(lesson.bank, embeddings=lesson.bank.embeddings.flip(1) * 2,
                                           crossfit_logits=lesson.bank.crossfit_logits.flip(1) * 2))  # fmt: skip
     found = [torch.stack([t.value * t.weight for t in terms_of(method, one).values()]) for one in (lesson, louder)]
-    listens = not torch.allclose(*found) and not METHODS.constant(method, "CONTROL", False)
+    listens = not torch.allclose(*found) and METHODS.control_of(method) is None
     assert METHODS.has_placebo(method) == listens
 
 
@@ -92,10 +95,10 @@ def test_it_has_what_its_method_has_and_is_a_control() -> None:
         name = f"{method}-placebo"
         assert METHODS.check(name) == name
         assert name not in METHODS.names()
-        assert METHODS.keywords(name, "terms") == METHODS.keywords(method, "terms")
+        assert METHODS.options(name) == METHODS.options(method)
         assert METHODS.constant(name, "GRID") == METHODS.constant(method, "GRID")
-        assert METHODS.constant(name, "CONTROL") is True
-        assert METHODS.load(name).TNET == METHODS.load(method).TNET
+        assert METHODS.constant(name, "CONTROL_OF") == METHODS.control_of(name) == method
+        assert load_method(name).tnet == load_method(method).tnet
         assert METHODS.placebo_of(method) == name
         assert method in METHODS.help(name)
     assert METHODS.placebo_of("mt-pkdot") == "placebo"
@@ -165,7 +168,7 @@ epsilon = 0.2
     ours, theirs = (candidates_of(study, name)[-4]["options"] for name in (control, "mt-pkdot"))
     assert ours == {key: theirs[key] for key in ours} | {"epsilon": 0.2}
     assert ours["task_weight"] == 0.7
-    assert set(ours) == set(METHODS.keywords(control, "terms"))
+    assert set(ours) == set(METHODS.options(control))
     assert candidates_of(study, "kd")[0]["options"]["soft_label_weight"] != 0.9
 
 

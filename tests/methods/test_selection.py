@@ -101,6 +101,7 @@ def test_the_joint_teacher_alone_speaks_where_it_saw_something() -> None:
     weights = joint_only(bank)
     assert torch.equal(weights[:, 3], bank.present[3].float())
     assert (weights[:, :3] == 0).all()
+    assert torch.equal(select(bank, make_labels("regression"), selection="joint", outputs="train"), weights)
 
 
 def test_shares_are_logged_by_name_without_weight() -> None:

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 import torch
 
-from mtpkd_cli.methods import Lesson, TeacherBank
+from mtpkd_cli.config.methods import METHODS
+from mtpkd_cli.methods import Lesson, TeacherBank, load_method
 from mtpkd_cli.models import Student
 from mtpkd_cli.models.losses import Term, task_loss
-from mtpkd_cli.registry import METHODS
 from mtpkd_cli.training.data import StudyData
 from mtpkd_cli.training.seeding import seeded
 from mtpkd_cli.training.students import fit_student
@@ -26,7 +26,8 @@ OPTIONS: dict[str, Any] = {
     "warmup_share": 0.1,
     "patience": 2,
 }
-every_method = pytest.mark.parametrize("name", METHODS.names())
+FITTED = [name for name in METHODS.names() if not METHODS.constant(name, "IMPUTE")]
+every_method = pytest.mark.parametrize("name", FITTED)
 
 
 def make_data(task: str) -> StudyData:
@@ -49,8 +50,8 @@ def make_bank() -> TeacherBank:
 
 def teach(name: str, data: StudyData, bank: TeacherBank, seed: int = 0) -> dict[str, torch.Tensor]:
     """Weights of a student after two epochs of a method."""
-    options = {"anchors_k": 4} if "anchors_k" in METHODS.keywords(name, "terms") else {}
-    return teach_by(METHODS.load(name).terms, data, bank, seed, options)
+    options = {"anchors_k": 4} if "anchors_k" in METHODS.options(name) else {}
+    return teach_by(load_method(name).terms, data, bank, seed, options)
 
 
 def teach_by(
@@ -124,9 +125,8 @@ def test_the_seed_decides_everything(name: str) -> None:
 
 
 def test_methods_teach_differently() -> None:
-    # tnet-only differs from student-only by its start, which is not made here; imputation fits no student.
-    untaught = ["tnet-only", *(name for name in METHODS.names() if METHODS.constant(name, "IMPUTE"))]
-    names = [name for name in METHODS.names() if name not in untaught]
+    # tnet-only differs from student-only by its start, which is not made here.
+    names = [name for name in FITTED if name != "tnet-only"]
     weights = [teach(name, make_data("classification"), make_bank())["head.1.weight"] for name in names]
     for i, one in enumerate(weights):
         assert not any(torch.equal(one, other) for other in weights[:i])

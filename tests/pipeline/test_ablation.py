@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from mtpkd_cli.pipeline.ablation_scores import score_cells
 
 from mtpkd_cli.artifacts import RunFolder, read_parquet
 from mtpkd_cli.errors import ArtifactError, StudyError
 from mtpkd_cli.pipeline import Choice
 from mtpkd_cli.pipeline.ablation import cells_of, swept_values, train_cells
-from mtpkd_cli.pipeline.ablation_scores import score_cells
 from mtpkd_cli.pipeline.parallel import Collected
 from mtpkd_cli.stages import Extraction, Job
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from mtpkd_cli.artifacts import read_parquet
+from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.models import Student
 from mtpkd_cli.pipeline import STAGES
-from mtpkd_cli.registry import METHODS
 from mtpkd_cli.training.checkpoints import load_model, read_weights
 
 pytestmark = [pytest.mark.gpu, pytest.mark.slow]

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from mtpkd_cli.artifacts import read_parquet
+from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.pipeline import Choice, units_of
 from mtpkd_cli.pipeline.candidates import candidates_of
 from mtpkd_cli.pipeline.parallel import Collected
-from mtpkd_cli.registry import METHODS
 from mtpkd_cli.stages import Job, distill
 from mtpkd_cli.training.bank import fixed_lists, tensor_of
 
@@ -152,7 +152,7 @@ def test_every_method_tries_as_many_students_and_the_first_is_the_studys_own(tin
         assert len({json.dumps([one[key] for one in candidates]) for candidates in tried.values()}) == 1
     assert [candidates[0]["fit"]["learning_rate"] for candidates in tried.values()] == [0.002] * 4
     assert len({json.dumps(one["fit"]) for one in tried["student-only"]}) == 3
-    assert tried["kd"][0]["options"]["temperature"] == METHODS.keywords("kd", "terms")["temperature"]
+    assert tried["kd"][0]["options"]["temperature"] == METHODS.options("kd")["temperature"]
 
 
 def test_of_several_tries_the_one_that_validation_subjects_like_best_is_kept(tiny: Any, tmp_path: Path) -> None:

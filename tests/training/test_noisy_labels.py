@@ -101,7 +101,9 @@ def judged_by_the_truth(root: Path, seed: int) -> dict[str, float]:
     run = RunFolder(root)
     run.study.write_text(STUDY.format(methods=json.dumps(METHODS)))
     for stage in STAGES:
-        do_stage(run, read_study(run.study), stage, Choice(), Job(Collected(), extraction=Extraction(root=root / "data")))
+        do_stage(
+            run, read_study(run.study), stage, Choice(), Job(Collected(), extraction=Extraction(root=root / "data"))
+        )
     said = read_parquet(run.evaluation / "predictions.parquet").to_pandas()
     said["truth"] = said["sample_id"].map(dict(zip(table["sample_id"], truth, strict=True)))
     areas = {

@@ -21,10 +21,10 @@ from sklearn.preprocessing import StandardScaler
 
 from mtpkd_cli.artifacts import RunFolder, read_parquet
 from mtpkd_cli.config import read_study, set_keys
+from mtpkd_cli.config.methods import METHODS as REGISTRY
 from mtpkd_cli.models import Student, Teacher
 from mtpkd_cli.pipeline import STAGES, Choice, do_stage
 from mtpkd_cli.pipeline.parallel import Collected
-from mtpkd_cli.registry import METHODS as REGISTRY
 from mtpkd_cli.stages import Extraction, Job
 from mtpkd_cli.training.bank import read_bank, tensor_of
 from mtpkd_cli.training.calibration import fit_temperature

@@ -1,0 +1,76 @@
+"""What a method is given: one batch of distillation, and what the teachers say of it."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from mtpkd_cli.models import Output
+
+
+@dataclass(frozen=True)
+class TeacherBank:
+    """Rows of the bank, in the order of the sample ids that were asked for.
+
+    Args:
+        names: K teachers; the joint one is last.
+        embeddings: (K, N, d) aligned embeddings of the teachers fitted on the training part.
+        logits: (K, N, C) logits of the same teachers. On training samples they are over-confident.
+        crossfit_logits: (K, N, C) logits of teachers that have not learned from the sample: for a training sample
+            those of the inner fold that held its subject out, at the temperature that fits them best (align.calibrate),
+            for any other sample the same as `logits`.
+        present: (K, N) bool; False where the teacher could see nothing of the sample (its row is then zero).
+        sees: Per teacher the role of the modalities that it sees: "prevalent", "privileged" or "both"; empty = not
+            told, and `seeing` is then refused.
+    """
+
+    names: list[str]
+    embeddings: Tensor
+    logits: Tensor
+    crossfit_logits: Tensor
+    present: Tensor
+    sees: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.embeddings.requires_grad or self.logits.requires_grad or self.crossfit_logits.requires_grad:
+            raise ValueError("a bank holds constants: detach what teachers say, or a gradient would reach them")
+
+    def rows(self, rows: Tensor) -> "TeacherBank":
+        """Gathers some samples."""
+        return self._of(*(column[:, rows] for column in self._columns))
+
+    def to(self, device: torch.device) -> "TeacherBank":
+        """Moves all columns to a device."""
+        return self._of(*(column.to(device) for column in self._columns))
+
+    def seeing(self, role: str) -> "TeacherBank":
+        """Keeps the teachers that see modalities of one role alone, "prevalent" or "privileged"; maybe none."""
+        if len(self.sees) != len(self.names):
+            raise ValueError("this bank was not told what its teachers see")
+        kept = [i for i, seen in enumerate(self.sees) if seen == role]
+        names, sees = [self.names[i] for i in kept], tuple(self.sees[i] for i in kept)
+        return replace(self._of(*(column[kept] for column in self._columns)), names=names, sees=sees)
+
+    @property
+    def _columns(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        return self.embeddings, self.logits, self.crossfit_logits, self.present
+
+    def _of(self, embeddings: Tensor, logits: Tensor, crossfit_logits: Tensor, present: Tensor) -> "TeacherBank":
+        return replace(self, embeddings=embeddings, logits=logits, crossfit_logits=crossfit_logits, present=present)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One batch of distillation.
+
+    Args:
+        labels: (B,) long classes or (B, C) float targets.
+        student: What the student says; its embedding and logits carry gradients.
+        bank: What the teachers say of the same samples, K x B rows.
+        generator: For methods that draw at random; on the CPU.
+    """
+
+    labels: Tensor
+    student: Output
+    bank: TeacherBank
+    generator: torch.Generator
