@@ -89,7 +89,8 @@ def encode_samples(
 ) -> Generator[EncodedSample, None, None]:
     """Prepares the encoder, where there is a sample at all, and encodes the samples in one pool of processes.
 
-    Whoever may leave the loop early closes it, as `run_isolated`, which tells more of workers and limits.
+    Whoever may leave the loop early closes it, which stops the workers at once. Of workers and limits `run_isolated`
+    tells more.
 
     Args:
         samples: The samples.

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.artifacts.feature_parts import part_about
 from mtpkd_cli.cli import app
 from mtpkd_cli.config import read_study
+from mtpkd_cli.errors import StorageError
 from mtpkd_cli.media.damage import KINDS
 from mtpkd_cli.pipeline import STAGES, Choice, do_stage
 from mtpkd_cli.pipeline.parallel import Collected
@@ -153,6 +155,24 @@ def test_a_failure_says_what_failed_first_as_in_extraction(small: RunFolder, tmp
         broken.relative_to(tmp_path / "data").as_posix(): ("read", "raised"),
     }
     assert not [failure for failure in failures if str(tmp_path) in failure.error]
+
+
+def test_media_that_vanish_meanwhile_are_no_failures_of_their_samples(small: RunFolder, tmp_path: Path) -> None:
+    shutil.copytree(small.root.parent, tmp_path, dirs_exist_ok=True)
+    run, corpus = RunFolder(tmp_path / "run"), tmp_path / "data"
+    shutil.rmtree(run.damaged("video"), ignore_errors=True)
+
+    class Unmounts(Collected):
+        """The disk of the corpus goes within the second level."""
+
+        def progress(self, label: str, total: int) -> Callable[[], None]:
+            del label, total
+            steps = iter(range(100))
+            return lambda: corpus.rename(tmp_path / "away") if next(steps) == 14 else None
+
+    with pytest.raises(StorageError, match="a medium has vanished"):
+        corrupted_scores(run, read_study(run.study), "accuracy", replace(_job(run), reporter=Unmounts()))
+    assert [path.name for path in run.damaged("video").glob("*.parquet")] == ["undamaged.parquet"]
 
 
 def test_where_the_media_are_gone_features_are_damaged_and_that_is_said(small: RunFolder, tmp_path: Path) -> None:
