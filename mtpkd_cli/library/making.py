@@ -178,8 +178,9 @@ def ablate(
         The table; None where nothing was scored.
     """
     from mtpkd_cli.evaluation.ablation import read_ablation
-    from mtpkd_cli.pipeline.ablation import ablation_name, cells_of, score_cells, train_cells, write_grid
+    from mtpkd_cli.pipeline.ablation import cells_of, score_cells, train_cells
     from mtpkd_cli.pipeline.choice import Choice
+    from mtpkd_cli.pipeline.grid import ablation_name, write_grid
 
     told, run = reporter or Silent(), RunFolder(Path(folder))
     study, called = read_study(run.study), ablation_name(method, list(over), name)

@@ -5,7 +5,6 @@ not a student (features, teachers, alignment, bank) is the run's own and is only
 fold and seed, and the run's own students and its study.toml stay as they are.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mtpkd_cli.artifacts import RunFolder, digest_of
-from mtpkd_cli.artifacts.records import Record, read_record, write_record
+from mtpkd_cli.artifacts.records import read_record
 from mtpkd_cli.config import Study
 from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.config.reading import parse_study, with_keys
@@ -22,15 +21,12 @@ from mtpkd_cli.errors import ArtifactError, StudyError
 from mtpkd_cli.evaluation.ablation import ABLATION
 from mtpkd_cli.pipeline.choice import Choice, check_choice
 from mtpkd_cli.pipeline.doing import do_optional, do_stage
+from mtpkd_cli.pipeline.grid import GRID, Grid, file_name_of, swept_values
 from mtpkd_cli.pipeline.parallel import side_by_side
 from mtpkd_cli.pipeline.states import States
 from mtpkd_cli.pipeline.unit import Ingredient, Unit, artifact, place, value, value_as
 from mtpkd_cli.pipeline.units import evaluation_unit, student_folders, units_of
 from mtpkd_cli.stages import Job, Reporter
-
-GRID = "grid.json"
-SWEPT = ("distill", "student")
-_CLOSING = {"[": "]", "{": "}", '"': '"', "'": "'"}
 
 
 @dataclass(frozen=True)
@@ -48,49 +44,6 @@ class Cell:
     values: dict[str, str]
     run: RunFolder
     study: Study
-
-
-class Grid(Record):
-    """What an ablation is of, kept in its folder: from it `status` knows what there is to do.
-
-    Args:
-        method: Whose options are varied.
-        over: `KEY=V1,V2,...` arguments.
-    """
-
-    method: str
-    over: list[str]
-
-
-def swept_values(over: list[str]) -> dict[str, list[str]]:
-    """Reads `KEY=V1,V2,...` arguments; commas within brackets and quotes belong to the value.
-
-    Raises:
-        StudyError: One is not of that form, a key or a value comes twice, or the key is none of a student's.
-    """
-    grid: dict[str, list[str]] = {}
-    for argument in over:
-        key, equals, text = (part.strip() for part in argument.partition("="))
-        values = list(_split(text))
-        if not equals or not key or not all(values):
-            raise StudyError(f"--over '{argument}' is not KEY=V1,V2", expected="--over distill.anchors=least,most")
-        if key in grid or len(set(values)) < len(values):
-            raise StudyError(f"--over '{argument}' names a {'key' if key in grid else 'value'} twice")
-        section = key.split(".")[0]
-        if section not in SWEPT or key == "distill.methods":
-            reason = (
-                "an ablation is of one method, which --method names"
-                if key == "distill.methods"
-                else "only students are trained anew; teachers, bank and folds stay, so that cells can be compared"
-            )
-            raise StudyError(
-                f"{key} cannot be swept: {reason}",
-                where="--over",
-                expected="keys of [distill] and [student]",
-                todo=f"for [{section}], make a run folder of its own per value",
-            )
-        grid[key] = values
-    return grid
 
 
 def cells_of(run: RunFolder, method: str, over: list[str], name: str) -> list[Cell]:
@@ -112,7 +65,7 @@ def cells_of(run: RunFolder, method: str, over: list[str], name: str) -> list[Ce
         assignments = [f"{key}={value}" for key, value in values.items()]
         changed, _ = with_keys(text, assignments, where=run.study, option="--over")
         called = ",".join(f"{key.split('.')[-1]}={value}" for key, value in values.items())
-        branch = RunFolder(run.root, f"ablation/{name}/{_file_name(called)}")
+        branch = RunFolder(run.root, f"ablation/{name}/{file_name_of(called)}")
         cell = Cell(called, values, branch, parse_study(changed, where=run.study))
         _check_not_drawn(cell, method)
         units = units_of(branch, cell.study)
@@ -151,26 +104,6 @@ def score_cells(run: RunFolder, study: Study, cells: list[Cell], method: str, na
     students = [unit for unit in units if unit.stage == "distill"]
     # Scores are of numbers on disk, whatever computed them.
     do_optional(run, study, [unit for unit in units if unit not in students], replace(job, device="cpu"), students)
-
-
-def ablation_name(method: str, over: list[str], name: str | None) -> str:
-    """The folder of an ablation in RUN/ablation: as it is given, or after method and keys.
-
-    Raises:
-        StudyError: It is no name for a folder.
-    """
-    keys = [key.split(".")[-1] for key in swept_values(over)]
-    name = name or f"{method}-by-{'-'.join(keys)}"
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_+-]*", name):
-        raise StudyError(f"'{name}' is no name for a folder", where="--name", expected="letters, digits, _ + -")
-    return name
-
-
-def write_grid(run: RunFolder, name: str, method: str, over: list[str]) -> None:
-    """Says in the ablation's folder what it is of."""
-    folder = run.ablation(name)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_record(folder / GRID, Grid(method=method, over=over))
 
 
 def ablation_units(run: RunFolder, study: Study, cells: list[Cell], method: str, name: str) -> list[Unit]:
@@ -280,26 +213,3 @@ def _check_not_drawn(cell: Cell, method: str) -> None:
 
 def _kept(units: list[Unit]) -> list[Unit]:
     return [unit for unit in units if unit.stage not in ("distill", "evaluate")]
-
-
-def _split(text: str) -> Iterator[str]:
-    """Splits at commas that stand in no bracket and no quote."""
-    awaited: list[str] = []
-    part = ""
-    for character in text:
-        if character == "," and not awaited:
-            yield part.strip()
-            part = ""
-            continue
-        part += character
-        if awaited and character == awaited[-1]:
-            awaited.pop()
-        elif character in _CLOSING and not (awaited and awaited[-1] in "\"'"):
-            awaited.append(_CLOSING[character])
-    yield part.strip()
-
-
-def _file_name(called: str) -> str:
-    """A folder's name for a cell: what it is called, where a file system takes that, else with a digest of it."""
-    plain = "".join(c if c.isascii() and (c.isalnum() or c in "_-+.=,") else "_" for c in called)
-    return plain if plain == called else f"{plain}-{digest_of(called)[:8]}"

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from mtpkd_cli import library
 from mtpkd_cli.cli.app import app
-from mtpkd_cli.report import write_report
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +55,20 @@ def test_the_report_shows_the_table_until_it_is_of_other_networks(
         assert f'<th scope="row">{row["network"]}<span class="note">{", ".join(row["modalities"])}</span>' in section
         for rival in row["rivals"].values():
             assert f"<td>{100 * rival['score']['value']:.1f}</td>" in section
-    (tiny.run.classical / "classical.json").write_text(json.dumps(content | {"made_of": "something else"}))
-    write_report(tiny.run)
+    # Seen before: the table went on showing the old reference and the old number of exchanges, and nothing said so.
+    tiny.put("evaluate.reference=kd", "evaluate.permutations=500")
+    done = CliRunner().invoke(app, ["evaluate", str(tiny.run.root)])
+    assert done.exit_code == 0, done.output
+    assert 'classical: stale, evaluate.reference was "student-only", is "kd"' in done.stderr.replace("\n", " ")
     section = report.read_text().partition('id="classical"')[2].partition("</section>")[0]
-    assert "Measured of other networks or data than these" in section
+    assert "Measured before something changed (evaluate.reference was" in section
+    assert "evaluate.permutations was 2000, is 500" in section.replace("\n", " ")
     assert "<table" not in section
+    [row] = [row for row in library.status(tiny.run.root) if row.stage == "classical"]
+    assert (row.state, "evaluate.reference was" in row.reason) == ("stale", True)
+    again = library.evaluate(tiny.run.root, classical=True)
+    assert again.classical is not None
+    assert again.classical.rows[-1].network == "kd"
+    assert "12 subjects, 501 random exchanges" in again.classical.test
+    section = report.read_text().partition('id="classical"')[2].partition("</section>")[0]
+    assert '<th scope="row">kd<span class="note">face</span>' in section

@@ -21,7 +21,7 @@ def terms(lesson, *, weight: float = 0.5, kind: str = "rows"):
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Path]:
     """Writes the file of a method; such files alone are then the methods."""
     files: dict[str, Path] = {}
-    monkeypatch.setattr(registry, "_files", lambda _: files)
+    monkeypatch.setattr(registry, "_files", lambda *_: files)
 
     def write_file(name: str, text: str) -> Path:
         files[name] = tmp_path / f"{name}.py"

@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mtpkd_cli.errors import DataError
-from mtpkd_cli.evaluation.classical import MODELS, classical_rows, pooled
+from mtpkd_cli.evaluation.classical import MODELS, pooled, predict_classical
 from mtpkd_cli.training.data import StudyData
 from mtpkd_cli.training.splits import Fold
 
@@ -51,7 +51,7 @@ def test_pooled_features_are_means_and_deviations_of_the_cells_that_exist() -> N
 
 def test_logistic_regression_is_scikit_learns_with_the_strength_that_validation_subjects_choose() -> None:
     data = _data()
-    rows = classical_rows("logistic regression", data, pooled(data, ["face"]), FOLD, seed=0)
+    rows = predict_classical("logistic regression", data, pooled(data, ["face"]), FOLD, seed=0)
     inputs, labels = pooled(data, ["face"]).values, data.labels.numpy()
     there = ~np.isnan(inputs).any(1)
     side = {name: data.samples["subject"].isin(getattr(FOLD, name)).to_numpy() for name in ("train", "validation")}
@@ -69,7 +69,7 @@ def test_logistic_regression_is_scikit_learns_with_the_strength_that_validation_
 @pytest.mark.parametrize("model", MODELS["classification"])
 def test_what_test_subjects_are_changes_nothing_for_others(model: str) -> None:
     before, after = (
-        classical_rows(model, data, pooled(data, ["face"]), FOLD, seed=1) for data in (_data(), _other_test_people())
+        predict_classical(model, data, pooled(data, ["face"]), FOLD, seed=1) for data in (_data(), _other_test_people())
     )
     chosen = before["part"] == "validation"
     np.testing.assert_array_equal(np.stack(before.loc[chosen, "scores"]), np.stack(after.loc[chosen, "scores"]))
@@ -86,7 +86,7 @@ def _other_test_people() -> StudyData:
 @pytest.mark.parametrize("model", MODELS["regression"])
 def test_targets_are_learned_and_masked_ones_left_out(model: str) -> None:
     data = _data("regression")
-    rows = classical_rows(model, data, pooled(data, ["face"]), FOLD, seed=0)
+    rows = predict_classical(model, data, pooled(data, ["face"]), FOLD, seed=0)
     said = np.stack(rows.loc[rows["part"] == "test", "scores"])
     assert said.shape == (30, 2)
     assert np.corrcoef(said[:, 1], data.labels[90:, 1])[0, 1] > 0.6
@@ -95,7 +95,7 @@ def test_targets_are_learned_and_masked_ones_left_out(model: str) -> None:
 def test_a_class_that_training_subjects_lack_has_probability_zero() -> None:
     data = _data()
     data.labels[:60] = data.labels[:60].clamp(max=1)
-    rows = classical_rows("logistic regression", data, pooled(data, ["face"]), FOLD, seed=0)
+    rows = predict_classical("logistic regression", data, pooled(data, ["face"]), FOLD, seed=0)
     scores = np.stack(rows["scores"])
     assert (scores[:, 2] == 0).all()
     np.testing.assert_allclose(scores.sum(1), 1, atol=1e-6)
@@ -105,8 +105,8 @@ def test_parts_that_teach_nothing_are_refused_with_the_modality_and_the_part() -
     data = _data()
     data.sequences["face"][1][60:90] = False
     with pytest.raises(DataError, match="the validation subjects of a fold have no sample with face"):
-        classical_rows("random forest", data, pooled(data, ["face"]), FOLD, seed=0)
+        predict_classical("random forest", data, pooled(data, ["face"]), FOLD, seed=0)
     data = _data()
     data.labels[:60] = 1
     with pytest.raises(DataError, match="samples with face of a fold's training subjects are of one class"):
-        classical_rows("logistic regression", data, pooled(data, ["face"]), FOLD, seed=0)
+        predict_classical("logistic regression", data, pooled(data, ["face"]), FOLD, seed=0)

@@ -5,26 +5,27 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
 import torch
-from mtpkd_cli.pipeline.damaged_scores import prior
-from mtpkd_cli.pipeline.robustness import corrupted_scores
 from typer.testing import CliRunner
 
-from mtpkd_cli.artifacts import RunFolder
+from mtpkd_cli.artifacts import RunFolder, replaced_folder
 from mtpkd_cli.artifacts.feature_parts import part_about
 from mtpkd_cli.cli import app
 from mtpkd_cli.config import read_study
 from mtpkd_cli.errors import StorageError
+from mtpkd_cli.evaluation.robustness import prior, read_robustness
 from mtpkd_cli.media.damage import KINDS
 from mtpkd_cli.pipeline import STAGES, Choice, do_stage
+from mtpkd_cli.pipeline.optional_units import corrupt_unit
 from mtpkd_cli.pipeline.parallel import Collected
 from mtpkd_cli.report import page as whole
 from mtpkd_cli.report.drawing import Block
-from mtpkd_cli.stages import Extraction, Job
+from mtpkd_cli.stages import Extraction, Job, corrupt
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"
 STUDY = """\
@@ -63,6 +64,7 @@ methods = ["student-only", "kd"]
 epochs = 1
 
 [evaluate]
+metrics = ["accuracy"]
 resamples = 100
 """
 
@@ -110,9 +112,16 @@ def _job(run: RunFolder) -> Job:
     return Job(Collected(), extraction=Extraction(root=run.data_root("../data"), workers=0))
 
 
+def _corrupt(run: RunFolder, job: Job) -> dict[str, Any]:
+    """What the stage writes, whatever the state of the features that it reads."""
+    unit = corrupt_unit(run, read_study(run.study))
+    with replaced_folder(run.corruption) as out:
+        corrupt.build(out, job, **unit.arguments)
+    return read_robustness(run).plain()
+
+
 def test_undamaged_media_give_the_cache_and_the_evaluation_and_damage_is_counted(small: RunFolder) -> None:
-    study = read_study(small.study)
-    found = corrupted_scores(small, study, "accuracy", _job(small))
+    found = _corrupt(small, _job(small))
     about = {"sense": "pictures", "reason": "", "looks_for": "face", "encoded": 12, "same": 11, "kept": 1}
     assert found["media"]["video"] == about
     kinds = {kind["kind"]: kind for kind in found["kinds"]}
@@ -134,7 +143,7 @@ def test_undamaged_media_give_the_cache_and_the_evaluation_and_damage_is_counted
     lost = next(path for path in times if path.name.startswith("frame-drop"))
     about = part_about(lost)
     lost.unlink()
-    assert corrupted_scores(small, study, "accuracy", _job(small)) == found
+    assert _corrupt(small, _job(small)) == found
     again = {path: path.stat().st_mtime_ns for path in small.damaged("video").iterdir()}
     assert {path for path in times if again[path] != times[path]} == {lost}
     assert part_about(lost).without_seconds == about.without_seconds
@@ -147,7 +156,7 @@ def test_a_failure_says_what_failed_first_as_in_extraction(small: RunFolder, tmp
     faceless = next((tmp_path / "data" / "video").rglob("*-BL1-*.mp4"))
     broken = next(path for path in sorted((tmp_path / "data" / "video").rglob("*.mp4")) if path != faceless)
     broken.write_bytes(b"no video")
-    corrupted_scores(run, read_study(run.study), "accuracy", _job(run))
+    _corrupt(run, _job(run))
     failures = part_about(run.damaged("video") / "undamaged.parquet").failures
     told = {failure.media: failure[2:4] for failure in failures}
     assert told == {
@@ -171,19 +180,18 @@ def test_media_that_vanish_meanwhile_are_no_failures_of_their_samples(small: Run
             return lambda: corpus.rename(tmp_path / "away") if next(steps) == 14 else None
 
     with pytest.raises(StorageError, match="a medium has vanished"):
-        corrupted_scores(run, read_study(run.study), "accuracy", replace(_job(run), reporter=Unmounts()))
+        _corrupt(run, replace(_job(run), reporter=Unmounts()))
     assert [path.name for path in run.damaged("video").glob("*.parquet")] == ["undamaged.parquet"]
 
 
 def test_where_the_media_are_gone_features_are_damaged_and_that_is_said(small: RunFolder, tmp_path: Path) -> None:
     reporter = Collected()
-    study = read_study(small.study)
-    found = corrupted_scores(small, study, "accuracy", Job(reporter, root=tmp_path / "gone"))
+    found = _corrupt(small, Job(reporter, extraction=Extraction(root=tmp_path / "gone")))
     assert "the corpus folder is not there" in found["media"]["video"]["reason"]
     assert {kind["on"] for kind in found["kinds"]} == {"features", "modalities"}
     assert any("features are damaged, not media" in note for note in reporter.notes)
     (tmp_path / "half").mkdir()
-    found = corrupted_scores(small, study, "accuracy", Job(reporter, root=tmp_path / "half"))
+    found = _corrupt(small, Job(reporter, extraction=Extraction(root=tmp_path / "half")))
     assert "12 of 12 media files are not there" in found["media"]["video"]["reason"]
 
 

@@ -12,7 +12,7 @@ from mtpkd_cli.artifacts import read_parquet, write_parquet
 from mtpkd_cli.config.study import EvaluateSection
 from mtpkd_cli.evaluation.frame_rows import class_rows, covering_mean, target_rows
 from mtpkd_cli.evaluation.frame_scores import score_frames
-from mtpkd_cli.evaluation.predictions import scored
+from mtpkd_cli.evaluation.predictions import with_labels
 from mtpkd_cli.registry import METRICS
 
 RECORDINGS = {"v1": 23, "v2_left": 9, "v2_right": 14, "v3": 5, "v4": 31}
@@ -70,8 +70,8 @@ def test_frames_are_scored_by_the_mean_of_their_windows(task: str, tmp_path: Pat
     }
     tested = {key: test["sample_id"].tolist() for key in parts["ref"]}
     evaluate = EvaluateSection(reference="ref", resamples=100)
-    said = {method: scored(by_key, samples, binary=False) for method, by_key in parts.items()}
-    found = score_frames(tmp_path / "out", tmp_path / "frames.parquet", samples, said, tested, names, evaluate)
+    said = {method: with_labels(by_key, samples, binary=False) for method, by_key in parts.items()}
+    found = score_frames(tmp_path / "out", tmp_path / "frames.parquet", samples, said, tested, names, evaluate).plain()
     json.dumps(found, allow_nan=False)
     own = frames[frames["recording"] != "v1"].reset_index(drop=True)
     assert found["frames"] == own["valid"].sum()

@@ -4,14 +4,14 @@ import json
 from typing import Any
 
 import pytest
+import torch
 
-from mtpkd_cli.artifacts import write_json
-from mtpkd_cli.cli.corruption import corrupt
+from mtpkd_cli import library
 from mtpkd_cli.errors import ArtifactError
-from mtpkd_cli.pipeline.damaged_scores import chosen_rows
-from mtpkd_cli.pipeline.measured import made_of, remove_stale
+from mtpkd_cli.evaluation.robustness import RobustnessScores, chosen_rows, read_robustness
+from mtpkd_cli.pipeline import State, States, do_optional, units_of
+from mtpkd_cli.pipeline.optional_units import corrupt_unit, corrupt_unit_as_made
 from mtpkd_cli.pipeline.parallel import Collected
-from mtpkd_cli.pipeline.robustness import corrupted_scores
 from mtpkd_cli.report import page as whole
 from mtpkd_cli.report import write_report
 from mtpkd_cli.report.drawing import Block
@@ -20,8 +20,20 @@ from mtpkd_cli.training.data import read_data
 from mtpkd_cli.training.splits import read_folds
 
 
+def _corrupt(tiny: Any, **job: Any) -> RobustnessScores:
+    do_optional(tiny.run, tiny.study, [corrupt_unit(tiny.run, tiny.study)], Job(Collected(), **job))
+    return read_robustness(tiny.run)
+
+
+def _state(tiny: Any) -> State:
+    unit = corrupt_unit_as_made(tiny.run, tiny.study)
+    return States(tiny.run, tiny.study, [*units_of(tiny.run, tiny.study), unit]).of(unit)
+
+
 def test_without_damage_the_scores_are_those_of_the_evaluation(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = corrupted_scores(tiny.run, tiny.study, "auroc", Job(Collected()))
+    tiny.put("evaluate.metrics=['auroc']")
+    robustness = _corrupt(tiny)
+    found = robustness.plain()
     stored = json.loads((tiny.run.evaluation / "metrics.json").read_text())["methods"]
     kinds = {kind["kind"]: kind for kind in found["kinds"]}
     assert list(kinds) == ["drop", "occlusion", "noise", "blur", "rate", "missing"]
@@ -45,37 +57,43 @@ def test_without_damage_the_scores_are_those_of_the_evaluation(tiny: Any, monkey
 
 
 def test_the_same_study_gives_the_same_numbers(tiny: Any) -> None:
-    one, two = (corrupted_scores(tiny.run, tiny.study, "accuracy", Job(Collected())) for _ in range(2))
+    one, two = (_corrupt(tiny, overwrite=True) for _ in range(2))
     assert one == two
 
 
-def test_a_new_evaluation_keeps_curves_that_are_still_true_and_removes_others(tiny: Any) -> None:
-    path = tiny.run.corruption / "corruption.json"
-    write_json(path, {"made_of": made_of(tiny.run, tiny.study, "balanced-accuracy")})
+def test_a_new_evaluation_keeps_curves_that_are_still_true_and_says_why_others_are_not(tiny: Any) -> None:
+    assert _state(tiny).kind == "missing"
+    _corrupt(tiny)
     tiny.put("evaluate.resamples=150")
     tiny.do("evaluate")
-    assert remove_stale(tiny.run, tiny.study) is None
+    assert _state(tiny).kind == "done"
     tiny.put("distill.epochs=1")
     tiny.do("distill", "evaluate")
-    assert remove_stale(tiny.run, tiny.study) == path
-    assert not path.exists()
+    assert (_state(tiny).kind, "has changed" in _state(tiny).reason) == ("stale", True)
+    rows = {entry.stage: entry for entry in library.status(tiny.run.root)}
+    assert (rows["corrupt"].state, rows["corrupt"].reason) == ("stale", _state(tiny).reason)
+    _corrupt(tiny)
+    assert _state(tiny).kind == "done"
 
 
 def test_a_run_without_scores_says_how_to_have_them(tiny: Any) -> None:
-    (tiny.run.evaluation / "metrics.json").unlink()
-    with pytest.raises(ArtifactError, match="there are no scores") as raised:
-        corrupt(tiny.run.root, True, None, None)
+    with pytest.raises(ArtifactError, match="no damaged recordings were scored") as raised:
+        read_robustness(tiny.run)
     assert "mtpkd evaluate" in str(raised.value)
+    assert "--corrupt" in str(raised.value)
 
 
 @pytest.mark.parametrize("normalise", ["training", "subject"])
 def test_some_samples_are_drawn_evenly_over_subjects_and_classes(tiny: Any, normalise: str) -> None:
     data = read_data(tiny.run.samples, {"face": tiny.run.features("face")}, "cpu")
-    tiny.put(f"model.normalise={normalise}")
-    study, folds = tiny.study, read_folds(tiny.run.splits)
-    rows = chosen_rows(study, data, folds, 26)
+    folds = read_folds(tiny.run.splits)
+
+    def _chosen(at_most: int | None) -> torch.Tensor:
+        return chosen_rows(data, folds, ["face"], at_most, whole_people=normalise == "subject", seed=0)
+
+    rows = _chosen(26)
     drawn = data.samples.iloc[rows.numpy()]
-    assert rows.tolist() == chosen_rows(study, data, folds, 26).tolist()
+    assert rows.tolist() == _chosen(26).tolist()
     counts = drawn.groupby(["subject", "label"]).size()
     if normalise == "training":
         assert len(rows) == 26
@@ -83,4 +101,4 @@ def test_some_samples_are_drawn_evenly_over_subjects_and_classes(tiny: Any, norm
     else:  # whole persons, whose recordings are standardised together
         assert len(rows) == 24
         assert set(drawn.groupby("subject").size()) == {6}
-    assert len(chosen_rows(study, data, folds, None)) == 72
+    assert len(_chosen(None)) == 72

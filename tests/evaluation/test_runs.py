@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 from mtpkd_cli.cli import app
 from mtpkd_cli.errors import DataError, StudyError
 from mtpkd_cli.evaluation.runs import compare_runs, read_evaluated
+from mtpkd_cli.evaluation.summary import Summary
 from mtpkd_cli.report.numbers import CSV_COLUMNS, csv_table, escaped, latex_table
 
 
@@ -27,22 +29,22 @@ def _stored(study: Any) -> dict[str, Any]:
 def test_one_run_compared_with_itself_has_the_numbers_of_its_evaluation(finished: Any) -> None:
     found = compare_runs(read_evaluated([finished.run.root]), ["kd", "student-only"])
     stored = _stored(finished)
-    assert list(found["methods"]) == ["student-only", "kd"]
-    assert found["reference"] == "student-only"
-    for method, row in found["methods"].items():
-        for metric, score in row["scores"].items():
-            assert score["value"] == stored["methods"][method]["scores"][metric]["value"]
-        for metric, versus in row["differences"].items():
-            assert versus["p"] == stored["methods"][method]["differences"][metric]["p"]
+    assert list(found.methods) == ["student-only", "kd"]
+    assert found.reference == "student-only"
+    for method, row in found.methods.items():
+        for metric, score in row.scores.items():
+            assert score.value == stored["methods"][method]["scores"][metric]["value"]
+        for metric, versus in row.differences.items():
+            assert versus.p == stored["methods"][method]["differences"][metric]["p"]
 
 
 def test_rows_are_named_by_run_and_method(finished: Any, other: Any) -> None:
     runs = read_evaluated([finished.run.root, other.run.root])
     assert runs[0].name == str(finished.run.root)  # both are called run
     found = compare_runs(runs, ["kd"])
-    assert found["reference"] == f"{finished.run.root}: kd"  # the reference itself was not asked for
-    assert found["methods"][f"{other.run.root}: kd"]["differences"]["auroc"]["p"] == 1.0
-    assert found["same_splits"]
+    assert found.reference == f"{finished.run.root}: kd"  # the reference itself was not asked for
+    assert found.methods[f"{other.run.root}: kd"].differences["auroc"].p == 1.0
+    assert found.same_splits
 
 
 def test_other_splits_are_refused_unless_told(finished: Any, other: Any) -> None:
@@ -53,9 +55,9 @@ def test_other_splits_are_refused_unless_told(finished: Any, other: Any) -> None
     with pytest.raises(StudyError, match="are split differently, of the same people into other folds"):
         compare_runs(runs, [])
     found = compare_runs(runs, ["kd"], different_splits=True)
-    assert not found["same_splits"]
-    assert found["repetitions"] == ["seed-0"]
-    assert {row["scored"] for row in found["methods"].values()} == {72}
+    assert not found.same_splits
+    assert found.repetitions == ["seed-0"]
+    assert {row.scored for row in found.methods.values()} == {72}
 
 
 def test_names_labels_and_questions_must_fit(finished: Any, other: Any) -> None:
@@ -64,10 +66,9 @@ def test_names_labels_and_questions_must_fit(finished: Any, other: Any) -> None:
         compare_runs([one, two], ["kdd"])
     with pytest.raises(StudyError, match="there is no 'nobody'"):
         compare_runs([one, two], [], "nobody")
-    two.summary["outputs"] = ["calm", "pain"]
+    otherwise = replace(two, summary=two.summary.model_copy(update={"outputs": ["calm", "pain"]}))
     with pytest.raises(StudyError, match="answer different questions"):
-        compare_runs([one, two], [])
-    two.summary["outputs"] = one.summary["outputs"]
+        compare_runs([one, otherwise], [])
     two.predictions["label"] = 1 - two.predictions["label"]
     with pytest.raises(DataError, match="72 samples have another subject or label"):
         compare_runs([one, two], [])
@@ -87,17 +88,17 @@ def test_the_command_prints_and_writes_tables_and_a_plot(finished: Any, other: A
 
 def test_csv_holds_all_numbers_and_latex_is_safe(finished: Any) -> None:
     summary = _stored(finished)
-    rows = list(csv.DictReader(csv_table(summary).splitlines()))
+    rows = list(csv.DictReader(csv_table(Summary.model_validate(summary)).splitlines()))
     assert tuple(rows[0]) == CSV_COLUMNS
     assert len(rows) == len(summary["methods"]) * len(summary["metrics"])
     kd = next(row for row in rows if row["method"] == "kd" and row["metric"] == "auroc")
     assert {row["placebo"] for row in rows} == {""}
     own = summary["methods"]["kd"]["differences"]["auroc"] | {"from": "kd-placebo", "value": 0.125}
     summary["methods"]["kd"]["over_placebo"] = {"auroc": own}
-    again = list(csv.DictReader(csv_table(summary).splitlines()))
+    again = list(csv.DictReader(csv_table(Summary.model_validate(summary)).splitlines()))
     told = [(row["placebo"], row["over_placebo"]) for row in again if row["placebo"]]
     assert told == [("kd-placebo", "0.125")]
     assert float(kd["p_holm"]) == summary["methods"]["kd"]["differences"]["auroc"]["p_holm"]
     summary["methods"] = {"50 % of {_}\\": summary["methods"]["kd"]}
-    assert r"50 \% of \{\_\}\textbackslash{} & " in latex_table(summary)
+    assert r"50 \% of \{\_\}\textbackslash{} & " in latex_table(Summary.model_validate(summary))
     assert escaped("a_b") == r"a\_b"

@@ -30,7 +30,8 @@ STOREYS = (
     {"evaluation"},
     {"stages"},
     {"pipeline"},
-    {"check", "deploy", "report", "cluster"},
+    {"checks", "deploy", "report", "cluster"},
+    {"library"},
     {"cli"},
 )
 STOREY = {room: number for number, rooms in enumerate(STOREYS) for room in rooms}
@@ -98,7 +99,7 @@ def test_members_of_a_list_never_import_each_other() -> None:
 @pytest.mark.parametrize("path", FILES, ids=_name)
 def test_files_and_functions_stay_small(path: Path) -> None:
     syntax = _syntax(path)
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 200
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
     for node in ast.walk(syntax):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             # A signature with a line per argument and a docstring do not make a function long.

@@ -149,8 +149,8 @@ candidates = 4
 def test_it_tries_the_students_of_its_method() -> None:
     study = parse_study(STUDY + "[distill.method.kd]\nsoft_label_weight = 0.9\n", where="study.toml")
     tried = {name: candidates_of(study, name) for name in ("kd", "kd-placebo")}
-    assert tried["kd"][0]["options"]["soft_label_weight"] == 0.9
-    assert [one | {"method": "kd"} for one in tried["kd-placebo"]] == tried["kd"]
+    assert tried["kd"][0].options["soft_label_weight"] == 0.9
+    assert [one.model_copy(update={"method": "kd"}) for one in tried["kd-placebo"]] == tried["kd"]
 
 
 @pytest.mark.parametrize("control", ["placebo", "self", "label-structure", "random-teacher"])
@@ -165,11 +165,11 @@ epsilon = 0.2
 """
     text = STUDY.replace('"kd-placebo"', f'"kd-placebo", "mt-pkdot", "{control}"')
     study = parse_study(text + tables, where="study.toml")
-    ours, theirs = (candidates_of(study, name)[-4]["options"] for name in (control, "mt-pkdot"))
+    ours, theirs = (candidates_of(study, name)[-4].options for name in (control, "mt-pkdot"))
     assert ours == {key: theirs[key] for key in ours} | {"epsilon": 0.2}
     assert ours["task_weight"] == 0.7
     assert set(ours) == set(METHODS.options(control))
-    assert candidates_of(study, "kd")[0]["options"]["soft_label_weight"] != 0.9
+    assert candidates_of(study, "kd")[0].options["soft_label_weight"] != 0.9
 
 
 def test_options_of_its_own_are_refused() -> None:

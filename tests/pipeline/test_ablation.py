@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mtpkd_cli.pipeline.ablation_scores import score_cells
 
 from mtpkd_cli.artifacts import RunFolder, read_parquet
 from mtpkd_cli.errors import ArtifactError, StudyError
+from mtpkd_cli.evaluation.ablation import read_ablation
 from mtpkd_cli.pipeline import Choice
-from mtpkd_cli.pipeline.ablation import cells_of, swept_values, train_cells
+from mtpkd_cli.pipeline.ablation import cells_of, score_cells, train_cells
+from mtpkd_cli.pipeline.grid import swept_values
 from mtpkd_cli.pipeline.parallel import Collected
 from mtpkd_cli.stages import Extraction, Job
 
@@ -117,7 +118,8 @@ def test_an_ablation_trains_scores_and_touches_nothing_of_the_run(tiny: Any) -> 
         score_cells(tiny.run, tiny.study, cells, "mt-pkdot", "x", job)
     assert train_cells(cells, "mt-pkdot", Choice(), job) == 2
     assert train_cells(cells, "mt-pkdot", Choice(), job) == 0
-    table = score_cells(tiny.run, tiny.study, cells, "mt-pkdot", "x", job)
+    score_cells(tiny.run, tiny.study, cells, "mt-pkdot", "x", job)
+    table = read_ablation(tiny.run, "x").plain()
     assert _files(tiny.run.root) == before
     assert tiny.undone() == set()
     assert any(note.startswith("anchors=least: distill fold-0/seed-0 mt-pkdot: done") for note in job.reporter.notes)
@@ -181,7 +183,8 @@ def test_without_the_reference_student_cells_are_compared_with_the_first(tiny: A
     cells, job = cells_of(tiny.run, "kd", ["distill.method.kd.temperature=1.0,2.0"], "x"), _job(tiny)
     train_cells(cells, "kd", Choice(), job)
     (tiny.run.student(0, 0, "student-only") / "manifest.json").unlink()
-    table = score_cells(tiny.run, tiny.study, cells, "kd", "x", job)
+    score_cells(tiny.run, tiny.study, cells, "kd", "x", job)
+    table = read_ablation(tiny.run, "x").plain()
     assert table["reference"] is None
     assert [row["cell"] for row in table["cells"]] == ["temperature=1.0", "temperature=2.0"]
     assert table["cells"][1]["from_reference"] == {}

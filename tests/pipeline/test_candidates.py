@@ -123,10 +123,10 @@ def test_each_method_is_tried_with_these_options() -> None:
         if name in GUARDED:
             assert candidates[:4] == alone
             candidates = candidates[4:]
-        assert [candidate["method"] for candidate in candidates] == [name] * 4
+        assert [candidate.method for candidate in candidates] == [name] * 4
         for key in ("fit", "sizes"):
-            assert [candidate[key] for candidate in candidates] == [candidate[key] for candidate in alone]
-        first, *drawn = [candidate["options"] for candidate in candidates]
+            assert [getattr(one, key) for one in candidates] == [getattr(one, key) for one in alone]
+        first, *drawn = [candidate.options for candidate in candidates]
         changes = [{key: value for key, value in one.items() if value != first[key]} for one in drawn]
         assert all(list(one) == list(first) for one in drawn)
         tried[name] = " | ".join(map(_words, [first, *changes]))
@@ -138,5 +138,5 @@ def test_a_placebo_is_tried_with_the_options_of_its_method() -> None:
     assert set(WITH_PLACEBO) <= set(METHODS.with_placebo())
     for name in WITH_PLACEBO:
         placebo = f"{name}-placebo"
-        expected = [candidate | {"method": placebo} for candidate in candidates_of(study, name)]
+        expected = [candidate.model_copy(update={"method": placebo}) for candidate in candidates_of(study, name)]
         assert candidates_of(study, placebo) == expected

@@ -70,7 +70,7 @@ def test_students_are_read_on_the_cpu(on_both: tuple[Any, Any]) -> None:
     folder = models(on_both[1])["fold-0/seed-0/students/mt-pkdot/model.safetensors"].parent
     network, about = load_model(folder, Student)
     assert {parameter.device.type for parameter in network.parameters()} == {"cpu"}
-    assert about["method"] == "mt-pkdot"
+    assert about.method == "mt-pkdot"
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from mtpkd_cli.report.frames import frame_table
+from mtpkd_cli.evaluation.summary import Summary
 from mtpkd_cli.report.results import read_results
+from mtpkd_cli.report.tables import frame_table
 
 
 def test_methods_have_scores_and_differences_and_other_corpora_no_table(finished: Any) -> None:
@@ -18,11 +19,11 @@ def test_methods_have_scores_and_differences_and_other_corpora_no_table(finished
         "interval": "95 % of something",
         "metrics": ["macro-f1"],
         "methods": {
-            "student-only": {"scores": {"macro-f1": score}, "differences": {}},
-            "kd": {"scores": {"macro-f1": none}, "differences": {"macro-f1": score}},
+            "student-only": {"scored": 81, "unscored": 0, "scores": {"macro-f1": score}, "differences": {}},
+            "kd": {"scored": 80, "unscored": 1, "scores": {"macro-f1": none}, "differences": {"macro-f1": score}},
         },
     }
-    table = frame_table(replace(results, summary=summary))
+    table = frame_table(replace(results, summary=Summary.model_validate(summary)))
     assert table is not None
     assert table["columns"] == ["macro F1"]
     assert table["caption"].startswith("81 labelled frames")

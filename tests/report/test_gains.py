@@ -8,8 +8,8 @@ import pytest
 from mtpkd_cli.report import page as whole
 from mtpkd_cli.report import write_report
 from mtpkd_cli.report.drawing import Block
-from mtpkd_cli.report.gains import control_table
 from mtpkd_cli.report.results import read_results
+from mtpkd_cli.report.tables import control_table
 
 
 def test_gains_over_the_best_control_are_told_in_every_metric(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,12 @@
 """The sentence that a hurried reader takes away must be true in every case."""
 
-import copy
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from mtpkd_cli.evaluation.summary import Summary
 from mtpkd_cli.report.curves import per_epoch
 from mtpkd_cli.report.results import Results, read_results
 from mtpkd_cli.report.scores import Scale, scale_of, summary_sentences
@@ -20,9 +20,9 @@ def results(finished: Any) -> Results:
 
 
 def _with_difference(results: Results, value: float, low: float | None, high: float | None) -> Results:
-    summary = copy.deepcopy(results.summary)
+    summary = results.summary.plain()
     summary["methods"]["mt-pkdot"]["differences"]["balanced-accuracy"] = {"value": value, "low": low, "high": high}
-    return replace(results, summary=summary)
+    return replace(results, summary=Summary.model_validate(summary))
 
 
 def _first(results: Results) -> str:
@@ -42,7 +42,9 @@ def test_a_difference_beyond_zero_is_named_for_its_direction(results: Results, s
 
 def test_where_lower_is_better_a_negative_difference_is_a_gain(results: Results) -> None:
     changed = _with_difference(results, -0.05, -0.09, -0.01)
-    changed.summary["metrics"]["balanced-accuracy"]["greater_is_better"] = False
+    summary = changed.summary.plain()
+    summary["metrics"]["balanced-accuracy"]["greater_is_better"] = False
+    changed = replace(changed, summary=Summary.model_validate(summary))
     assert "is a gain" in _first(changed)
     assert scale_of(changed, "balanced-accuracy").unit == ""
 
@@ -52,17 +54,19 @@ def test_a_difference_without_interval_is_not_sold_as_one(results: Results) -> N
 
 
 def test_a_study_of_the_reference_alone_speaks_of_no_difference(results: Results) -> None:
-    summary = results.summary | {"methods": {"student-only": results.summary["methods"]["student-only"]}}
+    alone = {"student-only": results.summary.methods["student-only"]}
+    summary = results.summary.model_copy(update={"methods": alone})
     said = _first(replace(results, summary=summary))
     assert said.startswith("student-only reaches")
     assert "difference" not in said
 
 
 def test_a_student_that_beats_the_proposed_one_is_named(results: Results) -> None:
-    summary = copy.deepcopy(results.summary)
+    summary = results.summary.plain()
     for name, row in summary["methods"].items():
         row["scores"]["balanced-accuracy"]["value"] = 0.9 if name == "kd" else 0.6
-    assert "Of the 4 students, kd scores best: 90.0\u00a0%." in summary_sentences(replace(results, summary=summary))
+    changed = replace(results, summary=Summary.model_validate(summary))
+    assert "Of the 4 students, kd scores best: 90.0\u00a0%." in summary_sentences(changed)
 
 
 @pytest.mark.parametrize(

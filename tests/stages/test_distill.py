@@ -149,10 +149,10 @@ def test_every_method_tries_as_many_students_and_the_first_is_the_studys_own(tin
     tried = {method: candidates_of(tiny.study, method) for method in tiny.study.distill.methods}
     assert {len(candidates) for candidates in tried.values()} == {3}
     for key in ("fit", "sizes"):
-        assert len({json.dumps([one[key] for one in candidates]) for candidates in tried.values()}) == 1
-    assert [candidates[0]["fit"]["learning_rate"] for candidates in tried.values()] == [0.002] * 4
-    assert len({json.dumps(one["fit"]) for one in tried["student-only"]}) == 3
-    assert tried["kd"][0]["options"]["temperature"] == METHODS.options("kd")["temperature"]
+        assert len({json.dumps([getattr(one, key) for one in candidates]) for candidates in tried.values()}) == 1
+    assert [candidates[0].fit["learning_rate"] for candidates in tried.values()] == [0.002] * 4
+    assert len({json.dumps(one.fit) for one in tried["student-only"]}) == 3
+    assert tried["kd"][0].options["temperature"] == METHODS.options("kd")["temperature"]
 
 
 def test_of_several_tries_the_one_that_validation_subjects_like_best_is_kept(tiny: Any, tmp_path: Path) -> None:

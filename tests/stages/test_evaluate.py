@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from mtpkd_cli import metrics
-from mtpkd_cli.cli.gains import print_gains
+from mtpkd_cli.cli.tables import print_gains
 from mtpkd_cli.errors import DataError
+from mtpkd_cli.evaluation.summary import Summary
 from mtpkd_cli.registry import METRICS
 
 
@@ -88,7 +89,7 @@ def test_gains_are_told_over_the_best_control_and_the_own_placebo(
     assert own["auroc"]["value"] == pytest.approx(pair[0] - pair[1])
     assert own["auroc"]["p"] == own["auroc"]["p_holm"]
     assert pair[0] != pair[1]
-    print_gains(found)
+    print_gains(Summary.model_validate(found))
     assert "minus its placebo" in capsys.readouterr().out
 
 

@@ -84,7 +84,7 @@ def test_what_is_privileged_does_not_matter_at_test(
 @pytest.mark.parametrize("method", METHODS)
 def test_it_is_kept_loaded_and_scored_like_a_student(imputed: Any, method: str) -> None:
     student, about = load_model(imputed.run.student(0, 0, method), Student)
-    assert about["modalities"] == student.trunk.modalities == ["face"]
+    assert about.modalities == student.trunk.modalities == ["face"]
     assert isinstance(student.trunk, ImputedTrunk)
     x = torch.randn(5, 1, 5)
     batch = {"face": (x, torch.ones(5, 1, dtype=torch.bool))}
