@@ -203,6 +203,19 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     return once
 
 
+@pytest.fixture
+def only(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Of the report's figures draws these alone, where a test is about them: drawing is what takes time."""
+    from mtpkd_cli.report import page  # with all that draws, which few tests need
+    from mtpkd_cli.report.drawing import Block
+
+    def choose(*names: str) -> None:
+        empty = {name: lambda _results: Block(absent="not drawn") for name in page.FIGURES}
+        monkeypatch.setattr(page, "FIGURES", empty | {name: page.FIGURES[name] for name in names})
+
+    return choose
+
+
 @pytest.fixture(scope="session")
 def finished(made_once: Callable[..., Path], make_tiny: Callable[..., Tiny]) -> Tiny:
     """A tiny study of which everything is done; not to be written into."""
