@@ -5,7 +5,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 import tomllib
 from collections.abc import Callable
@@ -27,9 +26,12 @@ def _fails(done: subprocess.CompletedProcess[str], code: int, *words: str) -> No
         assert word in done.stderr
 
 
-def test_a_study_runs_from_nothing_to_scores(tmp_path: Path, make_tiny: Callable[..., Any], mtpkd: Call) -> None:
+def test_a_study_runs_from_nothing_to_scores(
+    tmp_path: Path, make_tiny: Callable[..., Any], mtpkd: Call, mtpkd_anew: Call
+) -> None:
     tiny = make_tiny(tmp_path / "s")
-    done = mtpkd("run", "s/run", "--jobs", 1, "--json", "--set", "distill.epochs=1", "--device", "cpu", cwd=tmp_path)
+    options = ("--jobs", 1, "--json", "--set", "distill.epochs=1", "--device", "cpu")
+    done = mtpkd_anew("run", "s/run", *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     scores = json.loads(done.stdout)
     assert set(scores["methods"]) >= {"student-only", "kd", "pkdot", "mt-pkdot", "teacher joint"}
@@ -63,7 +65,7 @@ def test_what_is_selected_twice_is_done_twice(tiny: Any, mtpkd: Call) -> None:
 def test_a_run_folder_may_be_the_folder_where_one_is(tiny: Any, mtpkd: Call) -> None:
     (tiny.run.student(0, 0, "kd") / "manifest.json").unlink()
     before = {path.name for path in tiny.root.iterdir()}
-    done = mtpkd("run", ".", "--jobs", 1, "--device", "cpu", cwd=tiny.run.root)
+    done = mtpkd("run", ".", "--jobs", 1, "--device", "cpu", cwd=tiny.run.root, figures=())
     assert done.returncode == 0, done.stderr
     assert tiny.undone() == set()
     assert {path.name for path in tiny.root.iterdir()} == before
@@ -180,27 +182,23 @@ def test_a_loss_that_leaves_the_numbers_is_6(tiny: Any, mtpkd: Call) -> None:
 
 @pytest.mark.parametrize(("number", "jobs"), [(signal.SIGTERM, 1), (signal.SIGINT, 2)])
 def test_an_interrupt_is_75_and_the_same_command_goes_on(
-    tmp_path: Path, make_tiny: Callable[..., Any], number: signal.Signals, jobs: int
+    tmp_path: Path, make_tiny: Callable[..., Any], commands: Any, number: signal.Signals, jobs: int
 ) -> None:
     tiny = make_tiny(tmp_path / "s", study={"epochs = 2\ncrossfit_folds": "epochs = 15\npatience = 15\ncrossfit_folds"})
     tiny.do("extract")
-    command = [sys.executable, "-m", "mtpkd_cli", "train-teachers", str(tiny.run.root), "--jobs", str(jobs)]
+    command = ("train-teachers", tiny.run.root, "--jobs", jobs)
     first = tiny.run.teacher(0, 0, "face") / "manifest.json"
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 60
-        while not first.exists() and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.02)
-        process.send_signal(number)
-        stdout, stderr = process.communicate(timeout=60)
-    assert process.returncode == 75, stderr
-    assert stdout == ""
-    assert "interrupted; run the same command again to go on" in stderr
-    assert "Traceback" not in stderr
+    process = commands.start(*command)
+    deadline = time.monotonic() + 60
+    while not first.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.signal(number)
+    _fails(process.end(), 75, "interrupted; run the same command again to go on")
     assert not list(tiny.run.root.rglob(".*"))
     kept = first.stat().st_mtime_ns
     assert tiny.undone() > {"align fold-0/seed-0 align"}
     if jobs == 1:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        done = commands.run(*command)
         assert done.returncode == 0, done.stderr
         assert "train-teachers fold-0/seed-0 face: up to date" in done.stderr
     else:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,9 +47,10 @@ PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP
 
 @dataclass(frozen=True)
 class Slurm:
-    """A running Slurm; its commands find it by the environment."""
+    """A running Slurm; its commands, and those of `commands`, find it by the environment."""
 
     folder: Path
+    commands: Any
 
     @property
     def environment(self) -> dict[str, str]:
@@ -73,7 +75,7 @@ class Slurm:
 
 
 @pytest.fixture(scope="session")
-def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
+def slurm(tmp_path_factory: pytest.TempPathFactory, commands: Any) -> Iterator[Slurm]:
     """Starts Slurm; skips where its packages (Debian: slurm-wlm, munge) or the rights to start it are missing."""
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
     if missing:
@@ -91,7 +93,7 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
     host, ports = socket.gethostname().partition(".")[0], _free_ports(2)
     text = CONFIGURATION.format(host=host, folder=folder, cpus=os.cpu_count(), controller=ports[0], daemon=ports[1])
     (folder / "slurm.conf").write_text(text)
-    started = Slurm(folder)
+    started = Slurm(folder, commands)
     daemons = [
         ["munged", "--foreground", "--force", *(f"--{a}={folder}/munge/{b}" for a, b in _MUNGE.items())],
         ["slurmctld", "-D", "-c"],

@@ -24,8 +24,8 @@ def no_slurm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_slurm")
-def test_a_machine_on_which_the_tests_run_has_nothing_wrong(tmp_path: Path, mtpkd: Callable[..., Any]) -> None:
-    done = mtpkd("doctor", tmp_path / "not" / "yet" / "there", "--json")
+def test_a_machine_on_which_the_tests_run_has_nothing_wrong(tmp_path: Path, mtpkd_anew: Callable[..., Any]) -> None:
+    done = mtpkd_anew("doctor", tmp_path / "not" / "yet" / "there", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     content = json.loads(done.stdout)
     assert content["ok"] is True
@@ -38,7 +38,7 @@ def test_a_machine_on_which_the_tests_run_has_nothing_wrong(tmp_path: Path, mtpk
 
 
 def test_what_is_wrong_is_told_with_what_to_do(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mtpkd: Callable[..., Any]
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mtpkd_anew: Callable[..., Any]
 ) -> None:
     # A library that cannot be loaded, more threads than processors, and a Slurm that does not answer.
     broken = tmp_path / "modules" / "librosa"
@@ -52,7 +52,7 @@ def test_what_is_wrong_is_told_with_what_to_do(
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "modules"), os.environ.get("PYTHONPATH", "")]))
     monkeypatch.setenv("PATH", str(sinfo) + os.pathsep + os.environ["PATH"])
     monkeypatch.setenv("OMP_NUM_THREADS", "4096")
-    done = mtpkd("doctor", tmp_path)
+    done = mtpkd_anew("doctor", tmp_path)
     assert done.returncode == 69
     assert "✗" in done.stdout
     assert "import librosa fails (ImportError: libsndfile.so.1 is gone)" in done.stderr

@@ -96,22 +96,32 @@ def test_members_of_a_list_never_import_each_other() -> None:
                 assert not foreign, f"{folder.name}/{stem}.py line {line}: imports {name}"
 
 
-@pytest.mark.parametrize("path", FILES, ids=_name)
-def test_files_and_functions_stay_small(path: Path) -> None:
-    syntax = _syntax(path)
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
-    for node in ast.walk(syntax):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            # A signature with a line per argument and a docstring do not make a function long.
-            body = node.body[1:] if ast.get_docstring(node) else node.body
-            length = (node.end_lineno or 0) - body[0].lineno + 1 if body else 0
-            assert length <= 60, f"{node.name} has {length} lines"
+def _lines_of_code(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines of a function; a signature with a line per argument and a docstring do not make it long."""
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    return (function.end_lineno or 0) - body[0].lineno + 1 if body else 0
 
 
-@pytest.mark.parametrize("path", FILES, ids=_name)
-def test_files_are_named_for_what_they_hold_and_say_so(path: Path) -> None:
-    assert not {"utils", "util", "helpers", "helper", "common", "misc"} & set(path.stem.strip("_").split("_"))
-    assert (ast.get_docstring(_syntax(path)) or "").strip()
+def test_files_and_functions_stay_small() -> None:
+    wrong = []
+    for path in FILES:
+        lines = len(path.read_text(encoding="utf-8").splitlines())
+        if lines > 300:
+            wrong.append(f"{_name(path)} has {lines} lines")
+        for node in ast.walk(_syntax(path)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and _lines_of_code(node) > 60:
+                wrong.append(f"{_name(path)} line {node.lineno}: {node.name} has {_lines_of_code(node)} lines")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_files_are_named_for_what_they_hold_and_say_so() -> None:
+    vague, wrong = {"utils", "util", "helpers", "helper", "common", "misc"}, []
+    for path in FILES:
+        if vague & set(path.stem.strip("_").split("_")):
+            wrong.append(f"{_name(path)}: the name does not say what it holds")
+        if not (ast.get_docstring(_syntax(path)) or "").strip():
+            wrong.append(f"{_name(path)}: no docstring")
+    assert not wrong, "\n".join(wrong)
 
 
 def test_public_functions_and_classes_have_docstrings() -> None:

@@ -205,18 +205,19 @@ def test_a_worker_has_one_thread_for_numerics(do):
     assert outcome.value == "1"
 
 
-def test_closing_early_stops_even_native_code_within_two_seconds(do):
+def test_closing_early_stops_even_native_code_at_the_first_signal(do):
     outcomes = run_isolated(do, tasks("square", "hang", "hang", "square"), workers=2, timeout_s=600.0)
     assert next(outcomes).value == 0
-    start = time.monotonic()
+    workers = multiprocessing.active_children()
     outcomes.close()
-    assert time.monotonic() - start < 2.0
+    # Who does not end by SIGTERM is killed seconds later.
+    assert [worker.exitcode for worker in workers] == [-signal.SIGTERM] * 2
     assert not multiprocessing.active_children()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="process groups are POSIX")
 @pytest.mark.usefixtures("do")
-def test_an_interrupt_stops_the_program_and_all_workers_within_two_seconds(tmp_path):
+def test_an_interrupt_stops_the_program_and_all_workers_at_the_first_signal(tmp_path):
     script = tmp_path / "interrupted.py"
     script.write_text(
         textwrap.dedent("""
@@ -232,9 +233,11 @@ def test_an_interrupt_stops_the_program_and_all_workers_within_two_seconds(tmp_p
                 try:
                     tasks = [Task("a", ("square", 2)), Task("b", ("hang", 0)), Task("c", ("hang", 0))]
                     for outcome in run_isolated(do, tasks, workers=2, timeout_s=600.0):
+                        workers = active_children()
                         print(outcome.value, flush=True)
                 except Interrupted:
                     print("interrupted, workers left:", len(active_children()), flush=True)
+                    print("ended by", *(worker.exitcode for worker in workers), flush=True)
         """),
         encoding="utf-8",
     )
@@ -244,11 +247,9 @@ def test_an_interrupt_stops_the_program_and_all_workers_within_two_seconds(tmp_p
         [sys.executable, str(script)], stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True
     )
     assert process.stdout.readline() == "4\n"
-    start = time.monotonic()
     os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C: the whole group
-    output, _ = process.communicate(timeout=30)
-    assert time.monotonic() - start < 2.0
-    assert output == "interrupted, workers left: 0\n"
+    output, _ = process.communicate(timeout=60)
+    assert output == "interrupted, workers left: 0\nended by -15 -15\n"
 
 
 def test_no_workers_means_this_process(do):

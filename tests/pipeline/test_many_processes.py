@@ -3,8 +3,6 @@
 import json
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,11 +13,6 @@ from mtpkd_cli.artifacts import read_manifest
 from mtpkd_cli.artifacts.tasks import failure_of, running, task
 from mtpkd_cli.errors import Busy, DataError, Interrupted
 from mtpkd_cli.pipeline import STAGES, Choice, units_of
-
-
-def _started(tiny: Any, *arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "mtpkd_cli", arguments[0], str(tiny.run.root), *arguments[1:]]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def _results(tiny: Any) -> dict[str, str]:
@@ -41,13 +34,14 @@ def _is_whole(tiny: Any, finished: Any) -> None:
 
 @pytest.mark.slow
 def test_eight_processes_over_disjoint_units_end_as_one_does(
-    tmp_path: Path, make_tiny: Callable[..., Any], finished: Any
+    tmp_path: Path, make_tiny: Callable[..., Any], finished: Any, commands: Any
 ) -> None:
     tiny = make_tiny(tmp_path / "study")
     tiny.do("extract", "train-teachers", "align")
     methods = ("student-only", "kd", "pkdot", "mt-pkdot")
-    processes = [_started(tiny, "distill", "--fold", fold, "--method", m) for fold in "01" for m in methods]
-    ends = [(process.communicate(timeout=240)[1], process.returncode) for process in processes]
+    pairs = [(fold, method) for fold in (0, 1) for method in methods]
+    processes = [commands.start("distill", tiny.run.root, "--fold", fold, "--method", m) for fold, m in pairs]
+    ends = [(done.stderr, done.returncode) for done in [process.end() for process in processes]]
     assert [code for _, code in ends] == [0] * 8, ends
     tiny.do("evaluate")
     _is_whole(tiny, finished)
@@ -55,13 +49,13 @@ def test_eight_processes_over_disjoint_units_end_as_one_does(
 
 @pytest.mark.slow
 def test_four_processes_on_one_fold_share_it_and_the_late_ones_say_so(
-    tmp_path: Path, make_tiny: Callable[..., Any], finished: Any
+    tmp_path: Path, make_tiny: Callable[..., Any], finished: Any, commands: Any
 ) -> None:
     tiny = make_tiny(tmp_path / "study")
     tiny.do("extract", "train-teachers")
     for stage in ("align", "distill"):
-        processes = [_started(tiny, stage, "--fold", "0") for _ in range(4)]
-        ends = [(process.communicate(timeout=240)[1], process.returncode) for process in processes]
+        processes = [commands.start(stage, tiny.run.root, "--fold", 0) for _ in range(4)]
+        ends = [(done.stderr, done.returncode) for done in [process.end() for process in processes]]
         assert {code for _, code in ends} <= {0, 73}, ends
         assert all("is being made by process" in text for text, code in ends if code == 73), ends
         # Whoever came last to a unit may have left it to another; all of them together have left nothing.

@@ -3,14 +3,13 @@
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mtpkd_cli.report import page as whole
 from mtpkd_cli.report import write_report
-from mtpkd_cli.report.drawing import Block
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no chromium or google-chrome on the PATH")
@@ -25,10 +24,11 @@ def _load(page: Path, profile: Path, *more: str) -> tuple[str, list[str]]:
     return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
 
 
-@pytest.fixture(scope="module")
-def report(finished: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def report(reported: Any) -> Path:
     """The whole page, with its figures/ beside it."""
-    return write_report(finished.copy(tmp_path_factory.mktemp("browser") / "study").run)
+    page: Path = reported.run.evaluation / "report.html"
+    return page
 
 
 def test_a_browser_shows_all_figures_without_a_word_on_its_console(report: Path, tmp_path: Path) -> None:
@@ -60,9 +60,9 @@ def test_a_phone_never_scrolls_the_page_sideways(report: Path, tmp_path: Path, n
 
 
 def test_what_a_page_tries_to_load_would_be_refused_and_heard(
-    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: Any, tmp_path: Path, only: Callable[..., None]
 ) -> None:
-    monkeypatch.setattr(whole, "FIGURES", {name: lambda _results: Block(absent="not drawn") for name in whole.FIGURES})
+    only()
     source = write_report(tiny.run).read_text()
     page = tmp_path / "worse.html"
     page.write_text(source.replace("<main>", '<main><img src="x.png"><script>document.title = "ran"</script>', 1))

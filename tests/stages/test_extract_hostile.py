@@ -1,4 +1,4 @@
-"""Three hundred mutated files from a fixed seed: the run ends, and each is either in the cache or in the ledger."""
+"""Three hundred mutated files from fixed seeds: the run ends, and each is either in the cache or in the ledger."""
 
 import io
 import random
@@ -180,12 +180,12 @@ MAKERS = {"video": _video, "sound": _sound, "physio": _physio}
 
 
 @pytest.fixture
-def hostile(tmp_path: Path, make_tiny: Callable[..., Any]) -> Any:
+def hostile(tmp_path: Path, make_tiny: Callable[..., Any], thinned: Callable[[Any], list[Any]]) -> Any:
     """A hundred samples, each with a mutated video, sound and table; `expected` holds what is known of each."""
     tiny = make_tiny(tmp_path / "hostile")
-    rows, rng = [], random.Random(20)
-    for number in range(100):
-        sample = f"s{number:03d}"
+    rows = []
+    for number in thinned(range(100)):
+        sample, rng = f"s{number:03d}", random.Random(number)
         row = {"sample_id": sample, "subject": f"p{number % 6}", "label": "ab"[number // 6 % 2]}
         for modality, make in MAKERS.items():
             suffix, content, known = make(rng, number)
@@ -215,7 +215,7 @@ def test_each_of_three_hundred_files_is_in_the_cache_or_in_the_ledger(hostile: A
             known[failures.index] == GOOD, "error"
         ].tolist()
         assert not set(known[known == BAD].index) & cached, modality
-        assert (known == EITHER).sum() >= 20
+        assert (known == EITHER).sum() >= len(known) / 5
         assert failures["error"].str.len().min() > 10
         assert failures["media"].tolist() == expected.loc[failures.index.tolist(), modality].tolist()
         assert set(failures["stage"]) <= {"read", "encode", "worker"}

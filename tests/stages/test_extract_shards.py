@@ -3,7 +3,7 @@
 import json
 import os
 import random
-import subprocess
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -42,10 +42,8 @@ part_samples = 3
 # Writing takes long, so that a kill falls into it; the first line on stdout says that it has begun.
 SLOW = """
 import os, time
-from mtpkd_cli.cli import main
 sync = os.fsync
 os.fsync = lambda file: (print("writes", flush=True), time.sleep(0.04), sync(file))
-main()
 """
 TIMES = ("seconds", "written")
 
@@ -89,9 +87,9 @@ def undisturbed(corpus: Any, tmp_path: Path) -> dict[str, Any]:
     return tree
 
 
-def _start(corpus: Any, *options: object, **environment: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "mtpkd_cli", "extract", str(corpus.run.root), *map(str, options)]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | environment)
+def _told(processes: list[Any]) -> list[tuple[str, int]]:
+    """What commands have told on stderr, and how they ended."""
+    return [(done.stderr, done.returncode) for done in [process.end() for process in processes]]
 
 
 def test_the_last_of_three_shards_seals_the_same_bytes(corpus: Any, undisturbed: dict[str, Any]) -> None:
@@ -105,11 +103,13 @@ def test_the_last_of_three_shards_seals_the_same_bytes(corpus: Any, undisturbed:
     assert corpus.do("extract", shard=Shard(2, 3))[0] == 0
 
 
-def test_shards_that_run_at_the_same_time_seal_the_same_bytes(corpus: Any, undisturbed: dict[str, Any]) -> None:
+def test_shards_that_run_at_the_same_time_seal_the_same_bytes(
+    corpus: Any, undisturbed: dict[str, Any], commands: Any
+) -> None:
     """Four processes of a job array, one of them submitted twice, all begin on an empty run folder."""
     array = {"SLURM_ARRAY_TASK_MIN": "0", "SLURM_ARRAY_TASK_COUNT": "4"}
-    running = [_start(corpus, "--shard", "slurm", **array, SLURM_ARRAY_TASK_ID=str(task)) for task in (0, 1, 2, 3, 3)]
-    told = [(process.communicate(timeout=120)[1], process.returncode) for process in running]
+    tasks = [array | {"SLURM_ARRAY_TASK_ID": str(task)} for task in (0, 1, 2, 3, 3)]
+    told = _told([commands.start("extract", corpus.run.root, "--shard", "slurm", environment=task) for task in tasks])
     # Whoever meets another at the same result leaves with 73; sealed it is all the same.
     assert [code for _, code in told[:3]] == [0, 0, 0], told
     assert {code for _, code in told} <= {0, 73}, told
@@ -118,12 +118,12 @@ def test_shards_that_run_at_the_same_time_seal_the_same_bytes(corpus: Any, undis
     assert corpus.do("extract")[0] == 0
 
 
-def test_two_processes_may_seal_at_once(corpus: Any, undisturbed: dict[str, Any]) -> None:
+def test_two_processes_may_seal_at_once(corpus: Any, undisturbed: dict[str, Any], commands: Any) -> None:
     corpus.do("extract")
     for name in ("eda", "skin"):
         (corpus.run.features(name) / MANIFEST).unlink()
-    running = [_start(corpus, *options) for options in (["--merge"], ["--merge"], ["--shard", "1/2"], [])]
-    told = [(process.communicate(timeout=120)[1], process.returncode) for process in running]
+    ways = (["--merge"], ["--merge"], ["--shard", "1/2"], [])
+    told = _told([commands.start("extract", corpus.run.root, *options) for options in ways])
     assert {code for _, code in told} <= {0, 73}, told
     assert not {"extract eda", "extract skin"} & corpus.undone()
     assert _tree(corpus.run.root) == undisturbed
@@ -155,11 +155,10 @@ def test_a_shard_that_is_not_the_last_tells_failures_and_leaves_the_ledger_to_th
 
 
 @pytest.mark.parametrize("options", [("--shard", "3/2"), ("--shard", "1/2", "--merge"), ("--merge", "--overwrite")])
-def test_options_that_exclude_each_other_are_2(corpus: Any, options: tuple[str, ...]) -> None:
-    process = _start(corpus, *options)
-    told = process.communicate(timeout=60)[1]
-    assert process.returncode == 2, told
-    assert "--shard" in told
+def test_options_that_exclude_each_other_are_2(corpus: Any, options: tuple[str, ...], mtpkd: Any) -> None:
+    done = mtpkd("extract", corpus.run.root, *options)
+    assert done.returncode == 2, done.stderr
+    assert "--shard" in done.stderr
 
 
 def _alive_with(text: str) -> list[int]:
@@ -176,37 +175,40 @@ def _alive_with(text: str) -> list[int]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_sigkill_at_twenty_moments_gives_the_same_bytes_and_no_orphans(
-    corpus: Any, undisturbed: dict[str, Any]
+def test_sigkill_at_any_moment_gives_the_same_bytes_and_no_orphans(
+    corpus: Any, undisturbed: dict[str, Any], commands: Any, thinned: Callable[[Any], list[Any]]
 ) -> None:
     """Killed before and between parts, within the writing of one, and while it seals; at last it may finish."""
-    moments, killed, left_over = random.Random(11), 0, 0
-    mark = str(corpus.root / "mark")
-    for number in range(20):
-        workers = int(number % 4 == 0)
-        command = [sys.executable, "-c", SLOW, "extract", str(corpus.run.root), "--workers", str(workers), "--quiet"]
-        environment = os.environ | {"MTPKD_TEST_MARK": mark}
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
-        assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(moments.uniform(0.0, 0.5 + workers))
-        killed += process.poll() is None
-        process.kill()
-        process.communicate(timeout=30)
+    draws, left_over, codes = random.Random(11), 0, list[int]()
+    mark = {"MTPKD_TEST_MARK": str(corpus.root / "mark")}
+    moments = [(int(number % 4 == 0), draws.uniform(0.0, 1.0)) for number in range(20)]
+    for workers, share in (moments := thinned(moments)):
+        options = ("--workers", workers, "--quiet")
+        command = commands.start("extract", corpus.run.root, *options, environment=mark, first=SLOW)
+        _wait_for_a_word(command)
+        time.sleep(share * (0.5 + workers))
+        command.signal(signal.SIGKILL)
+        codes.append(command.end().returncode)
         left_over += len(list(corpus.run.root.rglob(".*")))
         for name in ("eda", "skin"):
-            _forget_some(corpus.run.features(name), moments)
-    assert killed >= 15
-    assert left_over >= 5
+            _forget_some(corpus.run.features(name), draws)
+    assert codes.count(-signal.SIGKILL) >= 0.75 * len(moments)
+    assert left_over >= len(moments) / 4
     until = time.monotonic() + 5
-    while orphans := _alive_with(mark):
+    while orphans := _alive_with(mark["MTPKD_TEST_MARK"]):
         assert time.monotonic() < until, f"{len(orphans)} workers live on"
         time.sleep(0.05)
-    last = _start(corpus)
-    told = last.communicate(timeout=120)[1]
-    assert last.returncode == 0, told
+    [(told, code)] = _told([commands.start("extract", corpus.run.root)])
+    assert code == 0, told
     assert _tree(corpus.run.root) == undisturbed
     assert not [path for path in corpus.run.root.rglob(".*")]
+
+
+def _wait_for_a_word(command: Any) -> None:
+    until = time.monotonic() + 60
+    while not command.stdout.read_text():
+        assert time.monotonic() < until, command.stderr.read_text()
+        time.sleep(0.005)
 
 
 def _forget_some(folder: Path, moments: random.Random) -> None:
