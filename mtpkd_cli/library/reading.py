@@ -81,7 +81,9 @@ def read_scores(folder: StrPath) -> "pd.DataFrame":
 
     from mtpkd_cli.evaluation.summary import score_rows, summary_of
 
-    return pd.DataFrame(score_rows(summary_of(RunFolder(Path(folder)))))
+    table = pd.DataFrame(score_rows(summary_of(RunFolder(Path(folder)))))
+    names = ("method", "metric", "reference", "control", "placebo")
+    return table.astype({column: float for column in table if column not in names})
 
 
 def read_predictions(folder: StrPath) -> "pd.DataFrame":
