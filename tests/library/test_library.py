@@ -14,9 +14,8 @@ from mtpkd_cli.errors import ArtifactError, StudyError
 
 LIGHT = """\
 import sys
-before = set(sys.modules)
 import mtpkd_cli
-assert not {m.split('.')[0] for m in set(sys.modules) - before} - {'mtpkd_cli', 'typing'}, set(sys.modules) - before
+assert [name for name in sys.modules if name.startswith('mtpkd_cli')] == ['mtpkd_cli']
 mtpkd_cli.read_study, mtpkd_cli.status, mtpkd_cli.run
 print(*sorted({'torch', 'librosa', 'decord', 'av', 'cv2', 'sklearn', 'matplotlib', 'scipy'} & set(sys.modules)))
 """
