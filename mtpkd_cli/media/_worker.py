@@ -1,7 +1,6 @@
 """What a worker process of the pool does: one task after the other, whose outcome says what became of it."""
 
 import ctypes
-import os
 import pickle
 import signal
 import sys
@@ -19,7 +18,6 @@ ErrorKind = Literal["", "raised", "crashed", "timeout", "memory"]
 _PROGRAM = f"{__name__.partition('.')[0]}."
 # Numbers of malloc.h, and what a worker keeps at most.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _KEPT_BYTES = -1, -3, 128 * 2**20
-_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,6 @@ def prepare_worker(parent: int) -> None:
     interruption.follow(parent)
     # Python's own handler waits for native code to return; the default action stops a hung decoder at once.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
     _keep_freed_memory()
 
 

@@ -21,6 +21,7 @@ from itertools import islice
 from typing import Any
 
 from mtpkd_cli import interruption
+from mtpkd_cli.environment import THREADS, inherited
 from mtpkd_cli.media._worker import Outcome, attempt, prepare_worker, work
 from mtpkd_cli.media._worker_limits import MemoryWatch
 
@@ -83,6 +84,15 @@ def _run_here(function: Callable[..., Any], tasks: Iterable[Task]) -> Generator[
 
 
 def _run_in_pool(
+    function: Callable[..., Any], tasks: Iterator[Task], workers: int, timeout_s: float, memory_gb: float
+) -> Generator[Outcome, None, None]:
+    # Set before a worker begins: a script's own imports are repeated in it first, and numpy among them would take as
+    # many threads as there are processors, whose sums differ in the last bit.
+    with inherited(dict.fromkeys(THREADS, "1")):
+        yield from _outcomes(function, tasks, workers, timeout_s, memory_gb)
+
+
+def _outcomes(
     function: Callable[..., Any], tasks: Iterator[Task], workers: int, timeout_s: float, memory_gb: float
 ) -> Generator[Outcome, None, None]:
     import pebble

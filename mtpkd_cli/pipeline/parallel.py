@@ -2,18 +2,17 @@
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, wait
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from mtpkd_cli import interruption
 from mtpkd_cli.artifacts.logs import logged
+from mtpkd_cli.environment import THREADS, inherited
 from mtpkd_cli.errors import Busy, MtpkdError, first_ten
 from mtpkd_cli.stages import Job
 
-_ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 _LISTEN_EVERY_S = 0.2
 # Steps last fractions of a second; a checkpoint of a large model on a slow disk is what takes time.
 _TIME_TO_LEAVE_S = 60.0
@@ -48,7 +47,7 @@ def side_by_side(function: Callable[..., int], calls: list[tuple[Any, ...]], job
     advance = job.reporter.progress(label, len(calls))
     context = multiprocessing.get_context("spawn")
     total, busy = 0, list[Busy]()
-    with _environment(dict.fromkeys(_ONE_THREAD, str(job.threads))):
+    with inherited(dict.fromkeys(THREADS, str(job.threads))):
         stop = context.Event()
         follow = (os.getpid(), stop)
         pool = pebble.ProcessPool(job.jobs, initializer=interruption.follow, initargs=follow, context=context)
@@ -106,15 +105,3 @@ def _apart(function: Callable[..., int], call: tuple[Any, ...], job: Job) -> tup
     with interruption.listening(), logged(job.logs, "repetition"):
         interruption.check()
         return function(*call, replace(job, reporter=reporter)), reporter.notes
-
-
-@contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    """Sets environment variables that child processes inherit, and puts the old ones back."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})

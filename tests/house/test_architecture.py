@@ -20,7 +20,7 @@ PACKAGE = Path(mtpkd_cli.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 STOREYS = (
     {"errors"},
-    {"interruption", "storage"},
+    {"interruption", "storage", "environment"},
     {"registry"},
     {"config"},
     {"artifacts"},

@@ -83,13 +83,15 @@ def test_errors_are_the_programs_own(tiny: Any) -> None:
         mtpkd_cli.status(tiny.run.root / "nothing")
 
 
-def test_an_evaluation_and_its_ablation_lead_with_the_same_metric(make_tiny: Any, tiny_table: Any, tmp_path: Path) -> None:
+def test_an_evaluation_and_its_ablation_lead_with_the_same_metric(
+    make_tiny: Any, tiny_table: Any, tmp_path: Path
+) -> None:
     """Before, metrics = ["rmse", "ccc"] led `evaluate` with CCC and `ablate` with RMSE."""
     table = tiny_table().rename(columns={"valence": "target_valence"}).drop(columns="label")
     tiny = make_tiny(
         tmp_path / "study", table, {
             'name = "tiny"': 'name = "tiny"\ntask = "regression"',
-            'options = { file = "table.parquet" }': 'options = { file = "table.parquet", targets = ["target_valence"] }',
+            'file = "table.parquet" }': 'file = "table.parquet", targets = ["target_valence"] }',
             "resamples = 100": 'resamples = 100\nmetrics = ["rmse", "ccc"]',
         },
     )  # fmt: skip

@@ -269,3 +269,28 @@ def test_impossible_limits_are_refused(workers, timeout_s):
 def test_an_impossible_limit_of_memory_is_refused():
     with pytest.raises(ValueError, match="memory_gb=-1"):
         run_isolated(operator.mul, [], workers=1, timeout_s=1.0, memory_gb=-1)
+
+
+SCRIPT = """\
+import os
+EARLY = os.environ.get("OPENBLAS_NUM_THREADS")  # what numpy would have seen, imported at the top of a script
+
+def early():
+    return EARLY
+
+if __name__ == "__main__":
+    from mtpkd_cli.media.pool import Task, run_isolated
+    print([outcome.value for outcome in run_isolated(early, [Task("a")], workers=1, timeout_s=60)])
+    print(os.environ.get("OPENBLAS_NUM_THREADS"))
+"""
+
+
+def test_what_a_script_imports_at_its_top_has_one_thread_in_a_worker(tmp_path: Path) -> None:
+    """A script gave other bits than the command line: numpy counts its threads when it is loaded."""
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    environment = {key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")}
+    done = subprocess.run(
+        [sys.executable, str(script)], env=environment, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.splitlines() == ["['1']", "None"]

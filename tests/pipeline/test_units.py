@@ -49,7 +49,9 @@ def _units(tmp_path: Path) -> list[Unit]:
 
 def test_every_argument_of_every_stage_is_an_ingredient_of_its_unit(tmp_path: Path) -> None:
     units = _units(tmp_path)
-    stages = {path.stem for path in Path(inspect.getfile(importlib.import_module("mtpkd_cli.stages"))).parent.glob("*.py")}
+    stages = {
+        path.stem for path in Path(inspect.getfile(importlib.import_module("mtpkd_cli.stages"))).parent.glob("*.py")
+    }
     assert {unit.module for unit in units} == stages - {"__init__"}
     assert {unit.stage for unit in units} == {*STAGES, *OPTIONAL_STAGES}
     wrong = []
@@ -99,7 +101,9 @@ def test_a_section_a_value_and_a_value_in_another_form_become_one_table() -> Non
     assert unit.arguments == {"own": Section(a=2), "seed": 3, "modalities": ["face"], "bank": Path("b")}
 
 
-@pytest.mark.parametrize("ingredients", [(value(seed=1), value(seed=1)), (value(a={"b": 1}), value_as({"a": {"b": 2}}))])
+@pytest.mark.parametrize(
+    "ingredients", [(value(seed=1), value(seed=1)), (value(a={"b": 1}), value_as({"a": {"b": 2}}))]
+)
 def test_nothing_is_stated_twice(ingredients: Any) -> None:
     with pytest.raises(ValueError, match="stated twice"):
         _ = Unit("x", "x", Path(), "x", ingredients).reads
