@@ -1,6 +1,7 @@
 """How long one distillation takes: mt-pkdot, 8,000 samples of ten steps, embedding 128, 30 epochs, two cores.
 
-As a test: 3 epochs and 9, and by them what 30 would take. In full, with the time of student-only beside it:
+As a test: a fifth of the samples in a fifth of the time (under the mark stress all of them), 3 epochs and 9, and by
+them what 30 would take. In full, with the time of student-only beside it:
 
     python tests/benchmarks/test_distill_speed.py [--epochs 30] [--samples 8000]
 
@@ -11,6 +12,7 @@ import argparse
 import json
 import tempfile
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -92,19 +94,23 @@ def seconds_of(run: RunFolder, method: str) -> float:
 
 
 @pytest.mark.slow
-def test_one_distillation_of_8000_samples_takes_less_than_two_minutes(tmp_path: Path) -> None:
-    # As in a study of five folds: 5,120 samples are learned from, the others validate and are tested.
-    run = prepared(tmp_path / "run", SAMPLES, epochs=3)
+def test_one_distillation_of_8000_samples_takes_less_than_two_minutes(
+    tmp_path: Path, thinned: Callable[[Iterable[int]], list[int]]
+) -> None:
+    samples = len(thinned(range(SAMPLES)))
+    limit_s = LIMIT_S * samples / SAMPLES
+    # As in a study of five folds: of 8,000 samples 5,120 are learned from, the others validate and are tested.
+    run = prepared(tmp_path / "run", samples, epochs=3)
     least = {3: np.inf, 9: np.inf}
     for _ in range(3):  # whoever else uses the machine makes it slower, never faster: the least counts
         for epochs in (3, 9):
             run.study.write_text(STUDY.format(epochs=epochs))
             least[epochs] = min(least[epochs], seconds_of(run, "mt-pkdot"))
         whole = least[3] + (EPOCHS - 3) * (least[9] - least[3]) / 6
-        if 0 < whole < LIMIT_S:
+        if least[3] < whole < limit_s:
             break
     print(f"{least[3]:.1f} s for 3 epochs, {least[9]:.1f} s for 9, so {whole:.0f} s for {EPOCHS}")
-    assert least[3] < whole < LIMIT_S
+    assert least[3] < whole < limit_s
 
 
 if __name__ == "__main__":

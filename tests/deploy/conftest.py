@@ -58,9 +58,12 @@ resamples = 100
 
 
 @pytest.fixture(scope="session")
-def media_run(tmp_path_factory: pytest.TempPathFactory, make_tiny: Callable[..., Any]) -> RunFolder:
+def media_run(made_once: Callable[..., Path], make_tiny: Callable[..., Any]) -> RunFolder:
     """A finished run of six people with a clip of each level; its corpus has been taken away."""
-    tiny = make_tiny(tmp_path_factory.mktemp("media") / "study")
+    return RunFolder(made_once("media", lambda folder: _do(make_tiny(folder / "study"))) / "study" / "run")
+
+
+def _do(tiny: Any) -> None:
     corpus = tiny.root / "corpus"
     subjects = sorted(path.name for path in (SAMPLE / "video").iterdir())[:6]
     for subject in subjects:
@@ -73,7 +76,6 @@ def media_run(tmp_path_factory: pytest.TempPathFactory, make_tiny: Callable[...,
     tiny.run.study.write_text(STUDY)
     tiny.do(workers=0)
     corpus.rename(tiny.root / "taken-away")
-    return RunFolder(Path(tiny.run.root))
 
 
 @pytest.fixture(scope="session")

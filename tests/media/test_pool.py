@@ -249,7 +249,10 @@ def test_an_interrupt_stops_the_program_and_all_workers_at_the_first_signal(tmp_
     assert process.stdout.readline() == "4\n"
     os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C: the whole group
     output, _ = process.communicate(timeout=60)
-    assert output == "interrupted, workers left: 0\nended by -15 -15\n"
+    told, _, codes = output.partition("\nended by ")
+    assert told == "interrupted, workers left: 0"
+    # One that had not begun to work yet may have died of the Ctrl-C itself.
+    assert set(codes.split()) <= {"-2", "-15"}
 
 
 def test_no_workers_means_this_process(do):

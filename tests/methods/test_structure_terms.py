@@ -50,8 +50,8 @@ def cosines(h: np.ndarray) -> np.ndarray:
 
 
 def transport(a: np.ndarray, b: np.ndarray, cost: np.ndarray, epsilon: float) -> float:
-    """min <P, C> + eps KL(P | a b^T) by POT."""
-    plan = pot.bregman.sinkhorn_log(a, b, cost, epsilon, numItermax=4000, stopThr=1e-6, warn=False)
+    """min <P, C> + eps KL(P | a b^T) by POT. No cost here is so large that exp(-C / eps) vanishes."""
+    plan = pot.bregman.sinkhorn_knopp(a, b, cost, epsilon, numItermax=4000, stopThr=1e-6, warn=False)
     ratio = np.where(plan > 1e-300, plan / np.outer(a, b), 1.0)
     return float((plan * cost).sum() + epsilon * (plan * np.log(ratio)).sum())
 
