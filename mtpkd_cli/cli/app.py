@@ -81,3 +81,21 @@ def presets() -> None:
     from mtpkd_cli.cli import setup
 
     setup.list_presets()
+
+
+@app.command()
+def guide(
+    topic: Annotated[str | None, typer.Argument(help="A page; default: list them.", show_default=False)] = None,
+) -> None:
+    """Show a page of the guide, or list them."""
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    from mtpkd_cli.guide import page, topics
+
+    if topic is None:
+        print("\n".join(f"{name}: {title}" for name, title in topics().items()))
+        return
+    console = Console()
+    # A pipe gets the page as it was written.
+    console.print(Markdown(page(topic))) if console.is_terminal else print(page(topic))

@@ -30,7 +30,7 @@ STOREYS = (
     {"evaluation"},
     {"stages"},
     {"pipeline"},
-    {"checks", "deploy", "report", "cluster"},
+    {"checks", "deploy", "report", "cluster", "guide"},
     {"library"},
     {"cli"},
 )
