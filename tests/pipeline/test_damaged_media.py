@@ -108,6 +108,7 @@ def _job(run: RunFolder) -> Job:
     return Job(Collected(), root=run.data_root("../data"), workers=0)
 
 
+@pytest.mark.slow
 def test_undamaged_media_give_the_cache_and_the_evaluation_and_damage_is_counted(small: RunFolder) -> None:
     study = read_study(small.study)
     found = corrupted_scores(small, study, "accuracy", _job(small))

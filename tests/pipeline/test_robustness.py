@@ -20,6 +20,7 @@ from mtpkd_cli.training.data import read_data
 from mtpkd_cli.training.splits import read_folds
 
 
+@pytest.mark.slow
 def test_without_damage_the_scores_are_those_of_the_evaluation(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     found = corrupted_scores(tiny.run, tiny.study, "auroc", Job(Collected()))
     stored = json.loads((tiny.run.evaluation / "metrics.json").read_text())["methods"]
