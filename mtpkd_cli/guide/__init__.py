@@ -13,11 +13,8 @@ def topics() -> dict[str, str]:
 def page(topic: str) -> str:
     """The Markdown of a page; raises StudyError where there is no such topic."""
     if topic not in (known := topics()):
-        raise StudyError(
-            f"the guide has no page '{topic}'{did_you_mean(topic, known)}",
-            where="mtpkd guide",
-            expected=", ".join(known),
-        )
+        near = did_you_mean(topic, known)
+        raise StudyError(f"the guide has no page '{topic}'{near}", where="mtpkd guide", expected=", ".join(known))
     return _text(Path(__file__).with_name(f"{topic}.md"))
 
 

@@ -73,6 +73,7 @@ def _foreign(path: Path, silent_s: float) -> str:
     return text
 
 
+@pytest.mark.slow
 def test_eight_processes_that_count_lose_no_step(tmp_path: Path) -> None:
     (tmp_path / "count").write_text("0")
     command = [sys.executable, "-c", COUNTING, str(tmp_path)]
@@ -82,6 +83,7 @@ def test_eight_processes_that_count_lose_no_step(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["count"]
 
 
+@pytest.mark.slow
 def test_of_those_who_wait_for_the_dead_one_takes_over(tmp_path: Path) -> None:
     (tmp_path / "count").write_text("0")
     processes = [subprocess.Popen([sys.executable, "-c", DYING, str(tmp_path)]) for _ in range(10)]

@@ -26,6 +26,7 @@ def _fails(done: subprocess.CompletedProcess[str], code: int, *words: str) -> No
         assert word in done.stderr
 
 
+@pytest.mark.slow
 def test_a_study_runs_from_nothing_to_scores(
     tmp_path: Path, make_tiny: Callable[..., Any], mtpkd: Call, mtpkd_anew: Call
 ) -> None:
@@ -52,6 +53,7 @@ def test_a_study_runs_from_nothing_to_scores(
     assert json.loads(shown.stdout) == scores
 
 
+@pytest.mark.slow
 def test_what_is_selected_twice_is_done_twice(tiny: Any, mtpkd: Call) -> None:
     """Before, the last one alone was taken, in silence."""
     shutil.rmtree(tiny.run.repetition(0, 0) / "students")
@@ -180,6 +182,7 @@ def test_a_loss_that_leaves_the_numbers_is_6(tiny: Any, mtpkd: Call) -> None:
     _fails(done, 6, "expected: a finite number", "lower the learning rate")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "jobs"), [(signal.SIGTERM, 1), (signal.SIGINT, 2)])
 def test_an_interrupt_is_75_and_the_same_command_goes_on(
     tmp_path: Path, make_tiny: Callable[..., Any], commands: Any, number: signal.Signals, jobs: int

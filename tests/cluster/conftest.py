@@ -40,6 +40,7 @@ MailProg=/bin/true
 KillWait=5
 MinJobAge=3600
 SchedulerParameters=sched_interval=2,bf_interval=2
+SlurmdParameters=config_overrides
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=1024 State=UNKNOWN
 PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP
 """
@@ -66,10 +67,11 @@ class Slurm:
         text = self.ask("scontrol", "show", "job", str(job))
         return dict(word.split("=", 1) for word in text.split("\n\n")[0].split() if "=" in word)
 
-    def wait_until_empty(self, timeout_s: float) -> None:
-        """Waits until nothing is in the queue."""
+    def wait_for(self, jobs: dict[str, dict[str, Any]], timeout_s: float) -> None:
+        """Waits until none of the jobs that a command has submitted is in the queue."""
+        numbers = ",".join(str(row["job_id"]) for row in jobs.values())
         until = time.monotonic() + timeout_s
-        while left := self.ask("squeue", "--noheader"):
+        while left := self.ask("squeue", "--noheader", f"--jobs={numbers}"):
             assert time.monotonic() < until, left
             time.sleep(0.5)
 
@@ -91,7 +93,9 @@ def slurm(tmp_path_factory: pytest.TempPathFactory, commands: Any) -> Iterator[S
     key.write_bytes(secrets.token_bytes(128))
     key.chmod(0o400)
     host, ports = socket.gethostname().partition(".")[0], _free_ports(2)
-    text = CONFIGURATION.format(host=host, folder=folder, cpus=os.cpu_count(), controller=ports[0], daemon=ports[1])
+    # More processors than there are, where tasks mostly wait.
+    cpus = 2 + (os.cpu_count() or 1)
+    text = CONFIGURATION.format(host=host, folder=folder, cpus=cpus, controller=ports[0], daemon=ports[1])
     (folder / "slurm.conf").write_text(text)
     started = Slurm(folder, commands)
     daemons = [

@@ -23,6 +23,7 @@ def no_slurm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_slurm")
 def test_a_machine_on_which_the_tests_run_has_nothing_wrong(tmp_path: Path, mtpkd_anew: Callable[..., Any]) -> None:
     done = mtpkd_anew("doctor", tmp_path / "not" / "yet" / "there", "--json")
@@ -37,6 +38,7 @@ def test_a_machine_on_which_the_tests_run_has_nothing_wrong(tmp_path: Path, mtpk
     assert list(tmp_path.glob(".mtpkd*")) == []
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_told_with_what_to_do(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mtpkd_anew: Callable[..., Any]
 ) -> None:

@@ -42,6 +42,20 @@ def _units(slurm: Any, run: Path) -> dict[str, dict[str, Any]]:
     return {f"{unit['stage']} {unit['unit']}": unit for unit in units}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def limited(
+    slurm: Any, tmp_path_factory: pytest.TempPathFactory, make_tiny: Callable[..., Any]
+) -> tuple[Any, dict[str, Any]]:
+    """A study with a job that meets its time limit, and its jobs: submitted before all else, as it mostly waits."""
+    folder = tmp_path_factory.mktemp("limited")
+    tiny = make_tiny(folder / "s", study={'["student-only", "kd", "pkdot", "mt-pkdot"]': '["student-only"]'})
+    tiny.do("extract", "train-teachers", "align")
+    # Longer than a limit of one minute allows that warns 20 s before it, or some seconds earlier.
+    tiny.put("distill.epochs=100", "distill.patience=100")
+    (folder / "sitecustomize.py").write_text(SLOW)
+    return tiny, _submitted(slurm, tiny.run.root, "--time", "1", "--warn", 20, modules=folder)
+
+
 def test_the_sample_study_runs_through_arrays_and_dependencies_to_its_report(slurm: Any, tmp_path: Path) -> None:
     run = tmp_path / "run"
     small = ["data.folds=2", "train.epochs=3", "align.epochs=2", "distill.epochs=2", "extract.part_samples=24"]
@@ -60,7 +74,7 @@ def test_the_sample_study_runs_through_arrays_and_dependencies_to_its_report(slu
     assert numbers == sorted(set(numbers))
     again = _mtpkd(slurm, "slurm", run, "--submit", code=73)
     assert "in the queue already" in again.stderr
-    slurm.wait_until_empty(600)
+    slurm.wait_for(jobs, 600)
     assert {unit["state"] for unit in _units(slurm, run).values()} == {"done"}
     assert (run / "evaluation" / "report.html").stat().st_size > 10_000
     shards = {path.name for path in (run / "slurm" / "out").glob("*extract*")}
@@ -77,7 +91,7 @@ def test_a_task_that_fails_stops_its_dependents_and_the_rest_is_submitted_later(
     shutil.rmtree(teachers)
     teachers.touch()  # a file where a folder has to be
     jobs = _submitted(slurm, run)
-    slurm.wait_until_empty(300)
+    slurm.wait_for(jobs, 300)
     assert slurm.state_of(jobs["train-teachers"]["job_id"])["JobState"] in ("COMPLETED", "FAILED")
     for name in ("align", "distill", "evaluate"):
         state = slurm.state_of(jobs[name]["job_id"])
@@ -90,21 +104,16 @@ def test_a_task_that_fails_stops_its_dependents_and_the_rest_is_submitted_later(
     teachers.unlink()
     jobs = _submitted(slurm, run)
     assert jobs["train-teachers"]["tasks"] == 1
-    slurm.wait_until_empty(300)
+    slurm.wait_for(jobs, 300)
     assert tiny.undone() == set()
 
 
 def test_a_job_that_meets_its_time_limit_goes_back_into_the_queue_and_completes(
-    slurm: Any, tmp_path: Path, make_tiny: Callable[..., Any]
+    slurm: Any, limited: tuple[Any, dict[str, Any]]
 ) -> None:
-    tiny = make_tiny(tmp_path / "s", study={'["student-only", "kd", "pkdot", "mt-pkdot"]': '["student-only"]'})
-    tiny.do("extract", "train-teachers", "align")
-    # Longer than a limit of one minute allows that warns 20 s before it, or some seconds earlier.
-    tiny.put("distill.epochs=100", "distill.patience=100")
-    (tmp_path / "sitecustomize.py").write_text(SLOW)
-    jobs = _submitted(slurm, tiny.run.root, "--time", "1", "--warn", 20, modules=tmp_path)
+    tiny, jobs = limited
     # Slurm holds a job back for a while before each new attempt; a busy machine may need more of them.
-    slurm.wait_until_empty(900)
+    slurm.wait_for(jobs, 900)
     texts = [path.read_text() for path in (tiny.run.slurm / "out").glob("*distill*")]
     assert any("back into the queue" in text for text in texts), texts
     assert tiny.undone() == set()

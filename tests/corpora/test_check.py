@@ -69,6 +69,7 @@ def _damage(root: Path) -> None:
     samples.to_csv(root / "samples.csv", index=False)
 
 
+@pytest.mark.slow
 def test_all_faults_are_told_at_once_with_exit_code_4(tmp_path: Path, table_tree: Callable[..., Path]) -> None:
     root = table_tree(tmp_path / "corpus")
     run = _init(root, "table", *TABLE)

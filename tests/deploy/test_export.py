@@ -44,6 +44,7 @@ def test_every_kind_of_student_is_the_same_as_torchscript(
     assert export_student(tmp_path / "m.pt", student, sizes, kind == "fusion", "torchscript") <= 1e-6
 
 
+@pytest.mark.slow
 def test_a_small_student_is_the_same_in_onnxruntime(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     sizes = {"video": 5, "audio": 3}

@@ -55,6 +55,7 @@ def _results(*processes: "subprocess.Popen[str]") -> list[str]:
     return told
 
 
+@pytest.mark.slow
 def test_processes_that_start_together_share_one_whole_folder(place: Path) -> None:
     cache = place / "cache"
     assert _results(*(_start(place, cache) for _ in range(4))) == ["1 6.0"] * 4

@@ -120,6 +120,7 @@ def _corrupt(run: RunFolder, job: Job) -> dict[str, Any]:
     return read_robustness(run).plain()
 
 
+@pytest.mark.slow
 def test_undamaged_media_give_the_cache_and_the_evaluation_and_damage_is_counted(small: RunFolder) -> None:
     found = _corrupt(small, _job(small))
     about = {"sense": "pictures", "reason": "", "looks_for": "face", "encoded": 12, "same": 11, "kept": 1}

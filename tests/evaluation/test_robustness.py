@@ -30,6 +30,7 @@ def _state(tiny: Any) -> State:
     return States(tiny.run, tiny.study, [*units_of(tiny.run, tiny.study), unit]).of(unit)
 
 
+@pytest.mark.slow
 def test_without_damage_the_scores_are_those_of_the_evaluation(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny.put("evaluate.metrics=['auroc']")
     robustness = _corrupt(tiny)

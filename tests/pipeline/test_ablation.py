@@ -202,6 +202,7 @@ def test_a_branch_moves_students_and_evaluation_alone(tmp_path: Path) -> None:
     assert run.bank(0, 1) == branch.bank(0, 1)
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_table_and_json(tiny: Any, mtpkd: Any) -> None:
     call = ["ablate", tiny.run.root, "--over", "distill.anchors_k=4,5", "--device", "cpu"]
     part = mtpkd(*call, "--fold", 0, "--jobs", 1)

@@ -103,6 +103,7 @@ def test_a_task_that_the_corpus_cannot_serve_is_told(tmp_path: Path, make_tiny: 
         make_tiny(tmp_path / "b", study=study).do("extract")
 
 
+@pytest.mark.slow
 def test_several_prevalent_modalities_have_a_teacher_of_their_own(
     tmp_path: Path, make_tiny: Callable[..., Any], tiny_table: Callable[..., pd.DataFrame]
 ) -> None:

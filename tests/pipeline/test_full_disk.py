@@ -56,6 +56,7 @@ def _refused(tiny: Any, stage: str, disk: Path, left: int) -> StorageError | Non
     return None
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_at_any_write_of_any_stage_loses_nothing(small_disk: Path, finished: Any) -> None:
     tiny, wanted = finished.copy(small_disk / "study"), finished.artifacts()
     for path in tiny.run.root.iterdir():

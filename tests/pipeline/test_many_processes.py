@@ -86,6 +86,7 @@ def test_what_waits_for_a_busy_unit_is_left_out_too(tiny: Any) -> None:
     assert not (bank / "manifest.json").exists()
 
 
+@pytest.mark.slow
 def test_side_by_side_a_busy_repetition_stops_no_other(tiny: Any) -> None:
     for fold in (0, 1):
         (tiny.run.student(fold, 0, "kd") / "manifest.json").unlink()
@@ -153,6 +154,7 @@ def test_status_tells_who_is_at_work_and_what_failed(tiny: Any, mtpkd: Callable[
     assert f"process {os.getpid()} on" in words
 
 
+@pytest.mark.slow
 def test_every_process_has_a_log_and_every_line_says_what_it_is_about(tiny: Any, mtpkd: Callable[..., Any]) -> None:
     for fold in (0, 1):
         (tiny.run.student(fold, 0, "kd") / "manifest.json").unlink()

@@ -311,6 +311,7 @@ def test_the_same_study_gives_the_same_bytes_elsewhere(
         assert _bytes(again, pattern)
 
 
+@pytest.mark.slow
 def test_folds_side_by_side_give_the_same_bytes(finished: Any, tiny: Any) -> None:
     made, notes = tiny.do("train-teachers", jobs=2, overwrite=True)
     assert made == 6

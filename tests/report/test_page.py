@@ -134,6 +134,7 @@ def test_provenance_names_commands_versions_and_the_study(finished: Any, page: P
     assert page.text.strip().startswith("tiny \u2013 mtpkd report mtpkd report tiny a tiny study")
 
 
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_bytes(
     finished: Any, tmp_path: Path, only: Callable[..., None], thinned: Callable[[Any], list[Any]]
 ) -> None:
@@ -179,6 +180,7 @@ def test_every_section_that_is_drawn_is_told(tiny: Any, only: Callable[..., None
     assert told == [("report", len(whole.FIGURES))] + ["one more"] * len(whole.FIGURES)
 
 
+@pytest.mark.slow
 def test_the_text_of_strangers_stays_text(tiny: Any, only: Callable[..., None]) -> None:
     only("matrices", "agreement")
     evil = "<script>alert(1)</script><img src=x onerror=alert(1)>"
@@ -250,6 +252,7 @@ def test_undefined_scores_are_said_to_be_undefined(tiny: Any, only: Callable[...
     assert "No method has a defined difference from student-only." in page.text
 
 
+@pytest.mark.slow
 def test_one_fold_is_enough(tiny: Any, only: Callable[..., None]) -> None:
     only("student_curves", "matrices")
     _edit(tiny, lambda summary: summary.update(repetitions=["fold-1/seed-0"]))
@@ -296,6 +299,7 @@ def test_large_similarity_matrices_are_thinned_and_say_so(
     assert "embeddings of 20 of 36 test samples, evenly spaced" in Page(write_report(tiny.run)).text
 
 
+@pytest.mark.slow
 def test_a_regression_study_has_scatter_plots_and_no_confusion(regression: Any, only: Callable[..., None]) -> None:
     only("forest", "matrices", "agreement")
     page = Page(write_report(regression.run))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
@@ -48,6 +49,7 @@ def _teacher(data: StudyData, **model: float) -> float:
     return task_loss(apply(teacher, data, MODALITIES, TEST).logits, data.labels[TEST]).item()
 
 
+@pytest.mark.slow
 def test_stochastic_depth_lets_the_linear_part_learn_on() -> None:
     """Where attention is always heard, a teacher is six times as far behind logistic regression."""
     behind = []

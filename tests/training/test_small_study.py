@@ -39,6 +39,7 @@ def _logistic_regression(data: StudyData) -> float:
     return float(roc_auc_score(labels[TEST], model.decision_function(pooled[TEST])))
 
 
+@pytest.mark.slow
 # Without standardised statistics beside the tokens a teacher is level with chance, .48 behind, where the size tells.
 @pytest.mark.parametrize(("kind", "at_most"), [("level", 0.03), ("size", 0.1)])
 def test_a_teacher_is_not_far_behind_logistic_regression(kind: str, at_most: float) -> None:

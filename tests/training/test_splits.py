@@ -26,26 +26,35 @@ def _subjects(count: int) -> list[str]:
     return [f"p{i:03d}" for i in range(count)]
 
 
-@pytest.mark.parametrize(
-    ("subjects", "folds", "share", "seed"),
-    [*product((6, 7, 12, 17, 87), (2, 3, 5), (0.01, 0.25, 0.9), (0, 1)), (10, 10, 0.3, 5), (6, 2, 0.99, 0)],
-)
-def test_group_kfold_keeps_everybody_on_one_side(subjects: int, folds: int, share: float, seed: int) -> None:
+def _validated(fold: Fold, share: float) -> int:
+    rest = len(fold.train) + len(fold.validation)
+    return min(max(1, round(share * rest)), rest - 2)
+
+
+def _wrong_folds(subjects: int, folds: int, share: float, seed: int) -> list[str]:
     everybody = _subjects(subjects)
     made = make_folds(everybody, "group-kfold", folds, share, seed)
-    assert len(made) == folds
-    assert sorted(s for fold in made for s in fold.test) == everybody
     sizes = [len(fold.test) for fold in made]
-    assert max(sizes) - min(sizes) <= 1
-    for fold in made:
-        assert sorted(fold.train + fold.validation + fold.test) == everybody
-        assert len(fold.train) >= 2
-        assert len(fold.validation) >= 1
-        rest = len(fold.train) + len(fold.validation)
-        assert len(fold.validation) == min(max(1, round(share * rest)), rest - 2)
-        for side in asdict(fold).values():
-            assert side == sorted(side)
-            assert all(type(subject) is str for subject in side)
+    sides = [side for fold in made for side in asdict(fold).values()]
+    rules = {
+        "as many folds as asked for": len(made) == folds,
+        "everybody is tested once": sorted(s for fold in made for s in fold.test) == everybody,
+        "test sides are of equal size": max(sizes) - min(sizes) <= 1,
+        "everybody is on one side": all(sorted(f.train + f.validation + f.test) == everybody for f in made),
+        "two or more train": all(len(fold.train) >= 2 for fold in made),
+        "somebody validates": all(len(fold.validation) >= 1 for fold in made),
+        "validation has its share": all(len(fold.validation) == _validated(fold, share) for fold in made),
+        "sides are sorted": all(side == sorted(side) for side in sides),
+        "subjects are strings": all(type(subject) is str for side in sides for subject in side),
+    }
+    case = f"{subjects} subjects, {folds} folds, share {share}, seed {seed}"
+    return [f"{case}: not {rule}" for rule, kept in rules.items() if not kept]
+
+
+def test_group_kfold_keeps_everybody_on_one_side() -> None:
+    cases = [*product((6, 7, 12, 17, 87), (2, 3, 5), (0.01, 0.25, 0.9), (0, 1)), (10, 10, 0.3, 5), (6, 2, 0.99, 0)]
+    wrong = [line for case in cases for line in _wrong_folds(*case)]
+    assert not wrong, "\n".join(wrong)
 
 
 def test_folds_do_not_depend_on_the_order_or_number_of_the_samples() -> None:
