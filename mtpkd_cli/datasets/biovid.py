@@ -69,11 +69,11 @@ def samples(root: Path, config: Config) -> pd.DataFrame:
     """
     root = Path(root)
     files = find_files(root, config.biosignals)
-    problems = [problem for found in files.values() for problem in found.problems]
+    problems = [problem for windows in files.values() for problem in windows.problems]
     if problems:
         raise _not_biovid(root, problems)
     listing = root / _LISTING
-    listed = set().union(*(found.paths for found in files.values()))
+    listed = set().union(*(windows.paths for windows in files.values()))
     names = _read_listing(listing) if listing.is_file() else sorted(listed)
     table = pd.DataFrame(
         [(name, *NAME.match(name).group(1, 2)) for name in names],  # type: ignore[union-attr]
@@ -91,10 +91,10 @@ def samples(root: Path, config: Config) -> pd.DataFrame:
     table["recording"] = table["sample_id"]
     table["start_s"] = table["end_s"] = float("nan")
     table["label"] = table["level"].map(config.levels.index).astype("int64")
-    for kind, found in files.items():
-        table[f"media_{kind}"] = [found.paths.get(name, "") for name in table["sample_id"]]
+    for kind, windows in files.items():
+        table[f"media_{kind}"] = [windows.paths.get(name, "") for name in table["sample_id"]]
         if not table.empty and not table[f"media_{kind}"].any():
-            problems.append(f"{kind}: none of the {len(table)} windows is here, expected {found.expected}")
+            problems.append(f"{kind}: none of the {len(table)} windows is here, expected {windows.expected}")
     if problems:
         raise _not_biovid(root, problems)
     return table.drop(columns="level")
@@ -138,8 +138,8 @@ def _absent(table: pd.DataFrame, config: Config, where: Path) -> list[str]:
         f"subjects: '{s}' has no window{did_you_mean(s, subjects)}" for s in config.subjects if s not in subjects
     ]
     levels = set(table["level"])
-    found = ", ".join(sorted(levels)) or "none"
-    problems += [f"{where}: level {v} has no window, found {found}" for v in config.levels if v not in levels]
+    present = ", ".join(sorted(levels)) or "none"
+    problems += [f"{where}: level {v} has no window, found {present}" for v in config.levels if v not in levels]
     return problems
 
 

@@ -76,9 +76,9 @@ def samples(root: Path, config: Config) -> pd.DataFrame:
     config, times = _existing_columns(path, config)
     table = read_rows(path, config, numeric=times, text=config.media)
     problems = row_problems(table, config)
-    outcomes, found = _outcomes(table, config)
+    outcomes, label_problems = _outcomes(table, config)
     starts_and_ends, bad_times = _segments(table, config)
-    problems += found + bad_times
+    problems += label_problems + bad_times
     media = {name: table[name].fillna("").astype(str).tolist() for name in config.media}
     for name, cells in media.items():
         reasons = ((i, _unfit(cell, config.allow_outside)) for i, cell in enumerate(cells) if cell)
@@ -126,8 +126,8 @@ def _segments(table: pd.DataFrame, config: Config) -> tuple[pd.DataFrame, list[s
     problems: list[str] = []
     for name, column in columns.items():
         if column in table:
-            numbers, found = numbers_and_problems(table[[column]])
-            values[name], problems = numbers[:, 0], problems + found
+            numbers, unreadable = numbers_and_problems(table[[column]])
+            values[name], problems = numbers[:, 0], problems + unreadable
     starts, ends = values["start_s"].fillna(0.0), values["end_s"]
     for i in np.flatnonzero((starts < 0) | (ends <= starts)):
         end = "the end" if np.isnan(ends[i]) else f"{ends[i]:g} s"

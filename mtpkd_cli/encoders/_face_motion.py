@@ -49,11 +49,11 @@ def motion(crops: np.ndarray, *, coarse: bool = False) -> tuple[np.ndarray, np.n
     flow = _flow(crops, _COARSE_FLOW_PX if coarse else _FLOW_SIDE_PX)
     n, size = flow.shape[:2]
     rigid, flat = _rigid(size), flow.reshape(n, -1)
-    told = flat @ rigid.fit
-    head, flows = told[:, : len(HEAD_NAMES)], told[:, len(HEAD_NAMES) :]
-    own = flat - head @ rigid.fields
-    np.square(own, out=own)
-    lengths = np.sqrt(own[:, ::2] + own[:, 1::2])
+    coordinates = flat @ rigid.fit
+    head, flows = coordinates[:, : len(HEAD_NAMES)], coordinates[:, len(HEAD_NAMES) :]
+    rest = flat - head @ rigid.fields
+    np.square(rest, out=rest)
+    lengths = np.sqrt(rest[:, ::2] + rest[:, 1::2])
     return lengths @ region_means(size), flows, head
 
 
@@ -84,26 +84,26 @@ def _rigid(size: int) -> _Rigid:
     chosen = np.repeat(steady.ravel(), 2)
     head = np.zeros_like(fields.T)
     head[chosen] = np.linalg.pinv(fields[:, chosen])
-    told = _of_own_flow(size)
+    patterns = _of_own_flow(size)
     # All of it is linear, so what the head's share takes away is taken out of the factors once.
-    fit = np.concatenate([head, told - head @ (fields @ told)], axis=1)
+    fit = np.concatenate([head, patterns - head @ (fields @ patterns)], axis=1)
     return _Rigid(fit.astype(np.float32), fields.astype(np.float32))
 
 
 def _of_own_flow(size: int) -> np.ndarray:
     """(2P, 2R + 4): a flow's mean direction per region and stretches, columns `FLOW_NAMES`."""
-    told = np.zeros((size, size, 2, len(FLOW_NAMES)))
+    patterns = np.zeros((size, size, 2, len(FLOW_NAMES)))
     n_directions = 2 * len(REGIONS)
     for axis in (0, 1):
-        told[:, :, axis, axis:n_directions:2] = region_means(size).reshape(size, size, -1)
+        patterns[:, :, axis, axis:n_directions:2] = region_means(size).reshape(size, size, -1)
     for column, (name, axis) in enumerate(_STRETCHED, n_directions):
         # Slope of one component along its own axis: positive where the region widens (0) or opens (1).
-        region = region_of(told[None, :, :, axis, column], REGIONS[name])
+        region = region_of(patterns[None, :, :, axis, column], REGIONS[name])
         length = region.shape[2 - axis]
         ticks = np.arange(length) - (length - 1) / 2
         slope = ticks / (ticks @ ticks) * length / region.shape[1 + axis]
         region[...] = slope if axis == 0 else slope[:, None]
-    return told.reshape(2 * size**2, -1)
+    return patterns.reshape(2 * size**2, -1)
 
 
 def _flow(crops: np.ndarray, side_px: int) -> np.ndarray:

@@ -89,14 +89,14 @@ class Crops:
     Args:
         pixels: (T, S, S, 3) uint8 RGB.
         times_s: (T,) seconds from the segment's start.
-        found: (T,) bool, whether the face was found nearby; True where it is not looked for.
+        detected: (T,) bool, whether the face was found nearby; True where it is not looked for.
         length_s: Length of the whole video.
         reader: Who decoded it.
     """
 
     pixels: np.ndarray
     times_s: np.ndarray
-    found: np.ndarray
+    detected: np.ndarray
     length_s: float
     reader: str
 
@@ -151,7 +151,7 @@ def iter_crops(segment: Segment, options: CropOptions) -> Iterator[Crops]:
     for part in parts_of(segment, options, _CHUNK):
         track = widened(tracker.track(part.frames, part.times_s), margin)
         pixels = crop_faces(part.frames, track, options.crop_side_px)
-        yield Crops(pixels, part.times_s, track.found, part.length_s, part.reader)
+        yield Crops(pixels, part.times_s, track.detected, part.length_s, part.reader)
 
 
 @dataclass
@@ -166,7 +166,7 @@ class CropNotes:
     def add(self, crops: Crops) -> None:
         """Counts a part."""
         self.frames += len(crops.times_s)
-        self.without_face += int((~crops.found).sum())
+        self.without_face += int((~crops.detected).sum())
         self.by_pyav = max(self.by_pyav, int(crops.reader == "pyav"))
         self.length_s = crops.length_s
 

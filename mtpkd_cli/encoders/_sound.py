@@ -138,8 +138,8 @@ def voice_frames(samples: np.ndarray, config: VoiceOptions) -> dict[str, np.ndar
         crossings = librosa.feature.zero_crossing_rate(stretch, frame_length=n_fft, hop_length=hop)[0]
         return {"loudness": 20.0 * np.log10(np.maximum(rms, _DB_FLOOR)), "crossings": crossings, "pitch": pitch}
 
-    told = in_blocks(samples, hop, max(n_fft, config.pitch_frame), describe)
-    loudness, crossings, pitch = told["loudness"], told["crossings"], told["pitch"]
+    frames = in_blocks(samples, hop, max(n_fft, config.pitch_frame), describe)
+    loudness, crossings, pitch = frames["loudness"], frames["crossings"], frames["pitch"]
     floor = max(config.voicing_floor_db, loudness.max() - _VOICED_RANGE_DB)
     voiced = (loudness > floor) & (crossings < _VOICED_CROSSINGS)
     return {

@@ -102,10 +102,10 @@ def _responses(phasic: np.ndarray, scr_min_us: float) -> tuple[np.ndarray, np.nd
     """Onsets and peaks (P,) as positions, and rises (P,) from onset to peak, all > 0."""
     from scipy.signal import find_peaks
 
-    peaks, found = find_peaks(phasic, prominence=scr_min_us)
+    peaks, properties = find_peaks(phasic, prominence=scr_min_us)
     if not peaks.size:
         return peaks, peaks, np.zeros(0)
-    peaks = peaks[found["prominences"] >= _SCR_SHARE * found["prominences"].max()]
+    peaks = peaks[properties["prominences"] >= _SCR_SHARE * properties["prominences"].max()]
     starts = np.concatenate([[0], peaks[:-1]])
     onsets = np.array([start + np.argmin(phasic[start:peak]) for start, peak in zip(starts, peaks, strict=True)])
     return onsets, peaks, phasic[peaks] - phasic[onsets]

@@ -76,7 +76,7 @@ class _Frames:
     heads: np.ndarray
     places: np.ndarray
     colours: np.ndarray
-    found: np.ndarray
+    detected: np.ndarray
 
 
 def encode(segment: Segment, config: Config) -> Features:
@@ -110,12 +110,12 @@ def encode(segment: Segment, config: Config) -> Features:
     head_speed = np.hypot(frames.heads[:, :1], frames.heads[:, 1:2])
     columns += [mean(frames.heads), np.maximum.reduceat(head_speed, first, axis=0)]
     columns += [mean(frames.places - np.median(frames.places, axis=0)), mean(frames.colours) - colour_base]
-    found = mean(frames.found[:, None].astype(float))
+    detected = mean(frames.detected[:, None].astype(float))
     repeated = (np.searchsorted(present, np.arange(n_steps), side="right") - 1).clip(min=0)
-    values = np.concatenate([*columns, found], axis=1)[repeated].astype(np.float32)
+    values = np.concatenate([*columns, detected], axis=1)[repeated].astype(np.float32)
     notes |= {
         "steps": n_steps,
-        "steps_without_face": int((found[repeated] == 0).sum()),
+        "steps_without_face": int((detected[repeated] == 0).sum()),
         "steps_without_frames": n_steps - len(present),
     }
     return Features(values, (np.arange(n_steps) + 0.5) * config.step_s, _NAMES, notes)
@@ -155,7 +155,7 @@ def _describe(
 
     track = tracker.track(frames, times_s)
     places = np.column_stack([track.centres_px / track.crop_side_px, np.log(track.sides_px)])
-    crop_px, seen = config.crop_side_px, bool(track.found.any())
+    crop_px, seen = config.crop_side_px, bool(track.detected.any())
     if not seen:
         # There is less to see where there is no face.
         frames, track = thinned(frames, track, crop_px)
@@ -172,5 +172,5 @@ def _describe(
     new = slice(before, None)
     colours = skin_colour(frames[new], track.centres_px[new], side)
     return _Frames(
-        times_s[new], look(crops[new]), speeds[new], flows[new], heads[new], places[new], colours, track.found[new]
+        times_s[new], look(crops[new]), speeds[new], flows[new], heads[new], places[new], colours, track.detected[new]
     )

@@ -64,10 +64,10 @@ def read_track(path: Path, begin_s: float, end_s: float | None, to_hz: int) -> S
     return Sound(collected, filled_s + (missing_s if missing_s * rate > 1 else 0.0))
 
 
-def damaged(path: Path, found: str) -> DataError:
+def damaged(path: Path, reason: str) -> DataError:
     """The error for a file that cannot be decoded, or ends before it says it does."""
     return DataError(
-        f"the sound is truncated or damaged, or this is no media file: {found}",
+        f"the sound is truncated or damaged, or this is no media file: {reason}",
         where=path,
         expected="a whole audio file, or a video with sound",
         todo="copy or export the file again, or leave it out",

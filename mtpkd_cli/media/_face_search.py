@@ -41,15 +41,15 @@ def find_faces(frame: np.ndarray, known: np.ndarray, *, small: bool = True) -> n
     Returns:
         (n, 3) float boxes, in no order.
     """
-    found = _near(frame, known)
-    return found if len(found) else _anywhere(frame, small)
+    boxes = _near(frame, known)
+    return boxes if len(boxes) else _anywhere(frame, small)
 
 
 def _near(frame: np.ndarray, known: np.ndarray) -> np.ndarray:
     boxes = [np.empty((0, 3))]
     whole = _fit(frame)
     for box in known:
-        if any((np.abs(found - box) < box[2] / 4).all(axis=1).any() for found in boxes):
+        if any((np.abs(other - box) < box[2] / 4).all(axis=1).any() for other in boxes):
             continue
         scale = whole * _COARSE if box[2] * whole * _COARSE >= _ENOUGH_PX else whole
         cell, reach = _GRID_PX / scale, _REACH * box[2]
@@ -58,8 +58,8 @@ def _near(frame: np.ndarray, known: np.ndarray) -> np.ndarray:
         part = frame[top : max(0, bottom), left : max(0, right)]
         if part.size:
             least_px, most_px = (box[2] * scale * change for change in (_SHRINKS, _GROWS))
-            found = _search(part, scale, least_px, most_px, step=_FINE_STEP, agree=_SURE)
-            boxes.append(found + np.array([left, top, 0]))
+            inside = _search(part, scale, least_px, most_px, step=_FINE_STEP, agree=_SURE)
+            boxes.append(inside + np.array([left, top, 0]))
     return np.concatenate(boxes)
 
 
@@ -71,9 +71,9 @@ def _anywhere(frame: np.ndarray, small: bool) -> np.ndarray:
     # A third of the bytes to sample down.
     grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) if frame.ndim == 3 else frame
     hints = _search(grey, whole * _COARSE, coarse_px * _COARSE)
-    found = _near(frame, hints)
-    if len(found) or not small:
-        return found
+    boxes_near = _near(frame, hints)
+    if len(boxes_near) or not small:
+        return boxes_near
     hints = _search(grey, whole * _SMALL, short_px * whole * _SMALL * _LEAST_SHARE, coarse_px * _SMALL * _GROWS)
     return _near(frame, hints)
 
@@ -101,10 +101,10 @@ def _search(
         return np.empty((0, 3))
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA) if scale < 1 else np.ascontiguousarray(picture)
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY) if small.ndim == 3 else small
-    found = _cascade().detectMultiScale(
+    rectangles = _cascade().detectMultiScale(
         cv2.equalizeHist(grey), scaleFactor=step, minNeighbors=agree, minSize=(least, least), maxSize=(most, most)
     )
-    corners = np.array(found, float).reshape(-1, 4) / scale
+    corners = np.array(rectangles, float).reshape(-1, 4) / scale
     return np.column_stack([corners[:, :2] + corners[:, 2:] / 2, corners[:, 2]])
 
 

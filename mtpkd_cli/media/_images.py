@@ -42,17 +42,17 @@ def read_images(request: Request) -> Iterator[Stream]:
 
 
 def _numbered(folder: Path) -> dict[int, Path]:
-    found: dict[int, Path] = {}
+    images: dict[int, Path] = {}
     for path in folder.iterdir():
         match = _NUMBER.search(path.stem)
         if match is None or path.suffix.lower() not in _SUFFIXES:
             continue
-        if int(match[0]) in found:
-            raise Unreadable(f"{path.name} and {found[int(match[0])].name} have one number")
-        found[int(match[0])] = path
-    if not found:
+        if int(match[0]) in images:
+            raise Unreadable(f"{path.name} and {images[int(match[0])].name} have one number")
+        images[int(match[0])] = path
+    if not images:
         raise Unreadable("there are no numbered images in this folder")
-    return found
+    return images
 
 
 def _decode(path: Path, max_side: int | None) -> np.ndarray:

@@ -75,8 +75,8 @@ def choose(times_s: np.ndarray, request: Request) -> np.ndarray:
         return np.arange(begin, max(begin, stop))[request.skip :]
     n_ticks = int(np.ceil((times_s[stop - 1] - request.start_s + TOLERANCE_S) * request.rate_hz)) + 1
     ticks = request.start_s + np.arange(n_ticks) / request.rate_hz
-    found = np.unique(np.searchsorted(times_s, ticks - TOLERANCE_S))
-    return found[(found >= begin) & (found < stop)][request.skip :]
+    chosen = np.unique(np.searchsorted(times_s, ticks - TOLERANCE_S))
+    return chosen[(chosen >= begin) & (chosen < stop)][request.skip :]
 
 
 def fit(width: int, height: int, max_side: int | None) -> tuple[int, int]:

@@ -47,8 +47,8 @@ class YuNet:
         picture = cv2.resize(frame, size, interpolation=cv2.INTER_AREA) if scale < 1 else frame
         picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR if picture.ndim == 2 else cv2.COLOR_RGB2BGR)
         self._network.setInputSize(size)
-        _, found = self._tried(lambda: self._network.detect(picture))
-        return squares(np.empty((0, 15)) if found is None else found.astype(float)) / scale
+        _, faces = self._tried(lambda: self._network.detect(picture))
+        return squares(np.empty((0, 15)) if faces is None else faces.astype(float)) / scale
 
     def _tried(self, call: Callable[[], Any]) -> Any:
         import cv2

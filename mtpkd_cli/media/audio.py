@@ -57,8 +57,8 @@ def read_audio(path: Path, sample_rate_hz: int, start_s: float | None = None, en
     """
     path = Path(path)
     if not path.is_file() or path.stat().st_size == 0:
-        found = "the file is empty" if path.is_file() else "there is no such file"
-        raise DataError(f"cannot read sound: {found}", where=path, expected="an audio file or a video with sound")
+        reason = "the file is empty" if path.is_file() else "there is no such file"
+        raise DataError(f"cannot read sound: {reason}", where=path, expected="an audio file or a video with sound")
     begin_s = start_s or 0.0
     if end_s is not None and end_s <= begin_s:
         raise DataError(f"the segment is from {begin_s} s to {end_s} s", where=path, expected="start_s < end_s")

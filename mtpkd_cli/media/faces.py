@@ -25,13 +25,13 @@ class FaceTrack:
         centres_px: (T, 2) float, x and y of the face's centre.
         sides_px: (T,) float, side of the square around the face, from brows to chin.
         crop_side_px: Median of the sides: one size for all crops, so that a crop changes only with what it shows.
-        found: (T,) bool, whether the face was found in the nearest frame that was searched.
+        detected: (T,) bool, whether the face was found in the nearest frame that was searched.
     """
 
     centres_px: np.ndarray
     sides_px: np.ndarray
     crop_side_px: float
-    found: np.ndarray
+    detected: np.ndarray
 
 
 class FaceTracker:
@@ -82,8 +82,8 @@ class FaceTracker:
         seen_s = times_s[tried]
         track = np.stack([np.interp(times_s, seen_s[hits], smoothed[:, k]) for k in range(3)], axis=1)
         nearest = np.abs(times_s[:, None] - seen_s[None, :]).argmin(axis=1)
-        found = np.isin(nearest, hits)
-        return FaceTrack(track[:, :2], track[:, 2], float(np.median(smoothed[:, 2])), found)
+        detected = np.isin(nearest, hits)
+        return FaceTrack(track[:, :2], track[:, 2], float(np.median(smoothed[:, 2])), detected)
 
     def _look(
         self, frames: Sequence[np.ndarray] | np.ndarray, times_s: np.ndarray
@@ -91,13 +91,13 @@ class FaceTracker:
         """Indices of the frames that were searched, and the boxes found in each."""
         ticks, goes_on = self._ticks(times_s), self._parts > 0
         self._parts += 1
-        found: dict[int, np.ndarray] = {}
+        boxes_at: dict[int, np.ndarray] = {}
         known, passed_over = np.empty((0, 3)) if self._last is None else self._last[None], list[int]()
         at, gap, last = 0, _FIRST_GAP, len(ticks) - 1
         while at <= last:
             # Small faces take as long again, so they are looked for at the end, and in long parts at both ends.
             small = (at == last and not goes_on) or (at in {0, last} and last > _SHORT)
-            boxes = found[at] = self._find(frames[ticks[at]], known, small=small)
+            boxes = boxes_at[at] = self._find(frames[ticks[at]], known, small=small)
             if not len(boxes):
                 following = max(at + 1, min(at + gap, last))
                 passed_over += range(at + 1, following)
@@ -105,16 +105,16 @@ class FaceTracker:
                 continue
             near = boxes
             for before in reversed(passed_over):
-                found[before] = self._find(frames[ticks[before]], near, small=False)
-                near = found[before] if len(found[before]) else near
+                boxes_at[before] = self._find(frames[ticks[before]], near, small=False)
+                near = boxes_at[before] if len(boxes_at[before]) else near
             known, passed_over = boxes, []
             at, gap = at + 1, _FIRST_GAP
-        if last == 1 and not goes_on and not any(map(len, found.values())):
+        if last == 1 and not goes_on and not any(map(len, boxes_at.values())):
             # Two looks are few: one more, half-way.
             ticks = np.insert(ticks, 1, ticks.mean())
-            found = {0: found[0], 1: self._find(frames[ticks[1]], known, small=False), 2: found[1]}
-        order = sorted(found)
-        return ticks[order], [found[at] for at in order]
+            boxes_at = {0: boxes_at[0], 1: self._find(frames[ticks[1]], known, small=False), 2: boxes_at[1]}
+        order = sorted(boxes_at)
+        return ticks[order], [boxes_at[at] for at in order]
 
     def _ticks(self, times_s: np.ndarray) -> np.ndarray:
         """Indices of the first frame, the first of each interval, and the last."""

@@ -116,9 +116,9 @@ def _tail(container: Any, stream: Any, length_s: float) -> bool:
     return last is not None and float((last - start) * stream.time_base) >= begin - _TAIL_S
 
 
-def _no_media(path: Path, found: str) -> DataError:
+def _no_media(path: Path, reason: str) -> DataError:
     return DataError(
-        f"the file cannot be opened: {found}",
+        f"the file cannot be opened: {reason}",
         where=path,
         expected="a whole video or sound file",
         todo="copy it again or re-encode it, or leave its samples out",

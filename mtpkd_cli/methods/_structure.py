@@ -54,8 +54,8 @@ def structure_terms(
         chosen = ot.choose_anchors(teacher, anchors_k, anchors, lesson.generator)
         limits: dict[str, Any] = {"epsilon": epsilon, "tolerance": tolerance}
         if structure == "rows":
-            own = chosen[0] if anchors == "shared" else chosen
-            transport = ot.row_transport(teacher, student, own, **limits).value
+            picked = chosen[0] if anchors == "shared" else chosen
+            transport = ot.row_transport(teacher, student, picked, **limits).value
         else:
             transport = ot.cloud_transport(ot.take(teacher, chosen), ot.take(student, chosen), **limits).value
     terms = {"transport": Term(transport, transport_weight)}

@@ -29,8 +29,8 @@ def terms(
 
     def contrast(teacher: Tensor, student: Tensor) -> Tensor:
         likeness = unit_rows(student) @ unit_rows(teacher).T / contrast_temperature
-        own = torch.arange(len(likeness), device=likeness.device)
-        return (functional.cross_entropy(likeness, own) + functional.cross_entropy(likeness.T, own)) / 2
+        same_sample = torch.arange(len(likeness), device=likeness.device)
+        return (functional.cross_entropy(likeness, same_sample) + functional.cross_entropy(likeness.T, same_sample)) / 2
 
     return {
         "task": Term(task_loss(lesson.student.logits, lesson.labels), task_weight),

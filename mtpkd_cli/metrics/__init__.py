@@ -23,8 +23,8 @@ So an interval costs a few matrix products, not R calls. A sample of weight zero
 enter a mean over classes either.
 """
 
+from mtpkd_cli.metrics._class_figures import class_figures
 from mtpkd_cli.metrics._comparison import Keyed, holm, paired_parts, permutation_p, subject_scores, subject_swaps
-from mtpkd_cli.metrics._summary import class_figures, plain_estimate, plain_transfer, plain_versus
 from mtpkd_cli.metrics._targets import by_recording, mean_defined, of_target
 from mtpkd_cli.metrics._threshold import USUAL as USUAL_THRESHOLD
 from mtpkd_cli.metrics._threshold import best_threshold, moved
@@ -66,9 +66,6 @@ __all__ = [
     "one_family",
     "paired_parts",
     "permutation_p",
-    "plain_estimate",
-    "plain_transfer",
-    "plain_versus",
     "resampled_scores",
     "subject_scores",
     "subject_swaps",

@@ -27,8 +27,8 @@ class SubjectWeights:
 
     def __matmul__(self, columns: np.ndarray) -> np.ndarray:
         """Returns (R, K) weighted sums of columns (N, K), or (R,) of one column (N,)."""
-        found: np.ndarray = self.draws @ self.within(columns)
-        return found
+        products: np.ndarray = self.draws @ self.within(columns)
+        return products
 
     def sum(self, axis: int) -> np.ndarray:
         """Returns (R,) the weight of all samples."""

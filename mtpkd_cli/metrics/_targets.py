@@ -39,9 +39,9 @@ def by_recording(per_target: PerTarget, parts: Sequence[Part], recordings: Seque
         distinct, first = np.unique(names, return_index=True)
         scores = np.full((len(distinct), part.scores.shape[1]), np.nan)
         for row, name in enumerate(distinct):
-            own = names == name
-            if own.sum() >= FEWEST_SAMPLES:
-                scores[row] = per_target(part.labels[own], part.scores[own], None)[0]
+            of_recording = names == name
+            if of_recording.sum() >= FEWEST_SAMPLES:
+                scores[row] = per_target(part.labels[of_recording], part.scores[of_recording], None)[0]
         result.append(Part(np.zeros(len(distinct)), scores, part.subjects[first]))
     return result
 

@@ -18,14 +18,14 @@ def best_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
         labels: (N,) int, 0 or 1, of validation samples.
         scores: (N, 2) probabilities.
     """
-    positive, said = labels == 1, scores[:, 1].astype(np.float64)
+    positive, scores_of_1 = labels == 1, scores[:, 1].astype(np.float64)
     if not len(labels) or positive.all() or not positive.any():
         return USUAL
-    values = np.unique(said)
+    values = np.unique(scores_of_1)
     # Between two neighbours all thresholds say the same, and the middle is the furthest from both.
     tried = np.append((values[1:] + values[:-1]) / 2, USUAL)
-    missed = np.searchsorted(np.sort(said[positive]), tried, side="right") / positive.sum()
-    spared = np.searchsorted(np.sort(said[~positive]), tried, side="right") / (~positive).sum()
+    missed = np.searchsorted(np.sort(scores_of_1[positive]), tried, side="right") / positive.sum()
+    spared = np.searchsorted(np.sort(scores_of_1[~positive]), tried, side="right") / (~positive).sum()
     quality = (1 - missed + spared) / 2
     best = tried[quality >= quality.max() - 1e-12]
     return float(best[np.abs(best - USUAL).argmin()])

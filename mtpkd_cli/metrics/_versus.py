@@ -87,9 +87,9 @@ def versus(
     }
 
 
-def one_family(found: Sequence[Mapping[str, Versus]]) -> dict[str, Versus]:
+def one_family(comparisons: Sequence[Mapping[str, Versus]]) -> dict[str, Versus]:
     """Puts comparisons with different others together and corrects p for the number of them all."""
-    every = {name: versus for one in found for name, versus in one.items()}
+    every = {name: versus for one in comparisons for name, versus in one.items()}
     corrected = holm({name: versus.p for name, versus in every.items()})
     return {name: replace(versus, p_holm=corrected.get(name, NOTHING)) for name, versus in every.items()}
 
@@ -112,9 +112,9 @@ def transfer(
     A subject's score is the mean over the folds and seeds whose test part holds the subject.
     """
     pairs = paired_parts(ours, theirs)
-    own = subject_scores(metric, [first for first, _ in pairs], subjects)
-    base = subject_scores(metric, [second for _, second in pairs], subjects)
-    gains = (own - base) * (1 if greater_is_better else -1)
+    ours_by_subject = subject_scores(metric, [first for first, _ in pairs], subjects)
+    theirs_by_subject = subject_scores(metric, [second for _, second in pairs], subjects)
+    gains = (ours_by_subject - theirs_by_subject) * (1 if greater_is_better else -1)
     defined = gains[~np.isnan(gains)]
     if not len(defined):
         return gains, Transfer(0, NOTHING, NOTHING, NOTHING)

@@ -22,9 +22,9 @@ def per_target(labels: np.ndarray, scores: np.ndarray, weights: Weights | None =
     0 where predictions or labels are constant; 1 where both are constant and equal, since every prediction is right;
     NaN where no valid entry has weight.
     """
-    found = moments(labels, scores, weights)
-    spread = found.variance_labels + found.variance_scores + found.bias**2
-    return np.divide(2 * found.covariance, spread, out=np.ones(spread.shape), where=spread != 0)
+    m = moments(labels, scores, weights)
+    spread = m.variance_labels + m.variance_scores + m.bias**2
+    return np.divide(2 * m.covariance, spread, out=np.ones(spread.shape), where=spread != 0)
 
 
 def metric(labels: np.ndarray, scores: np.ndarray, weights: Weights | None = None) -> np.ndarray:

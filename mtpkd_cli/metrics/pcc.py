@@ -14,8 +14,8 @@ MOMENTS = True
 
 def per_target(labels: np.ndarray, scores: np.ndarray, weights: Weights | None = None) -> np.ndarray:
     """Returns (R, C) PCC; NaN where predictions or labels are constant or no valid entry has weight."""
-    found = moments(labels, scores, weights)
-    return ratio(found.covariance, np.sqrt(found.variance_labels) * np.sqrt(found.variance_scores))
+    m = moments(labels, scores, weights)
+    return ratio(m.covariance, np.sqrt(m.variance_labels) * np.sqrt(m.variance_scores))
 
 
 def metric(labels: np.ndarray, scores: np.ndarray, weights: Weights | None = None) -> np.ndarray:

@@ -50,5 +50,5 @@ class ImputedTrunk(nn.Module):
 
     def forward(self, batch: ModalityBatch) -> tuple[Tensor, Tensor]:
         """Returns embedding (B, d) and gates (B, M) of the joint teacher on the completed batch."""
-        said: tuple[Tensor, Tensor] = self.trunk(self.completed(batch))
-        return said
+        output: tuple[Tensor, Tensor] = self.trunk(self.completed(batch))
+        return output

@@ -26,10 +26,10 @@ def load_weights(network: nn.Module, path: Path, *, besides: tuple[str, ...] = (
         DataError: There is no such file, it holds no weights, or not those of this network: the message lists what is
             missing, foreign or of another shape.
     """
-    stored, own = read_weights(path), network.state_dict()
-    wanted = {name: value for name, value in own.items() if not name.startswith(besides)}
+    stored, expected = read_weights(path), network.state_dict()
+    wanted = {name: value for name, value in expected.items() if not name.startswith(besides)}
     missing = [name for name in wanted if name not in stored and not name.endswith(_OPTIONAL)]
-    foreign = [name for name in stored if name not in own and not name.startswith(besides)]
+    foreign = [name for name in stored if name not in expected and not name.startswith(besides)]
     shapes = [
         f"{name}: {tuple(stored[name].shape)}, expected {tuple(value.shape)}"
         for name, value in wanted.items()

@@ -57,8 +57,8 @@ def shared_cost_divergence(
     """
     with torch.no_grad(), torch.autocast(cost.device.type, enabled=False):
         kernel, first, second = (-cost / epsilon).exp(), p.detach(), q.detach()
-        own, own_error, own_iterations = _symmetric(kernel, torch.cat([first, second]), max_iterations, tolerance)
-        own_first, own_second = own.chunk(2)
+        symmetric, own_error, own_iterations = _symmetric(kernel, torch.cat([first, second]), max_iterations, tolerance)
+        own_first, own_second = symmetric.chunk(2)
         left, right, error, iterations = _crossed(kernel, first, second, own_second, max_iterations, tolerance)
         errors = torch.stack([error, *own_error.chunk(2)]).amax(0)
     to_first, to_second = epsilon * (left / own_first).log(), epsilon * (right / own_second).log()

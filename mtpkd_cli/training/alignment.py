@@ -2,7 +2,7 @@
 
 L = w L_align + (1 - w) (task_J + mean_m task(U_m a_m, y)),  L_align = mean_m mean_i [1 - cos(a_m^i, sg[h_J^i])]
 after Aslam et al. 2024 (released code), from a *trained* joint teacher and with the stop-gradient that the code lacks.
-The sum over teachers of METHOD is a mean here, so that w means the same for any number of teachers.
+The released code sums over teachers; here it is a mean, so that w means the same for any number of them.
 """
 
 from collections.abc import Callable, Mapping
@@ -124,12 +124,14 @@ def fit_tnet(
     train, validation = rows
 
     def distance(batch: Tensor) -> Tensor:
-        said, targets, there = tnet(seen[batch]), privileged[batch], present[batch]
+        hallucinated, targets, there = tnet(seen[batch]), privileged[batch], present[batch]
         # One modality at a time: a distance between clouds would not see which cloud is whose.
         parts = [
-            DISTANCES[loss](said[rows, m], targets[rows, m]) for m, rows in enumerate(there.unbind(1)) if rows.any()
+            DISTANCES[loss](hallucinated[rows, m], targets[rows, m])
+            for m, rows in enumerate(there.unbind(1))
+            if rows.any()
         ]
-        return torch.stack(parts).mean() if parts else 0.0 * said.sum()
+        return torch.stack(parts).mean() if parts else 0.0 * hallucinated.sum()
 
     with seeded(seed) as generator:
         return fit(

@@ -46,12 +46,12 @@ def read_bank(
     for name in names:
         table = read_parquet(folder / f"{name}.parquet", filters=[("part", "in", parts)])
         index = pd.Index(table.column("sample_id").to_pandas()).get_indexer(pd.Index(sample_ids))
-        found = torch.from_numpy(index >= 0)
+        held = torch.from_numpy(index >= 0)
         for key in ("embedding", "logits", "crossfit_logits"):
             values = tensor_of(table.column(key))[torch.from_numpy(index)]
-            columns[key].append(torch.where(found[:, None], values, 0.0))
+            columns[key].append(torch.where(held[:, None], values, 0.0))
         present = torch.from_numpy(table.column("present").to_numpy())[torch.from_numpy(index)]
-        columns["present"].append(present & found)
+        columns["present"].append(present & held)
     embeddings, logits, crossfit_logits, seen = (torch.stack(column) for column in columns.values())
     return TeacherBank(names, embeddings, logits, crossfit_logits, seen, tuple(sees))
 

@@ -26,13 +26,13 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
     if labels.is_floating_point() or len(labels) == 0:
         return 1.0
     precise, wanted = logits.detach().double().cpu(), labels.cpu()
-    found = minimize_scalar(
+    minimum = minimize_scalar(
         lambda log_t: task_loss(precise / math.exp(log_t), wanted).item(),
         bounds=[math.log(limit) for limit in LIMITS],
         method="bounded",
         options={"xatol": 1e-4},
     )
-    return math.exp(found.x)
+    return math.exp(minimum.x)
 
 
 def calibrated_loss(logits: Tensor, labels: Tensor) -> float:

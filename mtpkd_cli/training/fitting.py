@@ -71,13 +71,13 @@ class Fitting:
     def averaged_weights(self) -> Iterator[None]:
         """Within the block the model has the mean of its weights, where there is one."""
         parameters = [p.detach() for p in self.model.parameters()] if self.mean else []
-        own = [p.clone() for p in parameters]
+        trained = [p.clone() for p in parameters]
         for parameter, mean in zip(parameters, self.mean, strict=True):
             parameter.copy_(mean)
         try:
             yield
         finally:
-            for parameter, weights in zip(parameters, own, strict=True):
+            for parameter, weights in zip(parameters, trained, strict=True):
                 parameter.copy_(weights)
 
     def keep_best(self, loss: float) -> None:

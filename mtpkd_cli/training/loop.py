@@ -91,15 +91,15 @@ def _train_epoch(
         total = torch.stack([term.weight * term.value for term in terms.values()]).sum()
         # One look at the device per step: each would wait for all that was asked of it.
         values = torch.stack([*(term.value.detach() for term in terms.values()), total.detach()]).tolist()
-        said = dict(zip([*terms, "total"], values, strict=True))
-        _check_finite(said, fitting.epoch, number)
+        losses = dict(zip([*terms, "total"], values, strict=True))
+        _check_finite(losses, fitting.epoch, number)
         fitting.optimiser.zero_grad(set_to_none=True)
         total.backward()
         nn.utils.clip_grad_norm_(fitting.model.parameters(), 1.0)
         fitting.optimiser.step()
         fitting.scheduler.step()
         fitting.average()
-        for name, value in said.items():
+        for name, value in losses.items():
             fitting.sums[name] = fitting.sums.get(name, 0.0) + value / n_batches
         fitting.batch = number + 1
         checkpoint.step(fitting)
@@ -162,9 +162,9 @@ def _waited(history: list[dict[str, Any]]) -> int:
     return history[-1]["epoch"] - best if history else -1
 
 
-def _check_finite(said: dict[str, float], epoch: int, batch: int) -> None:
-    if not math.isfinite(said["total"]):
-        values = ", ".join(f"{name} = {value:g}" for name, value in said.items() if name != "total")
+def _check_finite(losses: dict[str, float], epoch: int, batch: int) -> None:
+    if not math.isfinite(losses["total"]):
+        values = ", ".join(f"{name} = {value:g}" for name, value in losses.items() if name != "total")
         raise NumericalError(
             f"the loss is not finite in epoch {epoch}, batch {batch}: {values}",
             expected="finite numbers",
