@@ -6,7 +6,7 @@ as it is. In regression the squared difference from their mean prediction.
 
 Source: Lopez-Paz, Bottou, Schölkopf, Vapnik, "Unifying distillation and privileged information", ICLR 2016, arXiv
 1511.03643, for one teacher; the mean over several is this project's. The cross-entropy there differs from KL by a
-constant, and KL is 0 iff the student says s.
+constant, and KL is 0 iff the student's probabilities are s.
 """
 
 import torch
@@ -33,8 +33,10 @@ def terms(
     elif lesson.labels.is_floating_point():
         imitation = squared_distance(student[seen], torch.einsum("bk,kbc->bc", weights, logits)[seen])
     else:
-        said = torch.einsum("bk,kbc->bc", weights, torch.softmax(logits / temperature, dim=-1))
-        imitation = functional.kl_div(torch.log_softmax(student[seen], dim=-1), said[seen], reduction="batchmean")
+        soft_labels = torch.einsum("bk,kbc->bc", weights, torch.softmax(logits / temperature, dim=-1))
+        imitation = functional.kl_div(
+            torch.log_softmax(student[seen], dim=-1), soft_labels[seen], reduction="batchmean"
+        )
     return {
         "task": Term(task_loss(student, lesson.labels), 1 - imitation_weight),
         "imitation": Term(imitation, imitation_weight),

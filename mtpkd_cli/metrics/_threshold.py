@@ -32,7 +32,7 @@ def best_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
 
 
 def scores_at_threshold(scores: np.ndarray, threshold: float) -> np.ndarray:
-    """Returns (N, 2) scores whose larger one is of the class that the threshold predicts; at it both are equal: class 0.
+    """Returns (N, 2) scores, the larger of the class that the threshold predicts; at it both are equal, class 0.
 
     Args:
         scores: (N, 2) probabilities.
