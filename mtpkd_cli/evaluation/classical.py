@@ -14,7 +14,7 @@ from mtpkd_cli import metrics
 from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.artifacts.records import Record, read_record
 from mtpkd_cli.errors import DataError
-from mtpkd_cli.evaluation.comparison import Draws, resampled_interval
+from mtpkd_cli.evaluation.comparison import Draws
 from mtpkd_cli.evaluation.predictions import Predictions
 from mtpkd_cli.evaluation.summary import Difference, Estimate
 from mtpkd_cli.models.losses import task_loss, valid_targets
@@ -153,7 +153,7 @@ def compare_with_classical(
         name: metrics.resampled_scores(module.metric, [part for _, part in keyed.values()], *draws.bootstrap)
         for name, keyed in parts.items()
     }
-    scores = {name: Estimate.of(resampled_interval(one)) for name, one in resampled.items()}
+    scores = {name: Estimate.of(one.estimate) for name, one in resampled.items()}
     rivals = {}
     for rival in (name for name in predictions if name != network):
         versus = metrics.versus(

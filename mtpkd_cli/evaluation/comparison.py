@@ -1,27 +1,28 @@
-"""All methods of a study compared by one metric, and what a method's predictions look like class by class."""
+"""All methods of a study compared by one metric, and the scores of one method by all metrics."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Required, Unpack
 
 import numpy as np
 import pandas as pd
 
 from mtpkd_cli import metrics
 from mtpkd_cli.errors import DataError
+from mtpkd_cli.evaluation.figures import Figures
 from mtpkd_cli.evaluation.predictions import Predictions
-from mtpkd_cli.evaluation.summary import Difference, Estimate, MethodScores, Score, TargetScores, Transfer
+from mtpkd_cli.evaluation.summary import Difference, MethodScores, Score, Transfer
 from mtpkd_cli.registry import METRICS
 
 
 @dataclass(frozen=True)
 class Draws:
-    """What chance is made of, the same for all methods and metrics.
+    """The random draws behind intervals and tests, the same for all methods and metrics.
 
     Args:
         subjects: (S,) of the study, in the order of the columns below.
         resamples: (R, S) from `metrics.bootstrap_weights`.
-        swaps: (P, S) from `metrics.subject_swaps`.
+        swaps: (P, S) from `metrics.subject_swaps`: whose predictions change places.
     """
 
     subjects: list[str]
@@ -80,7 +81,7 @@ class Comparison:
         resampled: Method -> its score under the bootstrap.
         differences: Method -> against the reference.
         over_control: Method that is neither control nor reference -> against the control that scores best.
-        over_placebo: Method that has a placebo of its own -> against that; p corrected for the number of such methods.
+        over_placebo: Method that has a placebo -> against that placebo; p corrected for the number of such methods.
         transfers: Student -> gain of each subject (S,) over the reference, and what it adds up to; headline only.
     """
 
@@ -149,15 +150,27 @@ def compare_methods(
     return Comparison(resampled, differences, over_control, over_placebo, transfers)
 
 
-def method_scores(method: str, comparisons: Mapping[str, Comparison], headline: str, **more: Any) -> MethodScores:
+class MethodFacts(Figures, total=False):
+    """Fields of MethodScores that are known beside the comparisons; what is left out is left out of the file."""
+
+    scored: Required[int]
+    fell_back: int
+    kept_and_worse: int
+    thresholds: dict[str, float]
+    transfer: Transfer
+
+
+def method_scores(
+    method: str, comparisons: Mapping[str, Comparison], headline: str, **facts: Unpack[MethodFacts]
+) -> MethodScores:
     """Scores, differences and transfer of one method.
 
     Args:
         comparisons: Metric -> all methods compared by it.
-        more: What else is known of the method, fields of MethodScores.
+        facts: What else is known of the method.
     """
     scores = {
-        name: Score.of(resampled_interval(one.resampled[method]), undefined_parts=one.resampled[method].undefined_parts)
+        name: Score.of(one.resampled[method].estimate, undefined_parts=one.resampled[method].undefined_parts)
         for name, one in comparisons.items()
     }
     differences: dict[str, dict[str, Difference]] = {
@@ -169,33 +182,5 @@ def method_scores(method: str, comparisons: Mapping[str, Comparison], headline: 
         for key in ("differences", "over_control", "over_placebo")
     }
     if method in comparisons[headline].transfers:
-        more["transfer"] = Transfer.of(comparisons[headline].transfers[method][1])
-    return MethodScores(scores=scores, **differences, **more)
-
-
-def resampled_interval(score: metrics.Resampled) -> metrics.Estimate:
-    """A score with its interval."""
-    return metrics.interval(score.values, score.point)
-
-
-def figures_of(
-    predictions: Predictions, samples: pd.DataFrame, task: str, outputs: list[str], names: Sequence[str], draws: Draws
-) -> dict[str, Any]:
-    """What one model's predictions look like, as fields of MethodScores: confusion, classes and reliability of classes,
-    the scores of each target else."""
-    parts = [part for _, part in predictions.plain.values()]
-    if task == "classification":
-        return metrics.class_figures(parts, outputs)
-    recordings = [samples["recording"].to_numpy()[at] for at, _ in predictions.plain.values()]
-    modules = {name: METRICS.load(name) for name in names if hasattr(METRICS.load(name), "per_target")}
-    targets: dict[str, dict[str, TargetScores]] = {target: {} for target in outputs}
-    for name, module in modules.items():
-        single = metrics.by_recording(module.per_target, parts, recordings)
-        for column, target in enumerate(outputs):
-            together = metrics.of_target(module.per_target, column)
-            concatenated, by_recording = (
-                Estimate.of(resampled_interval(metrics.resampled_scores(metric, given, *draws.bootstrap)))
-                for metric, given in ((together, parts), (metrics.mean_defined(column), single))
-            )
-            targets[target][name] = TargetScores(concatenated=concatenated, by_recording=by_recording)
-    return {"targets": targets}
+        facts["transfer"] = Transfer.of(comparisons[headline].transfers[method][1])
+    return MethodScores(scores=scores, **differences, **facts)

@@ -129,7 +129,7 @@ def _by_target(
     targets: dict[str, dict[str, Estimate]] = {target: {} for target in outputs}
     for name in names:
         for column, target in enumerate(outputs):
-            metric = metrics.of_target(METRICS.load(name).per_target, column)
+            metric = metrics.target_metric(METRICS.load(name).per_target, column)
             point, values = _resampled(name, entries, people, draws, metric)
             targets[target][name] = Estimate.of(metrics.interval(values, point))
     return targets

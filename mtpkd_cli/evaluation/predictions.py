@@ -85,7 +85,10 @@ def with_labels(tables: Mapping[str, pd.DataFrame], samples: pd.DataFrame, binar
         if binary:
             threshold = validation_threshold(table, labels, position)
             result.thresholds[key] = threshold
-            result.tuned[key] = (at, metrics.Part(part.labels, metrics.moved(part.scores, threshold), part.subjects))
+            result.tuned[key] = (
+                at,
+                metrics.Part(part.labels, metrics.scores_at_threshold(part.scores, threshold), part.subjects),
+            )
     return result
 
 
@@ -127,7 +130,7 @@ def evaluated_predictions(
     for (fold, seed), repetition in rows.groupby(["fold", "seed"]):
         key = repetition_name(fold, seed)
         scores = np.stack(repetition["scores"].to_list())
-        tuned = metrics.moved(scores, thresholds[key]) if key in thresholds else None
+        tuned = metrics.scores_at_threshold(scores, thresholds[key]) if key in thresholds else None
         at = position[repetition["sample_id"]].to_numpy()
         pieces.setdefault(key if by_fold else f"seed-{seed}", []).append((at, scores, tuned))
     for key, parts in pieces.items():

@@ -19,7 +19,6 @@ from mtpkd_cli import metrics
 from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.artifacts.records import Record, read_record
 from mtpkd_cli.artifacts.run_folder import repetition_name
-from mtpkd_cli.evaluation.comparison import resampled_interval
 from mtpkd_cli.evaluation.summary import Estimate
 from mtpkd_cli.models import ModalityBatch, Student
 from mtpkd_cli.registry import METRICS
@@ -140,10 +139,7 @@ class Scene:
         """
         draws, score = metrics.bootstrap_weights(len(subjects), RESAMPLES, seed), METRICS.load(metric).metric
         methods = {
-            name: [
-                Estimate.of(resampled_interval(metrics.resampled_scores(score, parts, subjects, draws)))
-                for parts in by_level
-            ]
+            name: [Estimate.of(metrics.resampled_scores(score, parts, subjects, draws).estimate) for parts in by_level]
             for name, by_level in self.curves.items()
         }
         return DamageCurves(

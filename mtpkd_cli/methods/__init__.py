@@ -13,8 +13,8 @@ then formula and source) and is one of three kinds. A method is fitted with its 
            validation loss
     TAUGHT optional; False: no term reads the bank. Every other method has a placebo, NAME-placebo
 
-A control is a method but for one thing, and shows what that thing is worth. All above is the method's, the options of
-its table in study.toml too; the gain of other methods is told over the best control of a study:
+A control is a method but for one thing, and shows what that thing is worth. All above is taken from the method, the
+options of its table in study.toml too; the gain of other methods is reported over the best control of a study:
 
     CONTROL_OF the method
     changed    Lesson -> Lesson; the terms are the method's of the changed lesson, the task is the unchanged lesson's

@@ -1,4 +1,4 @@
-"""What a method is given: one batch of distillation, and what the teachers say of it."""
+"""What a method is given: one batch of distillation, with the teachers' outputs for it."""
 
 from dataclasses import dataclass, replace
 
@@ -20,8 +20,8 @@ class TeacherBank:
             those of the inner fold that held its subject out, at the temperature that fits them best (align.calibrate),
             for any other sample the same as `logits`.
         present: (K, N) bool; False where the teacher could see nothing of the sample (its row is then zero).
-        sees: Per teacher the role of the modalities that it sees: "prevalent", "privileged" or "both"; empty = not
-            told, and `seeing` is then refused.
+        sees: Per teacher the role of the modalities that it sees: "prevalent", "privileged" or "both"; empty =
+            unknown, and `seeing` is then refused.
     """
 
     names: list[str]
@@ -65,8 +65,8 @@ class Lesson:
 
     Args:
         labels: (B,) long classes or (B, C) float targets.
-        student: What the student says; its embedding and logits carry gradients.
-        bank: What the teachers say of the same samples, K x B rows.
+        student: The student's outputs; its embedding and logits carry gradients.
+        bank: The teachers' outputs for the same samples, K x B rows.
         generator: For methods that draw at random; on the CPU.
     """
 

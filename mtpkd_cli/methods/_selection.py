@@ -1,4 +1,4 @@
-"""Which teacher speaks: weights over teachers per sample, from their losses."""
+"""Selection among teachers: a weight for each teacher and sample, from the teachers' losses."""
 
 import torch
 from torch import Tensor
@@ -11,8 +11,8 @@ def select(bank: TeacherBank, labels: Tensor, *, selection: str, outputs: str, t
     """Chooses teachers by their loss on the labels.
 
     The joint teacher, last in the bank, is always a candidate, so that a bad teacher can do no harm. On training
-    samples "train" outputs favour the teacher that has over-fitted most (METHOD: released code); "crossfit" outputs
-    come from teachers that have not learned from the sample.
+    samples "train" outputs, those of the released code, favour the teacher that has over-fitted most; "crossfit"
+    outputs come from teachers that have not learned from the sample.
 
     Args:
         labels: (B,) or (B, C).
@@ -42,7 +42,7 @@ def select(bank: TeacherBank, labels: Tensor, *, selection: str, outputs: str, t
 
 
 def joint_only(bank: TeacherBank) -> Tensor:
-    """(B, K) weights that listen to the joint teacher alone."""
+    """(B, K) weights of the joint teacher alone."""
     weights = torch.zeros_like(bank.present.T, dtype=bank.embeddings.dtype)
     weights[:, -1] = bank.present[-1].to(weights.dtype)
     return weights

@@ -12,8 +12,8 @@ def mixed_soft_labels(
 ) -> Tensor:
     """Divergence of the student from the teachers' mixture, a scalar >= 0; 0 iff the softened outputs agree.
 
-    The mixture is sum_k w_bk softmax(z_k / t): probabilities are mixed, not logits, so that one loud teacher does not
-    drown the others. In regression predictions are mixed and the squared difference is taken.
+    The mixture is sum_k w_bk softmax(z_k / t): probabilities are mixed, not logits, so that one teacher with large
+    logits does not drown the others. In regression predictions are mixed and the squared difference is taken.
 
     Args:
         student: (B, C) logits.

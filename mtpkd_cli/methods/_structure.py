@@ -30,8 +30,8 @@ def structure_terms(
     Args:
         weights: (B, K) of `select`.
         structure: "rows", row-wise transport, which knows which sample is which; "clouds", the released form, which
-            does not see which row belongs to which sample; or "fgw", fused Gromov-Wasserstein, which knows it as well
-            and takes no anchors and no epsilon.
+            does not see which row belongs to which sample; or "fgw", fused Gromov-Wasserstein, which knows which
+            sample is which and takes no anchors and no epsilon.
         anchors: Kind of anchors.
         anchors_k: Anchors k per row, less than the samples of the batch.
         epsilon: Entropic regularisation: in units of 1 - cosine for "rows", where 0.1 converges in tens of iterations;
@@ -54,8 +54,8 @@ def structure_terms(
         chosen = ot.choose_anchors(teacher, anchors_k, anchors, lesson.generator)
         limits: dict[str, Any] = {"epsilon": epsilon, "tolerance": tolerance}
         if structure == "rows":
-            picked = chosen[0] if anchors == "shared" else chosen
-            transport = ot.row_transport(teacher, student, picked, **limits).value
+            row_anchors = chosen[0] if anchors == "shared" else chosen
+            transport = ot.row_transport(teacher, student, row_anchors, **limits).value
         else:
             transport = ot.cloud_transport(ot.take(teacher, chosen), ot.take(student, chosen), **limits).value
     terms = {"transport": Term(transport, transport_weight)}

@@ -1,7 +1,7 @@
 """Contrast: which teacher row belongs to which sample (Tian et al. 2020, in the form without a memory bank).
 
 L = w task + w_crd (A + A') / 2,  A = mean_i -log softmax_j(cos(h_S^i, h_J^j) / t)[i], A' the same with the roles
-exchanged. > 0; about log B where the student does not tell samples apart, towards 0 as each is like its own teacher row
+exchanged. > 0; about log B where the student cannot distinguish samples, towards 0 as each is like its own teacher row
 and unlike the others.
 
 Source: Tian, Krishnan, Isola, "Contrastive Representation Distillation", ICLR 2020, arXiv 1910.10699: weight 0.8, t =
@@ -30,7 +30,8 @@ def terms(
     def contrast(teacher: Tensor, student: Tensor) -> Tensor:
         likeness = unit_rows(student) @ unit_rows(teacher).T / contrast_temperature
         same_sample = torch.arange(len(likeness), device=likeness.device)
-        return (functional.cross_entropy(likeness, same_sample) + functional.cross_entropy(likeness.T, same_sample)) / 2
+        by_student, by_teacher = (functional.cross_entropy(rows, same_sample) for rows in (likeness, likeness.T))
+        return (by_student + by_teacher) / 2
 
     return {
         "task": Term(task_loss(lesson.student.logits, lesson.labels), task_weight),

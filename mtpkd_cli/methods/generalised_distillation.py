@@ -6,7 +6,7 @@ as it is. In regression the squared difference from their mean prediction.
 
 Source: Lopez-Paz, Bottou, Schölkopf, Vapnik, "Unifying distillation and privileged information", ICLR 2016, arXiv
 1511.03643, for one teacher; the mean over several is this project's. The cross-entropy there differs from KL by a
-constant, and KL is 0 iff the student says s.
+constant, and KL is 0 iff the student's probabilities are s.
 """
 
 import torch

@@ -6,7 +6,7 @@ L = w_task task + w_OT OT(S^T, S^S) + w_soft t^2 KL(sum_k w_k softmax(z_k / t) |
 Each sample has its own weights w_k over teachers, the joint one among them, by how likely its label is to teachers that
 have not learned from it (cross-fitted and calibrated). S^T comes from the same mixture, with anchors that all rows
 share, so that which sample is which is kept. With distill.guard, on by default, the student falls back to student-only
-where validation subjects do not say that the teachers help. Soft labels and guard are this project's.
+where validation subjects do not show that the teachers help. Soft labels and guard are this project's.
 
 Source: Aslam, Pedersoli, Koerich, Granger, "Multi Teacher Privileged Knowledge Distillation for Multimodal Expression
 Recognition", arXiv 2408.09035, and released code; selection = "batch", outputs = "train", structure = "clouds",

@@ -19,7 +19,7 @@ FIXED = {"selection": "joint", "outputs": "crossfit", "soft_label_weight": 0.0, 
 
 
 def changed(lesson: Lesson) -> Lesson:
-    """The bank holds one teacher, whose embeddings are random and whose logits say nothing."""
+    """The bank holds one teacher, whose embeddings are random and whose logits are zero."""
     student = lesson.student
     drawn = torch.randn(student.embedding.shape, generator=lesson.generator).to(student.embedding)
     silent = torch.zeros_like(student.logits).detach().unsqueeze(0)

@@ -9,12 +9,12 @@ Legend: N samples, C classes or targets, R resamples, S subjects, P parts (one p
     ORDER_ONLY         bool, left out where false: of a column of scores only the order counts
     MOMENTS            regression only, where true: labels and scores count by their first and second moments alone
     metric             (labels, scores, weights=None) -> (R,) float64; NaN where it is undefined
-    THRESHOLD          optional; "validation": for two classes only, scores come moved to the threshold that validation
-                       subjects chose
-    per_target         regression only: the same arguments -> (R, C); `metric` is its mean over targets
+    THRESHOLD          optional; "validation": for two classes only, scores are those of `scores_at_threshold` at the
+                       threshold that validation subjects chose
+    per_target         regression only: (labels, scores, weights=None) -> (R, C); `metric` is its mean over targets
 
     classification     labels (N,) int in [0, C); scores (N, C) finite, the largest decides, ties to the lowest class
-    ordinal            as classification; classes in their order, and scores are probabilities
+    ordinal            labels (N,) int in [0, C), classes in their order; scores (N, C) probabilities
     regression         labels (N, C); scores (N, C) finite; -5 in any target ignores that row, NaN ignores that entry
     weights            (R, N) >= 0, one weighting per row, e.g. how often a bootstrap drew each sample;
                        None = every sample once, R = 1
@@ -23,11 +23,19 @@ So an interval costs a few matrix products, not R calls. A sample of weight zero
 enter a mean over classes either.
 """
 
-from mtpkd_cli.metrics._class_figures import class_figures
-from mtpkd_cli.metrics._comparison import Keyed, holm, paired_parts, permutation_p, subject_scores, subject_swaps
-from mtpkd_cli.metrics._targets import by_recording, mean_defined, of_target
+from mtpkd_cli.metrics._calibration import reliability
+from mtpkd_cli.metrics._comparison import (
+    RepetitionParts,
+    holm,
+    paired_parts,
+    permutation_p,
+    subject_scores,
+    subject_swaps,
+)
+from mtpkd_cli.metrics._confusion import confusion
+from mtpkd_cli.metrics._targets import mean_over_recordings, parts_by_recording, target_metric
 from mtpkd_cli.metrics._threshold import USUAL as USUAL_THRESHOLD
-from mtpkd_cli.metrics._threshold import best_threshold, moved
+from mtpkd_cli.metrics._threshold import best_threshold, scores_at_threshold
 from mtpkd_cli.metrics._uncertainty import (
     Estimate,
     Metric,
@@ -45,31 +53,32 @@ from mtpkd_cli.metrics._versus import Transfer, Versus, best_of, one_family, tra
 __all__ = [
     "USUAL_THRESHOLD",
     "Estimate",
-    "Keyed",
     "Metric",
     "Part",
+    "RepetitionParts",
     "Resampled",
     "Transfer",
     "Versus",
     "best_of",
     "best_threshold",
     "bootstrap_weights",
-    "by_recording",
-    "class_figures",
+    "confusion",
     "difference",
     "fold_mean",
     "holm",
     "interval",
-    "mean_defined",
-    "moved",
-    "of_target",
+    "mean_over_recordings",
     "one_family",
     "paired_parts",
+    "parts_by_recording",
     "permutation_p",
+    "reliability",
     "resampled_scores",
+    "scores_at_threshold",
     "subject_scores",
     "subject_swaps",
     "subject_weights",
+    "target_metric",
     "transfer",
     "versus",
 ]

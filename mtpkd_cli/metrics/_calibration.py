@@ -39,7 +39,7 @@ class Reliability:
 
 
 def reliability(labels: np.ndarray, scores: np.ndarray, weights: Weights | None, bins: int = BINS) -> Reliability:
-    """Bins the samples by confidence; the arguments are a metric's, the scores probabilities.
+    """Bins the samples by confidence; labels, scores and weights as a metric takes them, scores being probabilities.
 
     Raises:
         NumericalError: A row of scores is no distribution.

@@ -22,7 +22,7 @@ from mtpkd_cli.metrics._uncertainty import Metric, Part, fold_mean, part_values
 TIE = 1e-12
 
 Pair = tuple[Part, Part]
-Keyed = Mapping[str, tuple[np.ndarray, Part]]
+RepetitionParts = Mapping[str, tuple[np.ndarray, Part]]
 """A method's test predictions: "fold/seed" -> row numbers of the samples, predictions."""
 
 
@@ -72,14 +72,14 @@ def permutation_p(
     return float((defined >= statistic[0] - TIE).mean())
 
 
-def paired_parts(ours: Keyed, theirs: Keyed) -> list[Pair]:
-    """Returns what both have scored, part by part: key -> (row numbers of the samples, predictions) of each."""
+def paired_parts(ours: RepetitionParts, theirs: RepetitionParts) -> list[Pair]:
+    """Returns a pair per fold and seed that both have: their predictions of the samples that both have scored."""
     pairs = []
     for key in sorted(set(ours) & set(theirs)):
         (rows, part), (other_rows, other) = ours[key], theirs[key]
         _, mine, its = np.intersect1d(rows, other_rows, assume_unique=True, return_indices=True)
         if len(mine):
-            pairs.append((_taken(part, mine), _taken(other, its)))
+            pairs.append((_rows_of(part, mine), _rows_of(other, its)))
     return pairs
 
 
@@ -95,7 +95,7 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
 
 
 def subject_scores(metric: Metric, parts: Sequence[Part], subjects_order: Sequence[str]) -> np.ndarray:
-    """Returns (S,) each subject's own score, the mean over the parts that hold the subject; NaN where undefined.
+    """Returns (S,) each subject's score, the mean over the parts that hold the subject; NaN where undefined.
 
     A metric over several classes may be undefined for a person who shows only one of them.
     """
@@ -115,5 +115,5 @@ def _columns(part: Part) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return part.labels, part.scores, part.subjects
 
 
-def _taken(part: Part, rows: np.ndarray) -> Part:
+def _rows_of(part: Part, rows: np.ndarray) -> Part:
     return Part(*(column[rows] for column in _columns(part)))

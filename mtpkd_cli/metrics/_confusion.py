@@ -23,7 +23,7 @@ class ClassCounts:
 
 
 def class_counts(labels: np.ndarray, scores: np.ndarray, weights: Weights | None) -> ClassCounts:
-    """Counts by one product (R, N) x (N, 3C); the arguments are a metric's."""
+    """Counts by one product (R, N) x (N, 3C); labels, scores and weights as a metric takes them."""
     labels, scores = class_inputs(labels, scores)
     one_hot = np.eye(scores.shape[1])
     actual, predicted = one_hot[labels], one_hot[scores.argmax(axis=1)]

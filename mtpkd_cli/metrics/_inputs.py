@@ -27,8 +27,8 @@ class SubjectWeights:
 
     def __matmul__(self, columns: np.ndarray) -> np.ndarray:
         """Returns (R, K) weighted sums of columns (N, K), or (R,) of one column (N,)."""
-        products: np.ndarray = self.draws @ self.within(columns)
-        return products
+        sums: np.ndarray = self.draws @ self.within(columns)
+        return sums
 
     def sum(self, axis: int) -> np.ndarray:
         """Returns (R,) the weight of all samples."""

@@ -33,14 +33,14 @@ class Moments:
 def valid_entries(labels: np.ndarray) -> np.ndarray:
     """Returns (N, C) bool: which labels count.
 
-    -5 in any target marks a frame that Aff-Wild2 tells to ignore, so it masks the whole row; NaN is a missing label
+    -5 in any target marks a frame of Aff-Wild2 that is to be ignored, so it masks the whole row; NaN is a missing label
     and masks its own entry.
     """
     return ~np.isnan(labels) & ~(labels == IGNORED_LABEL).any(axis=1, keepdims=True)
 
 
-def moments(labels: np.ndarray, scores: np.ndarray, weights: Weights | None) -> Moments:
-    """Moments by one product (R, N) x (N, 8C); the arguments are a metric's."""
+def moments_of(labels: np.ndarray, scores: np.ndarray, weights: Weights | None) -> Moments:
+    """Moments by one product (R, N) x (N, 8C); labels, scores and weights as a metric takes them."""
     labels, scores = target_inputs(labels, scores)
     rows = weight_rows(weights, len(labels))
     valid = valid_entries(labels)

@@ -17,7 +17,7 @@ PerTarget = Callable[[np.ndarray, np.ndarray, Weights | None], np.ndarray]
 FEWEST_SAMPLES = 3
 
 
-def of_target(per_target: PerTarget, target: int) -> Metric:
+def target_metric(per_target: PerTarget, target: int) -> Metric:
     """Returns the metric of one target, (labels, scores, weights) -> (R,)."""
 
     def metric(labels: np.ndarray, scores: np.ndarray, weights: Weights | None = None) -> np.ndarray:
@@ -26,10 +26,10 @@ def of_target(per_target: PerTarget, target: int) -> Metric:
     return metric
 
 
-def by_recording(per_target: PerTarget, parts: Sequence[Part], recordings: Sequence[np.ndarray]) -> list[Part]:
+def parts_by_recording(per_target: PerTarget, parts: Sequence[Part], recordings: Sequence[np.ndarray]) -> list[Part]:
     """Returns one part per part, of which a row is a recording and its scores are those of its C targets.
 
-    A recording of fewer than three samples has none (NaN). `mean_defined` takes their mean.
+    A recording of fewer than three samples has none (NaN). `mean_over_recordings` is the metric of such parts.
 
     Args:
         recordings: Per part (N,), which recording each sample is of.
@@ -46,8 +46,8 @@ def by_recording(per_target: PerTarget, parts: Sequence[Part], recordings: Seque
     return result
 
 
-def mean_defined(target: int) -> Metric:
-    """Returns the metric of such parts: (R,) weighted mean of one target's column over recordings that have a score."""
+def mean_over_recordings(target: int) -> Metric:
+    """Returns a metric of `parts_by_recording`: (R,) weighted mean of one target's scores over recordings."""
 
     def metric(labels: np.ndarray, scores: np.ndarray, weights: Weights | None = None) -> np.ndarray:
         column = scores[:, target]

@@ -1,7 +1,7 @@
 """The threshold between two classes, chosen where it may be chosen: on validation subjects.
 
-A student that was fitted on unequal classes, or whose probabilities are off, can rank samples well and still say one
-class too often. The threshold that is best for validation subjects tells the two apart.
+A student that was fitted on unequal classes, or whose probabilities are off, can rank samples well and still predict
+one class too often. Scores at the threshold that is best for validation subjects show which it is.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ USUAL = 0.5
 
 
 def best_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Returns the probability of class 1 above which class 1 is said, for the largest balanced accuracy.
+    """Returns the probability of class 1 above which class 1 is predicted, for the largest balanced accuracy.
 
     Of equally good ones the nearest to 0.5, which is what is returned where only one class occurs.
 
@@ -18,21 +18,21 @@ def best_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
         labels: (N,) int, 0 or 1, of validation samples.
         scores: (N, 2) probabilities.
     """
-    positive, scores_of_1 = labels == 1, scores[:, 1].astype(np.float64)
+    positive, probability = labels == 1, scores[:, 1].astype(np.float64)
     if not len(labels) or positive.all() or not positive.any():
         return USUAL
-    values = np.unique(scores_of_1)
-    # Between two neighbours all thresholds say the same, and the middle is the furthest from both.
+    values = np.unique(probability)
+    # Between two neighbours all thresholds predict alike, and the middle is the furthest from both.
     tried = np.append((values[1:] + values[:-1]) / 2, USUAL)
-    missed = np.searchsorted(np.sort(scores_of_1[positive]), tried, side="right") / positive.sum()
-    spared = np.searchsorted(np.sort(scores_of_1[~positive]), tried, side="right") / (~positive).sum()
+    missed = np.searchsorted(np.sort(probability[positive]), tried, side="right") / positive.sum()
+    spared = np.searchsorted(np.sort(probability[~positive]), tried, side="right") / (~positive).sum()
     quality = (1 - missed + spared) / 2
     best = tried[quality >= quality.max() - 1e-12]
     return float(best[np.abs(best - USUAL).argmin()])
 
 
-def moved(scores: np.ndarray, threshold: float) -> np.ndarray:
-    """Returns (N, 2) scores of which the larger one is what the threshold says; at it, class 0, as with equal scores.
+def scores_at_threshold(scores: np.ndarray, threshold: float) -> np.ndarray:
+    """Returns (N, 2) scores, the larger of the class that the threshold predicts; at it both are equal, class 0.
 
     Args:
         scores: (N, 2) probabilities.

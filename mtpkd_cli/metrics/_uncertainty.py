@@ -23,7 +23,7 @@ from mtpkd_cli.metrics._inputs import SubjectWeights, Weights
 
 # Elements of the largest (rows, N) block of weights held at once: 80 MB as float64.
 BLOCK_ELEMENTS = 10_000_000
-# Draws of more subjects than these hardly repeat, and telling would take longer than scoring them.
+# Draws of more subjects than these hardly repeat, and sorting them out would take longer than scoring them.
 FEW_SUBJECTS = 8
 
 Metric = Callable[[np.ndarray, np.ndarray, Weights | None], np.ndarray]
@@ -49,13 +49,23 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """A value with its interval; low and high are NaN where no resample defined the value."""
+
+    value: float
+    low: float
+    high: float
+    n_resamples_used: int
+
+
+@dataclass(frozen=True)
 class Resampled:
     """A score and its bootstrap values.
 
     Args:
         point: The score of the data as they are: mean over the parts where it is defined, else NaN.
         values: (R,) the score in every resample; NaN where no part defined it, or where there is one subject only.
-        undefined_parts: Parts whose own score is undefined (AUROC with one class) and so left out of the point.
+        undefined_parts: Parts whose score is undefined (AUROC with one class) and so left out of the point.
         undefined_values: Pairs (part, resample) that were drawn but undefined, and so left out of `values`.
     """
 
@@ -64,15 +74,10 @@ class Resampled:
     undefined_parts: int
     undefined_values: int
 
-
-@dataclass(frozen=True)
-class Estimate:
-    """A value with its interval; low and high are NaN where no resample defined the value."""
-
-    value: float
-    low: float
-    high: float
-    n_resamples_used: int
+    @property
+    def estimate(self) -> Estimate:
+        """The score with its 95 % interval."""
+        return interval(self.values, self.point)
 
 
 def bootstrap_weights(n_subjects: int, n_resamples: int, seed: int) -> np.ndarray:

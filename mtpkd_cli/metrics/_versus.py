@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mtpkd_cli import interruption
-from mtpkd_cli.metrics._comparison import TIE, Keyed, holm, paired_parts, permutation_p, subject_scores
+from mtpkd_cli.metrics._comparison import TIE, RepetitionParts, holm, paired_parts, permutation_p, subject_scores
 from mtpkd_cli.metrics._uncertainty import Estimate, Metric, Resampled, difference
 
 NOTHING = float("nan")
@@ -48,7 +48,7 @@ class Transfer:
 
 def versus(
     metric: Metric,
-    parts: Mapping[str, Keyed],
+    parts: Mapping[str, RepetitionParts],
     resampled: Mapping[str, Resampled],
     other: str,
     *,
@@ -87,9 +87,9 @@ def versus(
     }
 
 
-def one_family(comparisons: Sequence[Mapping[str, Versus]]) -> dict[str, Versus]:
+def one_family(families: Sequence[Mapping[str, Versus]]) -> dict[str, Versus]:
     """Puts comparisons with different others together and corrects p for the number of them all."""
-    every = {name: versus for one in comparisons for name, versus in one.items()}
+    every = {name: versus for family in families for name, versus in family.items()}
     corrected = holm({name: versus.p for name, versus in every.items()})
     return {name: replace(versus, p_holm=corrected.get(name, NOTHING)) for name, versus in every.items()}
 
@@ -105,16 +105,16 @@ def best_of(resampled: Mapping[str, Resampled], names: Sequence[str], greater_is
 
 
 def transfer(
-    metric: Metric, ours: Keyed, theirs: Keyed, subjects: Sequence[str], greater_is_better: bool
+    metric: Metric, ours: RepetitionParts, theirs: RepetitionParts, subjects: Sequence[str], greater_is_better: bool
 ) -> tuple[np.ndarray, Transfer]:
     """Returns (S,) gain of each subject, NaN where either has no score, and what it adds up to.
 
     A subject's score is the mean over the folds and seeds whose test part holds the subject.
     """
     pairs = paired_parts(ours, theirs)
-    ours_by_subject = subject_scores(metric, [first for first, _ in pairs], subjects)
-    theirs_by_subject = subject_scores(metric, [second for _, second in pairs], subjects)
-    gains = (ours_by_subject - theirs_by_subject) * (1 if greater_is_better else -1)
+    scores = subject_scores(metric, [first for first, _ in pairs], subjects)
+    base = subject_scores(metric, [second for _, second in pairs], subjects)
+    gains = (scores - base) * (1 if greater_is_better else -1)
     defined = gains[~np.isnan(gains)]
     if not len(defined):
         return gains, Transfer(0, NOTHING, NOTHING, NOTHING)

@@ -1,8 +1,8 @@
 """Balanced accuracy of two classes at the threshold that validation subjects chose; in [0, 1], chance is 0.5.
 
-The scores that it is given are those of `_threshold.moved`: the threshold lies at equal scores. It was chosen on
-validation subjects of the same fold and seed, never on test subjects, so it tells how much a plain balanced accuracy
-loses by the threshold alone.
+The scores that it is given are those of `scores_at_threshold`: equal where the probability is the threshold. It was
+chosen on validation subjects of the same fold and seed, never on test subjects, so it shows how much a plain balanced
+accuracy loses by the threshold alone.
 """
 
 import numpy as np

@@ -7,7 +7,7 @@ recordings (Lin 1989, Biometrics 45:255-268; the measure of the ABAW challenges)
 import numpy as np
 
 from mtpkd_cli.metrics._inputs import Weights
-from mtpkd_cli.metrics._moments import moments
+from mtpkd_cli.metrics._moments import moments_of
 
 TASK = "regression"
 GREATER_IS_BETTER = True
@@ -22,9 +22,9 @@ def per_target(labels: np.ndarray, scores: np.ndarray, weights: Weights | None =
     0 where predictions or labels are constant; 1 where both are constant and equal, since every prediction is right;
     NaN where no valid entry has weight.
     """
-    m = moments(labels, scores, weights)
-    spread = m.variance_labels + m.variance_scores + m.bias**2
-    return np.divide(2 * m.covariance, spread, out=np.ones(spread.shape), where=spread != 0)
+    moments = moments_of(labels, scores, weights)
+    spread = moments.variance_labels + moments.variance_scores + moments.bias**2
+    return np.divide(2 * moments.covariance, spread, out=np.ones(spread.shape), where=spread != 0)
 
 
 def metric(labels: np.ndarray, scores: np.ndarray, weights: Weights | None = None) -> np.ndarray:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mtpkd_cli.metrics._inputs import Weights, ratio
-from mtpkd_cli.metrics._moments import moments
+from mtpkd_cli.metrics._moments import moments_of
 
 TASK = "regression"
 GREATER_IS_BETTER = True
@@ -14,8 +14,8 @@ MOMENTS = True
 
 def per_target(labels: np.ndarray, scores: np.ndarray, weights: Weights | None = None) -> np.ndarray:
     """Returns (R, C) PCC; NaN where predictions or labels are constant or no valid entry has weight."""
-    m = moments(labels, scores, weights)
-    return ratio(m.covariance, np.sqrt(m.variance_labels) * np.sqrt(m.variance_scores))
+    moments = moments_of(labels, scores, weights)
+    return ratio(moments.covariance, np.sqrt(moments.variance_labels) * np.sqrt(moments.variance_scores))
 
 
 def metric(labels: np.ndarray, scores: np.ndarray, weights: Weights | None = None) -> np.ndarray:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mtpkd_cli.metrics._inputs import Weights
-from mtpkd_cli.metrics._moments import moments
+from mtpkd_cli.metrics._moments import moments_of
 
 TASK = "regression"
 GREATER_IS_BETTER = False
@@ -14,7 +14,7 @@ MOMENTS = True
 
 def per_target(labels: np.ndarray, scores: np.ndarray, weights: Weights | None = None) -> np.ndarray:
     """Returns (R, C) RMSE; NaN where no valid entry has weight."""
-    return np.sqrt(moments(labels, scores, weights).mean_squared_error)
+    return np.sqrt(moments_of(labels, scores, weights).mean_squared_error)
 
 
 def metric(labels: np.ndarray, scores: np.ndarray, weights: Weights | None = None) -> np.ndarray:

@@ -3,7 +3,7 @@
 Legend: B batch, T time steps, D features of a modality, d embedding size, M modalities, P privileged modalities,
 C classes (or targets in regression). A modality's batch is a pair (values (B, T, D) float, mask (B, T) bool, True where
 a step exists); a sample without that modality has an all-False row. Nothing here mixes samples: no attention and no
-normalisation runs over the batch, so what is said of a sample does not depend on its batch mates.
+normalisation runs over the batch, so the output for a sample does not depend on its batch mates.
 """
 
 from mtpkd_cli.models.adapter import Adapter, TNet

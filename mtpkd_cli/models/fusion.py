@@ -3,15 +3,14 @@
 Each modality's tokens attend to the tokens of all others within the same sample; c_m is the level of a modality plus a
 summary of its tokens that starts at zero, and h = sum_m g_m c_m with g = softmax_m(w . [c_1; ...; c_M]). For two
 modalities it is the sigmoid gate of Aslam et al. 2024 (released code), which attended over the batch; here tokens are
-time steps. h has no layer normalisation: it would take away how far a sample is from the mean, which is what tells.
+time steps. h has no layer normalisation: it would hide how far a sample is from the mean, which carries information.
 """
 
 import torch
 from torch import Tensor, nn
 
 from mtpkd_cli.models.attention import Attention, FeedForward, pool
-from mtpkd_cli.models.depth import StochasticDepth
-from mtpkd_cli.models.starts import started
+from mtpkd_cli.models.branches import StochasticDepth, scaled_start
 
 
 class Fusion(nn.Module):
@@ -23,7 +22,7 @@ class Fusion(nn.Module):
         heads: Attention heads.
         dropout: Dropout probability.
         stochastic_depth: Probability that in training the summaries of a sample are left out, where there are several
-            modalities: what all of them say at once tells samples apart so well that it is soon known by heart.
+            modalities: all of them together identify a training sample so well that it is soon known by heart.
     """
 
     def __init__(
@@ -34,7 +33,9 @@ class Fusion(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(embedding) for _ in range(several))
         self.attentions = nn.ModuleList(Attention(embedding, heads) for _ in range(several))
         self.feed_forwards = nn.ModuleList(FeedForward(embedding, dropout) for _ in range(several))
-        self.summaries = nn.ModuleList(started(nn.Linear(2 * embedding, embedding), 0.0) for _ in range(modalities))
+        self.summaries = nn.ModuleList(
+            scaled_start(nn.Linear(2 * embedding, embedding), 0.0) for _ in range(modalities)
+        )
         self.depth = StochasticDepth(stochastic_depth if several else 0.0)
         self.gate = nn.Linear(modalities * embedding, modalities)
 
@@ -46,20 +47,20 @@ class Fusion(nn.Module):
             gates: (B, M) in [0, 1]; absent modalities get 0, the others sum to 1.
         """
         if self.attentions:
-            tokens = [self._look_at_others(m, tokens, masks) for m in range(len(tokens))]
+            tokens = [self._attend_to_others(m, tokens, masks) for m in range(len(tokens))]
         present = torch.stack([mask.any(1) for mask in masks], dim=1)
         summaries = [s(pool(t, m)) for s, t, m in zip(self.summaries, tokens, masks, strict=True)]
-        heard = self.depth(torch.stack(summaries, dim=1))
-        pooled = (torch.stack(levels, dim=1) + heard) * present.unsqueeze(-1)
+        summary = self.depth(torch.stack(summaries, dim=1))
+        pooled = (torch.stack(levels, dim=1) + summary) * present.unsqueeze(-1)
         # A finite floor, not -inf: a sample without any modality would otherwise be NaN.
         scores = self.gate(pooled.flatten(1)).masked_fill(~present, torch.finfo(pooled.dtype).min)
         gates = torch.softmax(scores, dim=1) * present
         return (gates.unsqueeze(-1) * pooled).sum(1), gates
 
-    def _look_at_others(self, m: int, tokens: list[Tensor], masks: list[Tensor]) -> Tensor:
+    def _attend_to_others(self, m: int, tokens: list[Tensor], masks: list[Tensor]) -> Tensor:
         others = torch.cat([t for i, t in enumerate(tokens) if i != m], dim=1)
         other_mask = torch.cat([mask for i, mask in enumerate(masks) if i != m], dim=1)
         norm = self.norms[m]
         mixed = tokens[m] + self.attentions[m](norm(tokens[m]), norm(others), other_mask)
-        looked: Tensor = mixed + self.feed_forwards[m](mixed)
-        return looked
+        attended: Tensor = mixed + self.feed_forwards[m](mixed)
+        return attended

@@ -18,8 +18,8 @@ class OrdinalHead(nn.Module):
 
         P(y <= c) = sigma(theta_c - s),   p_c = sigma(theta_c - s) - sigma(theta_{c-1} - s)
 
-    Every class is told apart along the same direction of the embedding, so a head of d + C - 1 numbers serves C levels.
-    The thresholds start where all classes are alike for s = 0.
+    All classes are separated along the same direction of the embedding, so a head of d + C - 1 numbers serves C levels.
+    The thresholds start where all classes are equally likely for s = 0.
 
     Args:
         embedding: Embedding size d.

@@ -7,7 +7,7 @@ from mtpkd_cli.models.teacher import ModalityBatch, Trunk
 
 
 class ImputedTrunk(nn.Module):
-    """The joint teacher's trunk, told of the modalities that are seen and given constants for the others.
+    """The joint teacher's trunk: modalities that are seen are read, constants stand in for the others.
 
     Every step of an absent modality holds the same D numbers, `fill_<i>`, for modality i of `joint`.
 
@@ -50,5 +50,5 @@ class ImputedTrunk(nn.Module):
 
     def forward(self, batch: ModalityBatch) -> tuple[Tensor, Tensor]:
         """Returns embedding (B, d) and gates (B, M) of the joint teacher on the completed batch."""
-        output: tuple[Tensor, Tensor] = self.trunk(self.completed(batch))
-        return output
+        embedding, gates = self.trunk(self.completed(batch))
+        return embedding, gates

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from mtpkd_cli.models.branches import SMALL, scaled_start
 from mtpkd_cli.models.normaliser import Normaliser
-from mtpkd_cli.models.starts import SMALL, started
 from mtpkd_cli.models.statistics import Statistics
 
 KINDS = ("linear", "mlp")
@@ -34,8 +34,8 @@ class PooledTrunk(nn.Module):
         self.level = nn.Linear(pooled, embedding)
         self.hidden: nn.Sequential | None = None
         if kind == "mlp":
-            self.level = started(self.level, SMALL)
-            last = started(nn.Linear(embedding, embedding), 0.0)
+            self.level = scaled_start(self.level, SMALL)
+            last = scaled_start(nn.Linear(embedding, embedding), 0.0)
             self.hidden = nn.Sequential(nn.Linear(pooled, embedding), nn.GELU(), nn.Dropout(dropout), last)
 
     def fit_normalisers(self, batch: dict[str, tuple[Tensor, Tensor]]) -> None:

@@ -27,12 +27,12 @@ def load_weights(network: nn.Module, path: Path, *, besides: tuple[str, ...] = (
             missing, foreign or of another shape.
     """
     stored, expected = read_weights(path), network.state_dict()
-    wanted = {name: value for name, value in expected.items() if not name.startswith(besides)}
-    missing = [name for name in wanted if name not in stored and not name.endswith(_OPTIONAL)]
+    needed = {name: value for name, value in expected.items() if not name.startswith(besides)}
+    missing = [name for name in needed if name not in stored and not name.endswith(_OPTIONAL)]
     foreign = [name for name in stored if name not in expected and not name.startswith(besides)]
     shapes = [
         f"{name}: {tuple(stored[name].shape)}, expected {tuple(value.shape)}"
-        for name, value in wanted.items()
+        for name, value in needed.items()
         if name in stored and stored[name].shape != value.shape
     ]
     groups = [("missing", missing), ("foreign", foreign), ("of another shape", shapes)]
@@ -41,10 +41,10 @@ def load_weights(network: nn.Module, path: Path, *, besides: tuple[str, ...] = (
         raise DataError(
             "the file holds other weights than this network's; " + "\n".join(problems),
             where=path,
-            expected=f"the {len(wanted)} entries of torchvision's layout, such as {next(iter(wanted))}",
+            expected=f"the {len(needed)} entries of torchvision's layout, such as {next(iter(needed))}",
             todo="give the weights of this very network, or choose the encoder that they belong to",
         )
-    fitting = {name: stored[name] for name in wanted if name in stored}
+    fitting = {name: stored[name] for name in needed if name in stored}
     network.load_state_dict(fitting, strict=False)
 
 

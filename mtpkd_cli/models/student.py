@@ -28,8 +28,8 @@ class Student(nn.Module):
         kind: "fusion"; "linear" or "mlp" over pooled features, which hallucinate nothing; or "imputed", a joint teacher
             with constants for what is not seen.
         head: "softmax", or "ordinal" for classes in an order.
-        stochastic_depth: As in `Fusion`; of kind "fusion" only.
-        imputed: Of kind "imputed" only: modality -> (feature size, steps), as in `ImputedTrunk`.
+        stochastic_depth: Of kind "fusion" only: probability that in training a fusion leaves a sample's summaries out.
+        imputed: Of kind "imputed" only: modality of the joint teacher -> (feature size, steps that stand in for it).
     """
 
     def __init__(

@@ -13,7 +13,7 @@ ModalityBatch = dict[str, tuple[Tensor, Tensor]]
 
 
 class Output(NamedTuple):
-    """What a network says about a batch.
+    """What a network gives for a batch.
 
     Args:
         embedding: (B, d).
@@ -34,7 +34,7 @@ class Trunk(nn.Module):
         embedding: Embedding size d.
         heads: Attention heads.
         dropout: Dropout probability.
-        stochastic_depth: As in `Fusion`.
+        stochastic_depth: Probability that in training the fusion leaves the summaries of a sample out.
     """
 
     def __init__(

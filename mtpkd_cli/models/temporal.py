@@ -6,16 +6,16 @@ import torch
 from torch import Tensor, nn
 
 from mtpkd_cli.models.attention import Attention, FeedForward
+from mtpkd_cli.models.branches import SMALL, scaled_start
 from mtpkd_cli.models.normaliser import Normaliser
-from mtpkd_cli.models.starts import SMALL, started
 from mtpkd_cli.models.statistics import Statistics
 
 
 class TemporalEncoder(nn.Module):
     """Normaliser, projection, position in time, and one transformer block within the sample; beside it, a linear level.
 
-    The level, W [mean; deviation] over time, is all that a small study can learn; the tokens add what time tells. It
-    starts small, so that what it learns outweighs what it was drawn with.
+    The level, W [mean; deviation] over time, is all that a small study can learn; the tokens add its course
+    over time. The level starts small, so that what it learns outweighs what it was drawn with.
 
     Args:
         features: Feature size D.
@@ -28,7 +28,7 @@ class TemporalEncoder(nn.Module):
         super().__init__()
         self.normaliser = Normaliser(features)
         self.statistics = Statistics(features)
-        self.level = nn.Sequential(nn.Dropout(dropout), started(nn.Linear(2 * features, embedding), SMALL))
+        self.level = nn.Sequential(nn.Dropout(dropout), scaled_start(nn.Linear(2 * features, embedding), SMALL))
         self.project = nn.Sequential(nn.Linear(features, embedding), nn.Dropout(dropout))
         self.norm = nn.LayerNorm(embedding)
         self.attention = Attention(embedding, heads)

@@ -4,7 +4,7 @@
 
 C = 1 - cosine for each side, and M = C^T as well: to take sample j of the student for sample i of the teacher costs how
 unlike the teacher finds them. Without M (alpha = 1) a student whose samples are permuted would be at 0. Where the
-teacher tells samples well apart the plan stays the identity, and what is left is alpha times the mean squared
+teacher keeps samples well apart the plan stays the identity, and what is left is alpha times the mean squared
 difference of the similarities; it leaves the identity among samples that the teacher finds alike.
 
 Sources: Vayer, Chapel, Flamary, Tavenard, Courty, "Optimal Transport for structured data with application on graphs",
@@ -49,7 +49,7 @@ def fused_transport(
     """Fused Gromov-Wasserstein of two cosine matrices (B, B) of the same samples in the same order.
 
     The problem is not convex. The search starts from the identity, so the value is a local minimum below what the
-    identity costs, and the same input gives the same value. The gradient is that of the costs under the plan found
+    identity costs, and the same input gives the same value. The gradient is that of the costs under that plan
     (envelope theorem) and reaches the student alone.
 
     Args:

@@ -45,7 +45,7 @@ def checked_problem(cost: Tensor, a: Tensor | None, b: Tensor | None, epsilon: f
 
 
 def _distribution(weights: Tensor, name: str, size: int) -> Tensor:
-    """Returns the weights scaled to sum 1 over their last axis, or says what is wrong with them."""
+    """Returns the weights scaled to sum 1 over their last axis, or raises what is wrong with them."""
     if weights.shape[-1] != size:
         raise ValueError(f"weights {name} of shape {tuple(weights.shape)} for {size} points")
     total = weights.sum(-1, keepdim=True)

@@ -8,8 +8,8 @@ plans would cost B k^2 exponentials. At the fixed point D and its gradients need
     D = <p, f_pq - f_pp> + <q, g_pq - f_qq>,    dD/dq = g_pq - f_qq
 
 by the envelope theorem (each pair of potentials ends with an exact update, so its plan has mass 1), and nothing is kept
-for backward but two constants of the rows' size. It is for constant costs,
-and where C / eps leaves the range of the kernel `debiased_transport` is to be used.
+for backward but two constants of the rows' size. It is for constant costs, and where C / eps leaves the range of the
+kernel `debiased_transport` is to be used.
 
 References:
     Cuturi 2013 (batches of histograms); Feydy et al. 2019 (averaged symmetric update, debiasing); Lehmann et al. 2021
@@ -57,13 +57,14 @@ def shared_cost_divergence(
     """
     with torch.no_grad(), torch.autocast(cost.device.type, enabled=False):
         kernel, first, second = (-cost / epsilon).exp(), p.detach(), q.detach()
-        symmetric, own_error, own_iterations = _symmetric(kernel, torch.cat([first, second]), max_iterations, tolerance)
-        own_first, own_second = symmetric.chunk(2)
-        left, right, error, iterations = _crossed(kernel, first, second, own_second, max_iterations, tolerance)
-        errors = torch.stack([error, *own_error.chunk(2)]).amax(0)
-    to_first, to_second = epsilon * (left / own_first).log(), epsilon * (right / own_second).log()
+        both = torch.cat([first, second])
+        selves, self_errors, self_iterations = _symmetric(kernel, both, max_iterations, tolerance)
+        self_first, self_second = selves.chunk(2)
+        left, right, error, iterations = _crossed(kernel, first, second, self_second, max_iterations, tolerance)
+        errors = torch.stack([error, *self_errors.chunk(2)]).amax(0)
+    to_first, to_second = epsilon * (left / self_first).log(), epsilon * (right / self_second).log()
     value = (p * to_first).sum(-1) + (q * to_second).sum(-1)
-    return SharedCostResult(value, errors, max(iterations, own_iterations))
+    return SharedCostResult(value, errors, max(iterations, self_iterations))
 
 
 def _symmetric(kernel: Tensor, weights: Tensor, most: int, tolerance: float) -> tuple[Tensor, Tensor, int]:

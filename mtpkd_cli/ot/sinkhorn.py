@@ -3,7 +3,7 @@
     reg_ot_cost(C, a, b) = min_P <P, C> + eps KL(P | a b^T)   over P >= 0 with P 1 = a, P^T 1 = b
                          = max_{f,g} <a, f> + <b, g> - eps (sum_ij a_i b_j exp((f_i + g_j - C_ij) / eps) - 1)
 
-The potentials f, g are found without a graph; the value is then differentiated by the envelope theorem (d/dC = P,
+The potentials f, g are computed without a graph; the value is then differentiated by the envelope theorem (d/dC = P,
 d/da = f, d/db = g), so backward costs one product, keeps no iterations in memory and cannot amplify their rounding.
 It is a first derivative only: differentiating twice is refused.
 
@@ -46,7 +46,7 @@ class SinkhornResult:
 
 @dataclass(frozen=True)
 class DivergenceResult:
-    """A debiased divergence: `value` carries the gradient, the rest says how far its three problems can be trusted.
+    """A debiased divergence: `value` carries the gradient, the rest shows how far its three problems can be trusted.
 
     Attributes:
         value: (...,) divergence, >= 0 up to tolerance and rounding, 0 for equal arguments.
@@ -110,7 +110,8 @@ def sinkhorn_divergence(
     """Debiased entropic OT of clouds `x: (..., n, d)` and `y: (..., m, d)` under the cost 1/2 |x - y|^2.
 
     Same quantity as geomloss' `SamplesLoss("sinkhorn", p=2, blur=sqrt(epsilon))`. 0 iff the weighted clouds are equal
-    as sets; the order of rows does not matter. Weights and errors as in `sinkhorn`.
+    as sets; the order of rows does not matter. `a` and `b` are the weights of the rows of x and y, None = uniform;
+    limits and errors are those of `sinkhorn`.
     """
     costs = half_squared_euclidean(x, y), half_squared_euclidean(x, x), half_squared_euclidean(y, y)
     return debiased_transport(*costs, a, b, epsilon=epsilon, max_iterations=max_iterations, tolerance=tolerance)
@@ -129,7 +130,8 @@ def debiased_transport(
 ) -> DivergenceResult:
     """Returns OT(x,y) - OT(x,x)/2 - OT(y,y)/2 from three cost matrices (..., n, m), (..., n, n), (..., m, m).
 
-    `cost_xx` and `cost_yy` are symmetric with a zero diagonal (not checked). Weights and errors as in `sinkhorn`.
+    `cost_xx` and `cost_yy` are symmetric with a zero diagonal (not checked). `a` (..., n) and `b` (..., m) are the
+    weights of x and y, None = uniform; limits and errors are those of `sinkhorn`.
     """
     cross, *selves = (checked_problem(*parts, epsilon) for parts in ((cost_xy, a, b), (cost_xx, a, a), (cost_yy, b, b)))
     limits = epsilon, max_iterations, tolerance

@@ -1,6 +1,7 @@
 """Evaluation: test predictions of every method, fold and seed -> scores with intervals and tests over subjects."""
 
 from pathlib import Path
+from typing import TypedDict
 
 import pandas as pd
 
@@ -10,7 +11,8 @@ from mtpkd_cli.artifacts.records import write_record
 from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.config.scoring import headline_of
 from mtpkd_cli.config.study import EvaluateSection
-from mtpkd_cli.evaluation.comparison import Comparison, Draws, compare_methods, figures_of, method_scores, metrics_of
+from mtpkd_cli.evaluation.comparison import Comparison, Draws, compare_methods, method_scores, metrics_of
+from mtpkd_cli.evaluation.figures import figures_of
 from mtpkd_cli.evaluation.frame_scores import score_frames, subjects_of
 from mtpkd_cli.evaluation.predictions import (
     Predictions,
@@ -88,7 +90,7 @@ def build(
             scored=one.samples_scored,
             **_guard(method, students.get(method, {}), base, one, headline),
             thresholds=one.thresholds,
-            **figures_of(one, table, task, outputs, names, draws),
+            **figures_of(one, table, task, outputs, names, draws.bootstrap),
         )
         for method, one in predictions.items()
     }
@@ -135,10 +137,16 @@ def _read_predictions(
     return {method: with_labels(by_repetition, samples, binary) for method, by_repetition in tables.items()}
 
 
+class _GuardCounts(TypedDict):
+    """In how many repetitions the guard kept a student of another method, and in how many it should have."""
+
+    fell_back: int
+    kept_and_worse: int
+
+
 def _guard(
     method: str, folders: dict[str, Path], base: Predictions, predictions: Predictions, headline: str
-) -> dict[str, int]:
-    """In how many repetitions the guard kept a student of another method, and how often it should have."""
+) -> _GuardCounts:
     descriptions = {key: read_description(path) for key, path in folders.items()}
     # By the name that the student goes by here: a cell of an ablation is called otherwise than its method.
     fell_back = [key for key, about in descriptions.items() if about.chosen and about.chosen.method != method]

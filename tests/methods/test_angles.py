@@ -37,9 +37,9 @@ def test_blocks_of_any_size_give_the_value_and_the_slope_of_the_whole_cube(
 ) -> None:
     monkeypatch.setattr(_angles, "BLOCK_CPU", samples * B**2)
     teacher, student = clouds(samples)
-    expected, found = over_the_cube(teacher, student), _angles.angles_differ(teacher, student)
-    assert found.item() == pytest.approx(expected.item(), rel=1e-12)
-    slopes = [torch.autograd.grad(3 * loss, student)[0] for loss in (found, expected)]
+    expected, in_blocks = over_the_cube(teacher, student), _angles.angles_differ(teacher, student)
+    assert in_blocks.item() == pytest.approx(expected.item(), rel=1e-12)
+    slopes = [torch.autograd.grad(3 * loss, student)[0] for loss in (in_blocks, expected)]
     torch.testing.assert_close(*slopes, rtol=1e-10, atol=1e-12)
 
 

@@ -30,8 +30,8 @@ def make_lesson(
     present[-1] = torch.tensor([i not in BLIND if seen is None else i in seen for i in range(B)])
     columns = [torch.randn(K, B, size, generator=generator) * present[..., None] for size in (D, C, C)]
     bank = TeacherBank(["face", "heart", "joint"], *columns, present, SEES)
-    own = torch.randn(B, D, generator=generator), torch.randn(B, C, generator=generator)
-    embedding, logits = own[0] if embedding is None else embedding, own[1] if logits is None else logits
+    drawn = torch.randn(B, D, generator=generator), torch.randn(B, C, generator=generator)
+    embedding, logits = drawn[0] if embedding is None else embedding, drawn[1] if logits is None else logits
     labels = torch.arange(B) % C if labels is None else labels
     return Lesson(labels, Output(embedding, logits, torch.ones(B, 1)), bank, generator)
 
@@ -61,12 +61,12 @@ def relative_distances(h: np.ndarray) -> np.ndarray:
 
 
 def angles(h: np.ndarray) -> np.ndarray:
-    found = []
+    cosines = []
     for j in range(len(h)):
         for i, k in combinations([x for x in range(len(h)) if x != j], 2):
             one, other = h[i] - h[j], h[k] - h[j]
-            found.append(one @ other / np.linalg.norm(one) / np.linalg.norm(other))
-    return np.array(found)
+            cosines.append(one @ other / np.linalg.norm(one) / np.linalg.norm(other))
+    return np.array(cosines)
 
 
 def neighbours(h: np.ndarray) -> np.ndarray:
@@ -105,9 +105,9 @@ def test_a_term_between_embeddings_is_zero_for_a_copy_of_the_teacher(method: str
 def test_a_term_between_embeddings_sees_which_sample_is_which(method: str, term: str) -> None:
     lesson = make_lesson()
     copy = lesson.bank.embeddings[-1].clone()
-    own, rows = value(method, term, make_lesson(embedding=copy)), [i for i in range(B) if i not in BLIND]
+    whole, rows = value(method, term, make_lesson(embedding=copy)), [i for i in range(B) if i not in BLIND]
     copy[rows] = copy[rows[1:] + rows[:1]]
-    assert value(method, term, make_lesson(embedding=copy)) > own + 1e-3
+    assert value(method, term, make_lesson(embedding=copy)) > whole + 1e-3
 
 
 @pytest.mark.parametrize(("method", "term"), [("rkd", "distance"), ("rkd", "angle"), ("sm", "similarity")])
@@ -124,9 +124,9 @@ def test_the_gradient_of_a_term_is_its_slope(method: str, term: str) -> None:
 
     def of(embedding: torch.Tensor) -> torch.Tensor:
         student = lesson.student._replace(embedding=embedding)
-        found = load_method(method).terms(replace(lesson, bank=bank, student=student))[term].value
-        assert isinstance(found, torch.Tensor)
-        return found
+        loss = load_method(method).terms(replace(lesson, bank=bank, student=student))[term].value
+        assert isinstance(loss, torch.Tensor)
+        return loss
 
     assert torch.autograd.gradcheck(of, lesson.student.embedding.double().requires_grad_())
 
@@ -167,8 +167,8 @@ def test_mt_kd_teaches_the_mean_probabilities_of_those_who_saw_the_sample() -> N
 
 def test_generalised_distillation_hears_the_privileged_teacher_alone_and_softens_its_side_alone() -> None:
     lesson = make_lesson()
-    said = softmax(lesson.bank.crossfit_logits[1].numpy() / 2, 1)
-    expected = np.mean(entropy(said, softmax(lesson.student.logits.numpy(), 1), axis=1))
+    soft_labels = softmax(lesson.bank.crossfit_logits[1].numpy() / 2, 1)
+    expected = np.mean(entropy(soft_labels, softmax(lesson.student.logits.numpy(), 1), axis=1))
     assert value("generalised-distillation", "imitation", lesson) == pytest.approx(expected, rel=1e-4)
 
 
@@ -176,10 +176,10 @@ def test_generalised_distillation_takes_the_mean_of_those_privileged_teachers_th
     lesson = make_lesson()
     lesson = replace(lesson, bank=replace(lesson.bank, sees=("prevalent", "privileged", "privileged")))
     soft = torch.softmax(lesson.bank.crossfit_logits / 2, -1)
-    said = torch.where(lesson.bank.present[2][:, None], (soft[1] + soft[2]) / 2, soft[1])
-    expected = np.mean(entropy(said.numpy(), softmax(lesson.student.logits.numpy(), 1), axis=1))
+    soft_labels = torch.where(lesson.bank.present[2][:, None], (soft[1] + soft[2]) / 2, soft[1])
+    expected = np.mean(entropy(soft_labels.numpy(), softmax(lesson.student.logits.numpy(), 1), axis=1))
     assert value("generalised-distillation", "imitation", lesson) == pytest.approx(expected, rel=1e-4)
-    like = replace(lesson, student=lesson.student._replace(logits=said.log()))
+    like = replace(lesson, student=lesson.student._replace(logits=soft_labels.log()))
     assert value("generalised-distillation", "imitation", like) == pytest.approx(0, abs=1e-6)
 
 
@@ -195,11 +195,11 @@ def test_generalised_distillation_without_a_privileged_teacher_has_nobody_to_imi
 )
 def test_in_regression_predictions_are_compared(method: str, term: str, teachers: list[int]) -> None:
     lesson = make_lesson(labels=torch.linspace(-1, 1, B)[:, None].expand(B, C))
-    said = lesson.bank.crossfit_logits.numpy()
+    targets = lesson.bank.crossfit_logits.numpy()
     differences = []
     for i in range(B):
         if there := [k for k in teachers if lesson.bank.present[k, i]]:
-            differences.append((said[there, i].mean(0) - lesson.student.logits[i].numpy()) ** 2)
+            differences.append((targets[there, i].mean(0) - lesson.student.logits[i].numpy()) ** 2)
     assert value(method, term, lesson) == pytest.approx(np.mean(differences), rel=1e-4)
 
 

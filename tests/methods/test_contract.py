@@ -1,4 +1,4 @@
-"""The contract of every method, found by listing the registry: options, terms, gradients, missing teachers."""
+"""The contract of every method, by listing the registry: options, terms, gradients, missing teachers."""
 
 import inspect
 from dataclasses import replace
@@ -104,8 +104,8 @@ def test_a_finite_gradient_reaches_the_student(name: str, task: str, partly: boo
     lesson = make_lesson(task, partly=partly)
     terms = terms_of(name, lesson)
     total(terms).backward()
-    said = [lesson.student.logits, *([lesson.student.embedding] if "transport" in terms else [])]
-    for tensor in said:
+    outputs = [lesson.student.logits, *([lesson.student.embedding] if "transport" in terms else [])]
+    for tensor in outputs:
         assert tensor.grad is not None
         assert tensor.grad.isfinite().all()
         teaching = (tensor.grad != 0).any(1)
@@ -148,13 +148,13 @@ def test_a_gpu_gives_what_the_cpu_gives(name: str, task: str) -> None:
     student = Output(*(column.detach().cuda().requires_grad_() for column in here.student))
     there = Lesson(here.labels.cuda(), student, here.bank.to(torch.device("cuda")), here.generator)
     expected = terms_of(name, here, **options)
-    found = terms_of(name, there, **options)
-    assert found.keys() == expected.keys()
-    for key, term in found.items():
+    terms = terms_of(name, there, **options)
+    assert terms.keys() == expected.keys()
+    for key, term in terms.items():
         assert term.value.device.type == "cuda"
         torch.testing.assert_close(term.value.cpu(), expected[key].value, rtol=1e-4, atol=1e-5)
     total(expected).backward()
-    total(found).backward()
+    total(terms).backward()
     for column, other in zip(student[:2], here.student[:2], strict=True):
         assert (column.grad is None) == (other.grad is None)
         if column.grad is not None:

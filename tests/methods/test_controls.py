@@ -148,8 +148,8 @@ def test_label_structure_leaves_masked_targets_out_and_samples_that_have_none() 
     embedding = torch.where(masked[..., None], 0.0, embedding).flatten(1)
     present = torch.arange(B).expand(K, B) != 7
     taught = replace(lesson, bank=replace(lesson.bank, embeddings=embedding.expand(K, B, 4), present=present))
-    own = replace(lesson, labels=targets, student=lesson.student._replace(logits=lesson.student.logits[:, :2]))
-    assert same_terms(label_structure.terms, own, mt_pkdot.terms, taught)
+    of_targets = replace(lesson, labels=targets, student=lesson.student._replace(logits=lesson.student.logits[:, :2]))
+    assert same_terms(label_structure.terms, of_targets, mt_pkdot.terms, taught)
 
 
 def test_targets_that_do_not_differ_are_one_class() -> None:
@@ -186,11 +186,11 @@ def test_a_study_tells_what_each_teacher_sees(make_tiny: Any, tiny_table: Any, t
     table["ecg__f0"] = table["eda__f0"]
     role = '[modalities.eda]\nrole = "privileged"\n'
     tiny = make_tiny(tmp_path / "study", table, {role: f'{role}\n[modalities.ecg]\nrole = "prevalent"\n'})
-    told = {name: tiny.study.sees(name) for name in tiny.study.teacher_modalities}
+    seen = {name: tiny.study.sees(name) for name in tiny.study.teacher_modalities}
     alone = {"face": "prevalent", "eda": "privileged", "ecg": "prevalent", "face+ecg": "prevalent"}
-    assert told == {**alone, "joint": "both"}
+    assert seen == {**alone, "joint": "both"}
     [unit, *_] = [unit for unit in units_of(tiny.run, tiny.study) if unit.stage == "distill"]
-    assert dict(zip(unit.arguments["teachers"], unit.arguments["sees"], strict=True)) == told
+    assert dict(zip(unit.arguments["teachers"], unit.arguments["sees"], strict=True)) == seen
     assert unit.reads["sees"] == unit.arguments["sees"]
 
 

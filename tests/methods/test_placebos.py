@@ -33,25 +33,25 @@ def make_lesson(task: str = "classification") -> Lesson:
     return Lesson(labels, student, bank, generator)
 
 
-def terms_of(name: str, lesson: Lesson, drawn_before: int = 0, **own: Any) -> dict[str, Term]:
+def terms_of(name: str, lesson: Lesson, drawn_before: int = 0, **chosen: Any) -> dict[str, Term]:
     """The method's terms from a generator at its start, or after one permutation was drawn."""
     lesson.generator.manual_seed(1)
     if drawn_before:
         torch.randperm(drawn_before, generator=lesson.generator)
     options = {"anchors_k": 2} if "anchors_k" in METHODS.options(name) else {}
-    found: dict[str, Term] = load_method(name).terms(lesson, **options, **own)
-    return found
+    terms: dict[str, Term] = load_method(name).terms(lesson, **options, **chosen)
+    return terms
 
 
 def cycles() -> list[list[int]]:
     """Every way to send 5 samples round in one cycle."""
-    found = []
+    rows_of_cycles = []
     for rest in permutations(range(1, B)):
         cycle, other = (0, *rest), [0] * B
         for i, sample in enumerate(cycle):
             other[sample] = cycle[i - 1]
-        found.append(other)
-    return found
+        rows_of_cycles.append(other)
+    return rows_of_cycles
 
 
 def apart_from_task(terms: dict[str, Term]) -> torch.Tensor:
@@ -64,17 +64,17 @@ def test_it_is_the_method_with_rows_of_one_cycle_and_its_own_task(
     method: str, options: dict[str, Any], task: str
 ) -> None:
     lesson = make_lesson(task)
-    found, own = (terms_of(name, lesson, **options) for name in (METHODS.placebo_of(method), method))
-    torch.testing.assert_close(found["task"].value, task_loss(lesson.student.logits, lesson.labels))
-    assert {name: term.weight for name, term in found.items()} == {name: term.weight for name, term in own.items()}
+    placebo, taught = (terms_of(name, lesson, **options) for name in (METHODS.placebo_of(method), method))
+    torch.testing.assert_close(placebo["task"].value, task_loss(lesson.student.logits, lesson.labels))
+    assert {name: term.weight for name, term in placebo.items()} == {name: term.weight for name, term in taught.items()}
     permuted = [
         terms_of(method, replace(lesson, bank=lesson.bank.rows(rows), labels=lesson.labels[rows]), B, **options)
         for rows in map(torch.tensor, cycles())
     ]
-    fitting = [one for one in permuted if torch.allclose(apart_from_task(one), apart_from_task(found), atol=1e-6)]
+    fitting = [one for one in permuted if torch.allclose(apart_from_task(one), apart_from_task(placebo), atol=1e-6)]
     # All of a batch in which pairing cannot matter would fit; where it does, one cycle alone.
     assert len(fitting) == 1
-    assert not torch.allclose(apart_from_task(own), apart_from_task(found), atol=1e-3)
+    assert not torch.allclose(apart_from_task(taught), apart_from_task(placebo), atol=1e-3)
 
 
 @pytest.mark.parametrize("method", METHODS.names())
@@ -85,8 +85,8 @@ def test_a_method_has_one_if_it_listens_to_teachers(method: str) -> None:
     lesson = make_lesson()
     louder = replace(lesson, bank=replace(lesson.bank, embeddings=lesson.bank.embeddings.flip(1) * 2,
                                           crossfit_logits=lesson.bank.crossfit_logits.flip(1) * 2))  # fmt: skip
-    found = [torch.stack([t.value * t.weight for t in terms_of(method, one).values()]) for one in (lesson, louder)]
-    listens = not torch.allclose(*found) and METHODS.control_of(method) is None
+    losses = [torch.stack([t.value * t.weight for t in terms_of(method, one).values()]) for one in (lesson, louder)]
+    listens = not torch.allclose(*losses) and METHODS.control_of(method) is None
     assert METHODS.has_placebo(method) == listens
 
 
@@ -106,7 +106,7 @@ def test_it_has_what_its_method_has_and_is_a_control() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("student-only-placebo", "student-only has no placebo"),
         ("mean-imputation-placebo", "mean-imputation has no placebo"),
@@ -116,8 +116,8 @@ def test_it_has_what_its_method_has_and_is_a_control() -> None:
         ("dk-placebo", "there is no method 'dk'"),
     ],
 )
-def test_what_has_none_is_refused(name: str, said: str) -> None:
-    with pytest.raises(StudyError, match=said):
+def test_what_has_none_is_refused(name: str, message: str) -> None:
+    with pytest.raises(StudyError, match=message):
         METHODS.check(name)
 
 

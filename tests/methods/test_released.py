@@ -27,8 +27,8 @@ def make_lesson(best: int) -> Lesson:
     present = torch.ones(K, B, dtype=torch.bool)
     bank = TeacherBank(["face", "heart", "joint"], embeddings, logits, crossfit, present)
     student = [torch.randn(B, size, generator=generator, dtype=torch.float64) for size in (D, C)]
-    said = Output(*(tensor.requires_grad_() for tensor in student), torch.ones(B, 1))
-    return Lesson(labels, said, bank, torch.Generator().manual_seed(0))
+    output = Output(*(tensor.requires_grad_() for tensor in student), torch.ones(B, 1))
+    return Lesson(labels, output, bank, torch.Generator().manual_seed(0))
 
 
 def norm(values: list[Tensor]) -> Tensor:

@@ -28,9 +28,9 @@ def make_lesson(labels: torch.Tensor, absent: list[int]) -> Lesson:
 def test_terms_against_scipy(outputs: str, absent: list[int]) -> None:
     classes = torch.tensor([0, 3, 1, 2, 2, 0, 1])
     lesson = make_lesson(classes, absent)
-    said = (lesson.bank.crossfit_logits if outputs == "crossfit" else lesson.bank.logits)[-1]
+    logits = (lesson.bank.crossfit_logits if outputs == "crossfit" else lesson.bank.logits)[-1]
     seen = [i for i in range(B) if i not in absent]
-    p, q = (scipy.special.softmax(x[seen].numpy() / 3.0, axis=1) for x in (said, lesson.student.logits))
+    p, q = (scipy.special.softmax(x[seen].numpy() / 3.0, axis=1) for x in (logits, lesson.student.logits))
     received = terms(lesson, temperature=3.0, soft_label_weight=0.3, outputs=outputs)
     assert list(received) == ["task", "soft_labels"]
     assert received["soft_labels"].value.item() == pytest.approx(9 * scipy.stats.entropy(p, q, axis=1).mean())

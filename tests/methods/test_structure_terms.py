@@ -220,8 +220,8 @@ def test_rows_may_have_anchors_of_their_own(kind: str) -> None:
     rows = []
     for i in range(B):
         order = np.argsort(teacher[i] if kind == "least" else -teacher[i])
-        own = [i, *[j for j in order if j != i][:ANCHORS]]
-        pair = [s[np.ix_(own, own)] for s in (teacher, student)]
+        columns = [i, *[j for j in order if j != i][:ANCHORS]]
+        pair = [s[np.ix_(columns, columns)] for s in (teacher, student)]
         rows.append(row_wise_transport(*pair, list(range(1, ANCHORS + 1)), 0.1, only=0))
     assert value == pytest.approx(np.mean(rows), abs=1e-4)
 

@@ -19,7 +19,7 @@ ACCURACY, AUROC = METRICS.load("accuracy").metric, METRICS.load("auroc").metric
 
 
 def part(right: np.ndarray, subjects: np.ndarray) -> Part:
-    """Samples whose prediction is right or wrong as told; labels alternate."""
+    """Samples whose prediction is right or wrong as given; labels alternate."""
     labels = np.arange(len(right)) % 2
     return Part(labels, np.eye(2)[np.where(right, labels, 1 - labels)], subjects)
 
@@ -57,16 +57,18 @@ def test_all_samples_of_a_subject_share_their_weight() -> None:
 def test_the_point_is_the_mean_over_folds_and_seeds() -> None:
     right = np.random.default_rng(0).random((11, 5)) < 0.6
     parts = folds(right, 3)
-    found = resampled_scores(ACCURACY, parts, names(11), bootstrap_weights(11, 7, 0))
-    assert found.point == pytest.approx(np.mean([ACCURACY(p.labels, p.scores)[0] for p in parts]))
-    assert (found.undefined_parts, found.undefined_values) == (0, 0)
+    resampled = resampled_scores(ACCURACY, parts, names(11), bootstrap_weights(11, 7, 0))
+    assert resampled.point == pytest.approx(np.mean([ACCURACY(p.labels, p.scores)[0] for p in parts]))
+    assert (resampled.undefined_parts, resampled.undefined_values) == (0, 0)
 
 
 def test_one_fold_equals_the_metric_under_subject_weights() -> None:
     right = np.random.default_rng(1).random((11, 5)) < 0.6
     [whole] = folds(right, 1)
-    found = resampled_scores(AUROC, [whole], names(11), bootstrap_weights(11, 50, 5))
-    np.testing.assert_allclose(found.values, AUROC(whole.labels, whole.scores, subject_weights(whole.subjects, 50, 5)))
+    resampled = resampled_scores(AUROC, [whole], names(11), bootstrap_weights(11, 50, 5))
+    np.testing.assert_allclose(
+        resampled.values, AUROC(whole.labels, whole.scores, subject_weights(whole.subjects, 50, 5))
+    )
 
 
 def test_leaving_one_subject_out_counts_a_subject_as_often_as_it_was_drawn() -> None:
@@ -81,21 +83,21 @@ def test_leaving_one_subject_out_counts_a_subject_as_often_as_it_was_drawn() -> 
 def test_a_part_whose_subjects_were_not_drawn_drops_out() -> None:
     parts = [part(np.ones(4, bool), np.array(["a", "a", "b", "b"])), part(np.zeros(3, bool), np.array(["c", "c", "c"]))]
     drawn = np.array([[2, 1, 0], [0, 0, 3], [1, 1, 1]], np.float32)
-    found = resampled_scores(ACCURACY, parts, ["a", "b", "c"], drawn)
-    np.testing.assert_allclose(found.values, [1, 0, 0.5])
-    assert found.undefined_values == 0
+    resampled = resampled_scores(ACCURACY, parts, ["a", "b", "c"], drawn)
+    np.testing.assert_allclose(resampled.values, [1, 0, 0.5])
+    assert resampled.undefined_values == 0
 
 
 def test_undefined_values_are_left_out_and_counted() -> None:
     mixed = Part(np.array([0, 1]), np.array([[0.9, 0.1], [0.2, 0.8]]), np.array(["a", "b"]))
     single = Part(np.array([1, 1]), np.array([[0.9, 0.1], [0.2, 0.8]]), np.array(["c", "c"]))
     drawn = np.array([[1, 1, 1], [2, 0, 1], [0, 0, 3]], np.float32)
-    found = resampled_scores(AUROC, [mixed, single], ["a", "b", "c"], drawn)
-    assert found.point == 1
-    assert found.undefined_parts == 1
-    assert found.undefined_values == 4  # the one-class part three times, the mixed part once
-    np.testing.assert_array_equal(found.values, [1, np.nan, np.nan])
-    assert interval(found.values, found.point).n_resamples_used == 1
+    resampled = resampled_scores(AUROC, [mixed, single], ["a", "b", "c"], drawn)
+    assert resampled.point == 1
+    assert resampled.undefined_parts == 1
+    assert resampled.undefined_values == 4  # the one-class part three times, the mixed part once
+    np.testing.assert_array_equal(resampled.values, [1, np.nan, np.nan])
+    assert interval(resampled.values, resampled.point).n_resamples_used == 1
 
 
 def test_fold_mean_weighs_parts_by_their_share_and_skips_undefined_ones() -> None:

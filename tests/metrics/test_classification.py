@@ -28,8 +28,8 @@ def sklearn_value(name: str, labels: np.ndarray, scores: np.ndarray, weights: np
     if name == "accuracy":
         return oracle.accuracy_score(y, guess, sample_weight=w)
     if name == "balanced-accuracy":
-        found = oracle.recall_score(y, guess, labels=np.unique(y), average="macro", sample_weight=w, zero_division=0)
-        return float(found)
+        recall = oracle.recall_score(y, guess, labels=np.unique(y), average="macro", sample_weight=w, zero_division=0)
+        return float(recall)
     if name == "macro-f1":
         return float(oracle.f1_score(y, guess, average="macro", sample_weight=w, zero_division=0))
     if p.shape[1] == 2:
@@ -42,9 +42,9 @@ def sklearn_value(name: str, labels: np.ndarray, scores: np.ndarray, weights: np
     ("name", "value"), [("accuracy", 2 / 3), ("balanced-accuracy", 0.75), ("macro-f1", 2 / 3), ("auroc", 0.5)]
 )
 def test_three_samples_give_the_value_computed_by_hand(name: str, value: float) -> None:
-    found = METRICS.load(name).metric(LABELS, SCORES)
-    assert found.shape == (1,)
-    assert found[0] == pytest.approx(value)
+    scored = METRICS.load(name).metric(LABELS, SCORES)
+    assert scored.shape == (1,)
+    assert scored[0] == pytest.approx(value)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -82,9 +82,9 @@ def test_an_integer_weight_is_that_many_copies(name: str) -> None:
 
 def test_balanced_accuracy_equals_scikit_learns_own() -> None:
     labels, scores, weights = case(11, 3)
-    found = METRICS.load("balanced-accuracy").metric(labels, scores, weights[:1])[0]
+    scored = METRICS.load("balanced-accuracy").metric(labels, scores, weights[:1])[0]
     expected = oracle.balanced_accuracy_score(labels, scores.argmax(1), sample_weight=weights[0])
-    assert found == pytest.approx(expected)
+    assert scored == pytest.approx(expected)
 
 
 def test_multi_class_auroc_equals_scikit_learns_macro_one_vs_rest() -> None:

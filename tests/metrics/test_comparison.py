@@ -109,8 +109,8 @@ def two_rankings(case: int, gain: float) -> tuple[metrics.Part, metrics.Part]:
     rng = np.random.default_rng(case)
     subjects, labels = np.repeat(np.arange(20), 10), rng.integers(0, 2, 200)
     shared = labels + rng.normal(size=200) + rng.normal(size=20)[subjects]
-    said = [shared + gain * labels + 0.3 * rng.normal(size=200), shared + 0.3 * rng.normal(size=200)]
-    scores = [1 / (1 + np.exp(-scale * score)) for scale, score in zip((0.2, 5.0), said, strict=True)]
+    logits = [shared + gain * labels + 0.3 * rng.normal(size=200), shared + 0.3 * rng.normal(size=200)]
+    scores = [1 / (1 + np.exp(-scale * score)) for scale, score in zip((0.2, 5.0), logits, strict=True)]
     first, second = (metrics.Part(labels, np.stack([1 - p, p], 1), subjects.astype(str)) for p in scores)
     return first, second
 

@@ -25,35 +25,35 @@ def names(n_subjects: int) -> list[str]:
 
 def test_the_interval_is_the_percentile_interval() -> None:
     values = np.append(np.random.default_rng(4).normal(size=999), np.nan)
-    found = interval(values, 0.1, level=0.9)
-    assert (found.value, found.n_resamples_used) == (0.1, 999)
-    np.testing.assert_allclose([found.low, found.high], np.nanpercentile(values, [5, 95]))
+    estimate = interval(values, 0.1, level=0.9)
+    assert (estimate.value, estimate.n_resamples_used) == (0.1, 999)
+    np.testing.assert_allclose([estimate.low, estimate.high], np.nanpercentile(values, [5, 95]))
     with pytest.raises(ValueError, match="level is 95"):
         interval(values, 0.1, level=95)
 
 
 def test_one_sample_per_subject_agrees_with_scipy() -> None:
     right = np.random.default_rng(5).random((60, 1)) < 0.7
-    found = resampled_scores(ACCURACY, folds(right, 1), names(60), bootstrap_weights(60, 9999, 0))
-    ours = interval(found.values, found.point)
+    resampled = resampled_scores(ACCURACY, folds(right, 1), names(60), bootstrap_weights(60, 9999, 0))
+    ours = interval(resampled.values, resampled.point)
     theirs = stats.bootstrap(
         (right[:, 0].astype(float),), np.mean, n_resamples=9999, method="percentile", vectorized=True, rng=1
     )
     # Accuracy moves in steps of 1/60, so quantiles may differ by one step.
     np.testing.assert_allclose([ours.low, ours.high], theirs.confidence_interval, atol=1 / 60 + 1e-9)
-    assert found.values.std() == pytest.approx(theirs.standard_error, rel=0.03)
+    assert resampled.values.std() == pytest.approx(theirs.standard_error, rel=0.03)
 
 
 def test_subjects_who_are_all_alike_leave_no_uncertainty() -> None:
     right = np.tile([True, False, True, True], (9, 1))
-    found = resampled_scores(ACCURACY, folds(right, 3), names(9), bootstrap_weights(9, 100, 0))
-    estimate = interval(found.values, found.point)
+    resampled = resampled_scores(ACCURACY, folds(right, 3), names(9), bootstrap_weights(9, 100, 0))
+    estimate = interval(resampled.values, resampled.point)
     assert (estimate.low, estimate.high) == pytest.approx((0.75, 0.75))
 
 
 def test_one_subject_gives_a_value_without_an_interval() -> None:
-    found = resampled_scores(ACCURACY, folds(np.ones((1, 7), bool), 1), names(1), bootstrap_weights(1, 20, 0))
-    estimate = interval(found.values, found.point)
+    resampled = resampled_scores(ACCURACY, folds(np.ones((1, 7), bool), 1), names(1), bootstrap_weights(1, 20, 0))
+    estimate = interval(resampled.values, resampled.point)
     assert (estimate.value, estimate.n_resamples_used) == (1, 0)
     assert np.isnan([estimate.low, estimate.high]).all()
 
@@ -81,8 +81,8 @@ def test_intervals_cover_the_true_value_when_samples_of_a_person_are_alike(n_fol
     covered = []
     for _ in range(200):
         ability = rng.beta(3, 2, (30, 1))
-        found = resampled_scores(ACCURACY, folds(rng.random((30, 8)) < ability, n_folds), names(30), drawn)
-        estimate = interval(found.values, found.point)
+        resampled = resampled_scores(ACCURACY, folds(rng.random((30, 8)) < ability, n_folds), names(30), drawn)
+        estimate = interval(resampled.values, resampled.point)
         covered.append(estimate.low <= 0.6 <= estimate.high)
     assert 0.88 <= np.mean(covered) <= 0.99
 

@@ -40,13 +40,13 @@ def test_a_metric_gives_one_value_per_weighting_whatever_their_scale(name: str) 
     weights = np.random.default_rng(1).integers(0, 4, (5, 23)).astype(np.float32)
     weights[3] = 1
     before = weights.copy()
-    found = module.metric(labels, scores, weights)
-    assert found.shape == (5,)
-    assert found.dtype == np.float64
+    values = module.metric(labels, scores, weights)
+    assert values.shape == (5,)
+    assert values.dtype == np.float64
     assert (weights == before).all()
-    assert found[3] == pytest.approx(module.metric(labels, scores)[0])
-    np.testing.assert_allclose(module.metric(labels, scores, 2.5 * weights), found)
-    np.testing.assert_allclose([module.metric(labels, scores, row[None])[0] for row in weights], found)
+    assert values[3] == pytest.approx(module.metric(labels, scores)[0])
+    np.testing.assert_allclose(module.metric(labels, scores, 2.5 * weights), values)
+    np.testing.assert_allclose([module.metric(labels, scores, row[None])[0] for row in weights], values)
 
 
 @pytest.mark.parametrize("most_counts", [0, auroc.MOST_COUNTS])
@@ -60,9 +60,9 @@ def test_weights_of_subjects_need_not_be_written_out(
     scores[5:15] = scores[:10]  # equal scores count half
     weights = SubjectWeights(rng.integers(0, 3, (40, 6)).astype(float), rng.integers(0, 6, 23))
     weights.draws[0], weights.draws[1] = 0, np.eye(6)[2]
-    found, expected = (module.metric(labels, scores, rows) for rows in (weights, weights.written_out()))
-    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
-    assert np.isnan(found[0])
+    values, expected = (module.metric(labels, scores, rows) for rows in (weights, weights.written_out()))
+    np.testing.assert_allclose(values, expected, rtol=1e-12, atol=1e-14)
+    assert np.isnan(values[0])
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -26,10 +26,10 @@ def test_no_other_single_answer_has_a_smaller_expected_error() -> None:
     levels = np.arange(5)
     # Labels weighted by their probability: the expectation itself.
     labels, rows = np.tile(levels, 40), np.repeat(scores, 5, axis=0)
-    found = ERROR(labels, rows, scores.reshape(1, -1))[0]
+    error = ERROR(labels, rows, scores.reshape(1, -1))[0]
     best = np.abs(levels[:, None] - levels) @ scores.T
-    assert found == pytest.approx(best.min(axis=0).mean())
-    assert found < (scores * np.abs(levels - scores.argmax(1)[:, None])).sum(1).mean()
+    assert error == pytest.approx(best.min(axis=0).mean())
+    assert error < (scores * np.abs(levels - scores.argmax(1)[:, None])).sum(1).mean()
 
 
 @pytest.mark.parametrize("scores", [[[-0.1, 1.1]], [[0.0, 0.0]]])
@@ -52,9 +52,9 @@ def test_kappa_is_that_of_scikit_learn(n_classes: int) -> None:
 
 def test_kappa_by_hand() -> None:
     # One of four is off by one level; by chance, every label would meet every prediction.
-    labels, said = np.array([0, 1, 2, 2]), np.array([0, 1, 1, 2])
-    chance = np.mean([(a - b) ** 2 for a in labels for b in said])
-    assert KAPPA(labels, np.eye(3)[said])[0] == pytest.approx(1 - 0.25 / chance)
+    labels, predicted = np.array([0, 1, 2, 2]), np.array([0, 1, 1, 2])
+    chance = np.mean([(a - b) ** 2 for a in labels for b in predicted])
+    assert KAPPA(labels, np.eye(3)[predicted])[0] == pytest.approx(1 - 0.25 / chance)
 
 
 def test_kappa_of_one_class_is_undefined_and_of_constant_answers_is_zero() -> None:

@@ -69,10 +69,10 @@ def test_nan_masks_its_own_entry_only(name: str) -> None:
     per_target = METRICS.load(name).per_target
     whole = per_target(labels, scores, weights)
     labels[~kept, 1] = np.nan
-    found = per_target(labels, scores, weights)
-    np.testing.assert_allclose(found[:, 0], whole[:, 0])
+    values = per_target(labels, scores, weights)
+    np.testing.assert_allclose(values[:, 0], whole[:, 0])
     expected = per_target(labels[kept, 1:], scores[kept, 1:], weights[:, kept])
-    np.testing.assert_allclose(found[:, 1:], expected)
+    np.testing.assert_allclose(values[:, 1:], expected)
 
 
 def test_ccc_concatenates_frames_instead_of_averaging_over_videos() -> None:
@@ -104,9 +104,9 @@ def test_a_resample_in_which_predictions_are_constant_has_ccc_zero() -> None:
     labels, scores, weights = case(8)
     scores[:20] = 0.123
     weights[2, 20:] = 0
-    found = CCC.metric(labels, scores, weights)
-    assert found[2] == 0
-    assert (found[[0, 1, 3, 4]] > 0).all()
+    values = CCC.metric(labels, scores, weights)
+    assert values[2] == 0
+    assert (values[[0, 1, 3, 4]] > 0).all()
 
 
 def test_perfect_predictions_reach_the_best_value() -> None:
@@ -121,9 +121,9 @@ def test_perfect_predictions_reach_the_best_value() -> None:
 def test_a_target_without_a_valid_entry_is_undefined(name: str) -> None:
     labels, scores, weights = case(10)
     labels[:, 0] = np.nan
-    found = METRICS.load(name).per_target(labels, scores, weights)
-    assert np.isnan(found[:, 0]).all()
-    assert not np.isnan(found[:, 1]).any()
+    values = METRICS.load(name).per_target(labels, scores, weights)
+    assert np.isnan(values[:, 0]).all()
+    assert not np.isnan(values[:, 1]).any()
     assert np.isnan(METRICS.load(name).metric(labels, scores)).all()
 
 

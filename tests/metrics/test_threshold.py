@@ -19,7 +19,7 @@ def test_a_shifted_score_is_cut_where_the_classes_part() -> None:
     threshold = metrics.best_threshold(labels, scores)
     assert threshold == pytest.approx(0.81)
     assert PLAIN(labels, scores)[0] == 0.5
-    assert TUNED(labels, metrics.moved(scores, threshold))[0] == 1.0
+    assert TUNED(labels, metrics.scores_at_threshold(scores, threshold))[0] == 1.0
 
 
 def test_the_usual_threshold_stays_where_it_is_as_good() -> None:
@@ -32,10 +32,10 @@ def test_the_usual_threshold_stays_where_it_is_as_good() -> None:
 def test_no_other_threshold_that_says_both_classes_is_better(seed: int) -> None:
     rng = np.random.default_rng(seed)
     labels, scores = rng.integers(0, 2, 31), probabilities(list(rng.integers(1, 9, 31) / 10))
-    best = PLAIN(labels, metrics.moved(scores, metrics.best_threshold(labels, scores)))[0]
-    every = [PLAIN(labels, metrics.moved(scores, t))[0] for t in np.linspace(0.11, 0.79, 137)]
+    best = PLAIN(labels, metrics.scores_at_threshold(scores, metrics.best_threshold(labels, scores)))[0]
+    every = [PLAIN(labels, metrics.scores_at_threshold(scores, t))[0] for t in np.linspace(0.11, 0.79, 137)]
     assert best == pytest.approx(max(every))
 
 
 def test_at_the_threshold_class_zero_is_said_as_with_equal_scores() -> None:
-    assert metrics.moved(probabilities([0.25, 0.5, 0.75]), 0.5).argmax(axis=1).tolist() == [0, 0, 1]
+    assert metrics.scores_at_threshold(probabilities([0.25, 0.5, 0.75]), 0.5).argmax(axis=1).tolist() == [0, 0, 1]

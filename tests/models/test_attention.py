@@ -68,10 +68,10 @@ def test_for_two_modalities_the_gate_is_the_sigmoid_of_a_linear_score() -> None:
     levels = [torch.randn(B, D, generator=generator(2)), torch.randn(B, D, generator=generator(3))]
     for summary in fusion.summaries:
         summary.reset_parameters()
-    looked = [fusion._look_at_others(m, tokens, masks) for m in (0, 1)]
+    attended = [fusion._attend_to_others(m, tokens, masks) for m in (0, 1)]
     pooled = [
         level + summary(pool(t, m))
-        for summary, t, m, level in zip(fusion.summaries, looked, masks, levels, strict=True)
+        for summary, t, m, level in zip(fusion.summaries, attended, masks, levels, strict=True)
     ]
     w, bias = fusion.gate.weight[0] - fusion.gate.weight[1], fusion.gate.bias[0] - fusion.gate.bias[1]
     gate = torch.sigmoid(torch.cat(pooled, dim=1) @ w + bias)[:, None]
@@ -99,8 +99,8 @@ def test_each_modality_changes_what_the_other_says() -> None:
         fusion = Fusion(2, D, 2, 0.0).eval()
     tokens = [torch.randn(B, T, D, generator=generator()), torch.randn(B, S, D, generator=generator(1))]
     masks = [torch.ones(B, T, dtype=torch.bool), torch.ones(B, S, dtype=torch.bool)]
-    before = fusion._look_at_others(0, tokens, masks)
-    assert not torch.allclose(before, fusion._look_at_others(0, [tokens[0], -tokens[1]], masks))
+    before = fusion._attend_to_others(0, tokens, masks)
+    assert not torch.allclose(before, fusion._attend_to_others(0, [tokens[0], -tokens[1]], masks))
 
 
 @pytest.mark.parametrize("embedding", [1, 2, 7, 64])

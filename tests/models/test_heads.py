@@ -36,16 +36,16 @@ def test_probabilities_are_differences_of_the_cumulative_curve() -> None:
 def test_far_scores_and_narrow_classes_stay_finite_and_sum_to_one(dtype: torch.dtype) -> None:
     score = torch.tensor([[-1e4], [-90.0], [0.0], [90.0], [1e4]], dtype=dtype).requires_grad_()
     thresholds = torch.tensor([-1e-3, 0.0, 1e-3, 50.0], dtype=dtype)
-    said = of(score, thresholds)
-    assert said.isfinite().all()
-    torch.testing.assert_close(said.exp().sum(1), torch.ones(5, dtype=dtype), rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(torch.softmax(said, 1), said.exp(), rtol=1e-4, atol=1e-7)
-    said.sum().backward()
+    log_probability = of(score, thresholds)
+    assert log_probability.isfinite().all()
+    torch.testing.assert_close(log_probability.exp().sum(1), torch.ones(5, dtype=dtype), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(torch.softmax(log_probability, 1), log_probability.exp(), rtol=1e-4, atol=1e-7)
+    log_probability.sum().backward()
     assert score.grad is not None
     assert score.grad.isfinite().all()
-    # Far above all thresholds only the highest class is left, and the log of the others still tells how far.
-    assert said[-1].argmax() == 4
-    torch.testing.assert_close(said[-1, 0], torch.tensor(-1e4, dtype=dtype), rtol=1e-3, atol=0)
+    # Far above all thresholds only the highest class is left, and the log of the others still shows how far.
+    assert log_probability[-1].argmax() == 4
+    torch.testing.assert_close(log_probability[-1, 0], torch.tensor(-1e4, dtype=dtype), rtol=1e-3, atol=0)
 
 
 def test_gradients_are_those_of_finite_differences() -> None:
@@ -53,11 +53,11 @@ def test_gradients_are_those_of_finite_differences() -> None:
     x = torch.randn(4, 3, dtype=torch.float64).requires_grad_()
     parameters = [p.detach().clone().requires_grad_() for p in head.parameters()]
 
-    def said(embedding: Tensor, *values: Tensor) -> Tensor:
+    def head_with(embedding: Tensor, *values: Tensor) -> Tensor:
         named = dict(zip([name for name, _ in head.named_parameters()], values, strict=True))
         return torch.func.functional_call(head, named, (embedding,))
 
-    assert torch.autograd.gradcheck(said, (x, *parameters))
+    assert torch.autograd.gradcheck(head_with, (x, *parameters))
 
 
 @pytest.mark.parametrize("classes", [2, 3, 5])
@@ -79,9 +79,9 @@ def test_two_classes_are_logistic_regression() -> None:
 def test_under_autocast_it_stays_in_float32_behind_its_score() -> None:
     head, x = OrdinalHead(4, 5), torch.randn(6, 4)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        said, score = head(x), head.score(x)
-    assert (said.dtype, score.dtype) == (torch.float32, torch.bfloat16)
-    torch.testing.assert_close(said, log_probabilities(score.float(), head.thresholds, head.gaps))
+        log_probability, score = head(x), head.score(x)
+    assert (log_probability.dtype, score.dtype) == (torch.float32, torch.bfloat16)
+    torch.testing.assert_close(log_probability, log_probabilities(score.float(), head.thresholds, head.gaps))
 
 
 def test_the_median_moves_with_the_score() -> None:
@@ -135,12 +135,12 @@ def test_on_few_samples_of_classes_in_an_order_it_predicts_better_than_softmax()
 def test_teacher_student_and_adapter_take_it() -> None:
     batch = {"face": (torch.randn(3, 4, 5), torch.ones(3, 4, dtype=torch.bool))}
     sizes = {"embedding": 8, "heads": 2, "dropout": 0.0, "head": "ordinal"}
-    said = [
+    outputs = [
         Teacher({"face": 5}, outputs=5, **sizes)(batch).logits,
         Student({"face": 5}, privileged=1, outputs=5, **sizes)(batch).logits,
         Adapter(8, 5, "mlp", "ordinal")(torch.randn(3, 8))[1],
     ]
-    for logits in said:
+    for logits in outputs:
         torch.testing.assert_close(logits.exp().sum(1), torch.ones(3))
 
 

@@ -1,4 +1,4 @@
-"""What is said of a sample depends on that sample alone: not on batch mates, order, padding or absent content."""
+"""The output for a sample depends on that sample alone: not on batch mates, order, padding or absent content."""
 
 import pytest
 import torch
@@ -97,11 +97,11 @@ def test_trimming_a_sample_to_its_own_length_changes_nothing(name: str) -> None:
     network, batch = make_network(name), make_batch()
     together = network(batch)
     for i in range(B):
-        own = {}
+        alone = {}
         for modality, (values, mask) in batch.items():
             steps = int(mask[i].nonzero().max()) + 1 if mask[i].any() else 1
-            own[modality] = values[i : i + 1, :steps], mask[i : i + 1, :steps]
-        assert_same(network(own), together, torch.tensor([i]))
+            alone[modality] = values[i : i + 1, :steps], mask[i : i + 1, :steps]
+        assert_same(network(alone), together, torch.tensor([i]))
 
 
 @every_network
@@ -154,13 +154,13 @@ def test_the_jacobian_between_samples_is_exactly_zero(name: str, training: bool)
         torch.manual_seed(2)
         logits = network({m: (inputs[m], batch[m][1]) for m in modalities}).logits
     for i in range(B):
-        own = torch.zeros(())
+        sensitivity = torch.zeros(())
         for c in range(C):
             for modality, gradient in zip(
                 modalities, torch.autograd.grad(logits[i, c], list(inputs.values()), retain_graph=True), strict=True
             ):
                 others = gradient[torch.arange(B) != i]
                 assert torch.equal(others, torch.zeros_like(others)), modality
-                own = own + gradient[i].abs().sum()
+                sensitivity = sensitivity + gradient[i].abs().sum()
         sees_something = any(batch[m][1][i].any() for m in modalities)
-        assert (own > 0) == sees_something
+        assert (sensitivity > 0) == sees_something

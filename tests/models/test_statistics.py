@@ -45,8 +45,8 @@ def test_one_step_has_no_deviation_and_finite_gradients() -> None:
     steps, mask = torch.randn(N, 1, D), torch.ones(N, 1, dtype=torch.bool)
     statistics.fit(steps, mask)
     steps.requires_grad_()
-    said = statistics(steps, mask)
-    assert (said[:, D:].abs() < 1e-6).all()
-    said.square().sum().backward()
+    standardised = statistics(steps, mask)
+    assert (standardised[:, D:].abs() < 1e-6).all()
+    standardised.square().sum().backward()
     assert steps.grad is not None
     assert steps.grad.isfinite().all()

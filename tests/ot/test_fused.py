@@ -37,13 +37,13 @@ def test_its_value_is_that_of_pot_and_of_the_definition(alpha: float, seed: int)
     np.fill_diagonal(second, 0)
     start = np.eye(7) / 7
     expected = pot.gromov.fused_gromov_wasserstein2(first, first, second, alpha=alpha, G0=start)
-    found = fused_transport(teacher, student, alpha=alpha, tolerance=1e-12)
-    assert found.converged
-    assert found.value.item() == pytest.approx(float(expected), abs=1e-9)
-    assert found.value.item() == pytest.approx(objective(first, second, found.plan.numpy(), alpha), abs=1e-12)
+    result = fused_transport(teacher, student, alpha=alpha, tolerance=1e-12)
+    assert result.converged
+    assert result.value.item() == pytest.approx(float(expected), abs=1e-9)
+    assert result.value.item() == pytest.approx(objective(first, second, result.plan.numpy(), alpha), abs=1e-12)
     assert fused_transport(teacher, student, alpha=alpha).value.item() == pytest.approx(float(expected), rel=1e-3)
-    torch.testing.assert_close(found.plan.sum(0), torch.full((7,), 1 / 7, dtype=torch.float64))
-    torch.testing.assert_close(found.plan.sum(1), torch.full((7,), 1 / 7, dtype=torch.float64))
+    torch.testing.assert_close(result.plan.sum(0), torch.full((7,), 1 / 7, dtype=torch.float64))
+    torch.testing.assert_close(result.plan.sum(1), torch.full((7,), 1 / 7, dtype=torch.float64))
 
 
 def test_it_is_zero_for_equal_similarities_and_never_above_the_identity() -> None:

@@ -167,8 +167,8 @@ def test_similarities_at_the_coldest_temperature_stay_finite() -> None:
 def test_anchors_of_each_row_s_own_equal_shared_ones_where_they_are_the_same() -> None:
     teacher, student, anchors = similarities(7, seed=1), similarities(7, seed=2), shared_anchors(7, 3)
     shared = row_transport(teacher, student, anchors, **TIGHT).value
-    own = row_transport(teacher, student, anchors.expand(7, 3), **TIGHT).value
-    assert own.item() == pytest.approx(shared.item(), rel=1e-9)
+    expanded = row_transport(teacher, student, anchors.expand(7, 3), **TIGHT).value
+    assert expanded.item() == pytest.approx(shared.item(), rel=1e-9)
 
 
 def test_anchors_of_each_row_s_own_equal_a_loop_over_rows() -> None:

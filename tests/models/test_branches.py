@@ -1,10 +1,10 @@
-"""In training a branch is silent for half of the samples, as a whole; in evaluation it is always heard."""
+"""In training a branch is silent for half of the samples, as a whole; in evaluation it is always there."""
 
 import pytest
 import torch
 
 from mtpkd_cli.models import Student, Teacher
-from mtpkd_cli.models.depth import StochasticDepth
+from mtpkd_cli.models.branches import StochasticDepth
 from mtpkd_cli.training.seeding import seeded
 
 B = 4000
@@ -13,11 +13,11 @@ B = 4000
 def test_a_sample_is_silent_or_louder_by_the_share_that_is_silent() -> None:
     branch = torch.rand(B, 3, 5) + 1
     with seeded(0):
-        said = StochasticDepth(0.25).train()(branch)
-    silent = (said == 0).flatten(1)
+        output = StochasticDepth(0.25).train()(branch)
+    silent = (output == 0).flatten(1)
     assert torch.equal(silent.all(1), silent.any(1))
     assert silent.all(1).float().mean() == pytest.approx(0.25, abs=0.03)
-    torch.testing.assert_close(said[~silent.all(1)], branch[~silent.all(1)] / 0.75)
+    torch.testing.assert_close(output[~silent.all(1)], branch[~silent.all(1)] / 0.75)
 
 
 def test_evaluation_and_no_depth_change_nothing() -> None:
@@ -30,8 +30,8 @@ def test_no_sample_is_no_error() -> None:
     assert StochasticDepth(0.5).train()(torch.zeros(0, 2, 3)).shape == (0, 2, 3)
 
 
-@pytest.mark.parametrize(("kind", "said"), [("joint teacher", 2), ("teacher", 1), ("fusion", 2), ("mlp", 1)])
-def test_a_fusion_of_several_modalities_is_silent_and_nothing_else(kind: str, said: int) -> None:
+@pytest.mark.parametrize(("kind", "n_embeddings"), [("joint teacher", 2), ("teacher", 1), ("fusion", 2), ("mlp", 1)])
+def test_a_fusion_of_several_modalities_is_silent_and_nothing_else(kind: str, n_embeddings: int) -> None:
     """All samples are alike, but for what is left out: there are one embedding, or two that are as frequent."""
     sizes = {"embedding": 6, "heads": 2, "dropout": 0.0, "stochastic_depth": 0.5}
     features = {"face": 3, "eda": 2} if kind == "joint teacher" else {"face": 3}
@@ -44,5 +44,5 @@ def test_a_fusion_of_several_modalities_is_silent_and_nothing_else(kind: str, sa
         with torch.no_grad():
             embeddings = network.train()(batch).embedding
     counts = embeddings.mul(1e3).round().unique(dim=0, return_counts=True)[1]
-    assert len(counts) == said
-    assert counts.min() > 0.9 * B / said
+    assert len(counts) == n_embeddings
+    assert counts.min() > 0.9 * B / n_embeddings
