@@ -88,12 +88,12 @@ def job_script(study: str, job: BatchJob, wishes: Wishes) -> str:
 
 # Only the warning before the time limit puts a job back: one that was cancelled or pre-empted is Slurm's to decide on.
 _ENDING = """\
-child=$! told=0 seen=0 warned=
-trap 'told=$((told + 1)) warned=1; kill -USR1 "$child"' USR1  # time is nearly up
-trap 'told=$((told + 1)); kill -TERM "$child"' TERM           # cancelled, or pre-empted
+child=$! signals=0 handled=0 warned=
+trap 'signals=$((signals + 1)) warned=1; kill -USR1 "$child"' USR1  # time is nearly up
+trap 'signals=$((signals + 1)); kill -TERM "$child"' TERM           # cancelled, or pre-empted
 wait "$child"; code=$?
-while [ "$told" -gt "$seen" ]; do
-    seen=$told  # a signal ended the waiting, not the program
+while [ "$signals" -gt "$handled" ]; do
+    handled=$signals  # a signal ended the waiting, not the program
     wait "$child"; code=$?
 done
 if [ "$code" -eq {interrupted} ] && [ -n "$warned" ]; then

@@ -16,7 +16,7 @@ from mtpkd_cli.stages import Reporter
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mtpkd_cli.checks import Looked
+    from mtpkd_cli.checks import CheckResult
     from mtpkd_cli.deploy.choice import Chosen
     from mtpkd_cli.deploy.prediction import Prediction
     from mtpkd_cli.evaluation.summary import Summary
@@ -45,7 +45,7 @@ def read_study(folder: StrPath) -> Study:
 
 def check(
     folder: StrPath, *, trial: int = 4, workers: int | None = None, reporter: Reporter | None = None
-) -> "list[Looked]":
+) -> "list[CheckResult]":
     """Looks over a study before any compute: media, labels, folds, leakage, copies, time and size. Writes nothing.
 
     Args:
