@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mtpkd_cli.checks import CheckResult
-    from mtpkd_cli.deploy.choice import Chosen
+    from mtpkd_cli.deploy.choice import ChosenStudent
     from mtpkd_cli.deploy.prediction import Prediction
     from mtpkd_cli.evaluation.summary import Summary
     from mtpkd_cli.pipeline import UnitStatus
@@ -33,7 +33,7 @@ class Exported:
         largest_difference: From the torch student, over the samples that it was checked on.
     """
 
-    student: "Chosen"
+    student: "ChosenStudent"
     folder: Path
     largest_difference: float
 
