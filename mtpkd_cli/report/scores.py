@@ -53,7 +53,7 @@ def scale_in(summary: Summary, metric: str) -> Scale:
 
 
 def scale_of(results: Results, metric: str) -> Scale:
-    """As `scale_in`, of an evaluated run."""
+    """Returns how a metric of an evaluated run is printed: in per cent where it is a share."""
     return scale_in(results.summary, metric)
 
 

@@ -52,11 +52,11 @@ def test_a_phone_never_scrolls_the_page_sideways(report: Path, tmp_path: Path, n
         '<iframe src="page.html" style="width:390px;height:844px;border:0"></iframe>'
     )
     dom, _ = _load(frame, tmp_path / "profile", f"--blink-settings=preferredColorScheme={number}")
-    found = re.search(r"<title>(\d+) (\d+) (true|false)", dom)
-    assert found is not None
-    assert found[3] == ("true" if colours == "dark" else "false")
-    assert int(found[2]) == 390
-    assert int(found[1]) <= 390
+    title = re.search(r"<title>(\d+) (\d+) (true|false)", dom)
+    assert title is not None
+    assert title[3] == ("true" if colours == "dark" else "false")
+    assert int(title[2]) == 390
+    assert int(title[1]) <= 390
 
 
 def test_what_a_page_tries_to_load_would_be_refused_and_heard(
