@@ -17,7 +17,7 @@ from mtpkd_cli.stages import Extraction, Job
 
 
 def batch_scripts(folder: Path, wishes: Wishes, shards: int, array_limit: int, *, submit: bool, as_json: bool) -> None:
-    """Writes the scripts of what is left, submits them where told, and prints one row per job."""
+    """Writes the scripts of what is left, submits them where asked to, and prints one row per job."""
     run = RunFolder(folder)
     study = read_study(run.study)
     with Terminal() as terminal:

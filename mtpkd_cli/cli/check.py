@@ -28,7 +28,7 @@ def check(
 ) -> None:
     """Look over a study before any compute: media, labels, folds, leakage, copies, time and size. Writes nothing.
 
-    Problems are told all at once, with exit code 4; notes change nothing.
+    Problems are listed all at once, with exit code 4; notes change nothing.
     """
     from mtpkd_cli import library
     from mtpkd_cli.artifacts import RunFolder

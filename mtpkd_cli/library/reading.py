@@ -90,8 +90,8 @@ def read_predictions(folder: StrPath) -> "pd.DataFrame":
     """Reads the test predictions of an evaluated run.
 
     Returns:
-        One row per method, fold, seed and test sample: scores (C probabilities or targets), of classes what is
-        predicted and how surely, and the sample's row of the samples table.
+        One row per method, fold, seed and test sample: scores (C probabilities or targets), of classes the
+        predicted one and its probability, and the sample's row of the samples table.
     """
     import pandas as pd
 
@@ -157,7 +157,7 @@ def compare(
 
     Args:
         methods: Which of them; empty = all.
-        reference: "RUN: METHOD" or a method of the first run; None = the first run's own.
+        reference: "RUN: METHOD" or a method of the first run; None = the reference of the first run.
         different_splits: Compare runs that are split differently, seed by seed.
         output: Folder for JSON, CSV, LaTeX, SVG and PDF.
     """
