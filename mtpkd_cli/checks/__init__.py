@@ -1,7 +1,7 @@
-"""Looking over a study before any compute: one file per concern, each gives what it looked at and what it found.
+"""Looking over a study before any compute: one file per concern, each gives facts, problems and notes.
 
-A concern has a function that returns `Looked`. Problems are what extraction or training would stumble over, or what
-would make results wrong; notes are what a person should know. Nothing is written.
+A concern has a function that returns a `CheckResult`. Problems are what extraction or training would stumble over, or
+what would make results wrong; notes are what a person should know. Nothing is written.
 """
 
 from dataclasses import dataclass, field
@@ -9,15 +9,15 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Looked:
-    """What one concern looked at and found.
+class CheckResult:
+    """What the check of one concern gives.
 
     Args:
         concern: Its name, e.g. "media video".
-        found: One line of facts.
+        found: The facts in one line.
         problems: What has to be mended, one line each.
         notes: What should be known, one line each.
-        facts: The same as plain numbers, for machines.
+        facts: The facts as plain numbers, for machines.
     """
 
     concern: str

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mtpkd_cli.checks import Looked
+from mtpkd_cli.checks import CheckResult
 from mtpkd_cli.checks.media import Modality
 from mtpkd_cli.config.study import ExtractSection
 from mtpkd_cli.encoders.running import encode_samples, samples_of
@@ -13,7 +13,7 @@ from mtpkd_cli.errors import MtpkdError
 _BYTES = 4  # float32
 
 
-def look_at_cost(root: Path, modality: Modality, extract: ExtractSection, trial: int) -> Looked:
+def look_at_cost(root: Path, modality: Modality, extract: ExtractSection, trial: int) -> CheckResult:
     """Encodes some samples, far apart in the table, and reckons what all of them take.
 
     Args:
@@ -34,16 +34,18 @@ def look_at_cost(root: Path, modality: Modality, extract: ExtractSection, trial:
             limits=extract.limits,
         )
     except MtpkdError as err:
-        return Looked(f"cost {modality.name}", "unknown: the encoder cannot run here", [f"{err.what}: {err.where}"])
+        return CheckResult(
+            f"cost {modality.name}", "unknown: the encoder cannot run here", [f"{err.what}: {err.where}"]
+        )
     done = list(encoding)
     problems = [f"sample {one.sample.sample_id}: {one.failure.error.splitlines()[0]}" for one in done if one.failure]
     read = [(one.features, one.seconds) for one in done if one.features]
     if not read:
-        return Looked(f"cost {modality.name}", "unknown: no sample could be encoded", problems)
+        return CheckResult(f"cost {modality.name}", "unknown: no sample could be encoded", problems)
     steps, size = float(np.mean([len(f.values) for f, _ in read])), read[0][0].values.shape[1]
     seconds = float(np.mean([s for _, s in read[1:] or read]))
     total_s, total = seconds * len(there) / max(1, extract.workers), steps * size * _BYTES * len(there)
-    found = (
+    summary = (
         f"{len(there)} samples of about {steps:.3g} steps of {size} features: {_size(total)}, "
         f"{_duration(total_s)} with {max(1, extract.workers)} workers ({seconds:.2g} s each)"
     )
@@ -54,7 +56,7 @@ def look_at_cost(root: Path, modality: Modality, extract: ExtractSection, trial:
         "bytes": round(total),
         "seconds": round(total_s, 1),
     }
-    return Looked(f"cost {modality.name}", found, problems, facts=facts)
+    return CheckResult(f"cost {modality.name}", summary, problems, facts=facts)
 
 
 def _size(n_bytes: float) -> str:

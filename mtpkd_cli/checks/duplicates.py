@@ -1,18 +1,18 @@
-"""Duplicates: files of equal content under different names, told by size first, then by hash."""
+"""Duplicates: files of equal content under different names, recognised by size first, then by hash."""
 
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from mtpkd_cli.checks import Looked
+from mtpkd_cli.checks import CheckResult
 
 _BLOCK = 1 << 20
 
 
 def look_for_duplicates(
     root: Path, paths: Iterable[str], advance: Callable[[], None]
-) -> tuple[Looked, list[list[str]]]:
+) -> tuple[CheckResult, list[list[str]]]:
     """Groups media of equal content.
 
     Args:
@@ -21,7 +21,7 @@ def look_for_duplicates(
         advance: Called once per path.
 
     Returns:
-        What was found, and the groups of two and more.
+        The result of the check, and the groups of two and more.
     """
     by_size: dict[tuple[int, ...], list[str]] = defaultdict(list)
     for path in paths:
@@ -35,8 +35,8 @@ def look_for_duplicates(
     copies = sorted(sorted(group) for group in groups.values() if len(group) > 1)
     notes = [f"{' = '.join(group[:3])}{f' and {len(group) - 3} more' if len(group) > 3 else ''}" for group in copies]
     total = sum(map(len, by_size.values()))
-    found = f"{total} media, {len(hashed)} hashed, {len(copies)} groups of equal content"
-    return Looked("duplicates", found, [], notes, {"media": total, "groups": copies}), copies
+    summary = f"{total} media, {len(hashed)} hashed, {len(copies)} groups of equal content"
+    return CheckResult("duplicates", summary, [], notes, {"media": total, "groups": copies}), copies
 
 
 def _files(path: Path) -> list[Path]:
@@ -44,7 +44,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _size(path: Path) -> tuple[int, ...]:
-    """Sizes in bytes of a file, or of all files of a folder; () = not there or empty, which the media check tells."""
+    """Sizes in bytes of a file, or of all files of a folder; () = not there or empty, as the check of media says."""
     try:
         sizes = tuple(file.stat().st_size for file in _files(path))
     except OSError:

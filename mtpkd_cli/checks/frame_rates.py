@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from mtpkd_cli.checks import Looked
+from mtpkd_cli.checks import CheckResult
 from mtpkd_cli.checks.media import Modality
 from mtpkd_cli.media.probe import Probe
 
@@ -11,27 +11,27 @@ from mtpkd_cli.media.probe import Probe
 DRIFT_S = 0.5
 
 
-def look_at_frame_rates(samples: pd.DataFrame, modality: Modality, probes: dict[str, Probe]) -> Looked:
+def look_at_frame_rates(samples: pd.DataFrame, modality: Modality, probes: dict[str, Probe]) -> CheckResult:
     """Compares the rate that labels were counted at with that of the pictures.
 
     Args:
         samples: The samples table, with first_frame and last_frame.
-        modality: One that reads pictures, with its own start_s and end_s.
-        probes: Path -> what was found in it.
+        modality: One that reads pictures; its table has start_s and end_s.
+        probes: Path -> rates and length of its medium.
     """
     table = modality.table.assign(frames=samples["last_frame"] - samples["first_frame"] + 1)
     table = table[table["media"] != ""]
     counted = table["frames"] / (table["end_s"] - table["start_s"])
     problems = []
     for path, rows in table.groupby("media"):
-        found = probes.get(str(path))
-        if found is None or not found.picture_hz:
+        medium = probes.get(str(path))
+        if medium is None or not medium.picture_hz:
             continue
         rate, end_s = float(np.median(counted[rows.index])), float(rows["end_s"].max())
-        drift = abs(end_s * (rate / found.picture_hz - 1))
+        drift = abs(end_s * (rate / medium.picture_hz - 1))
         if drift > DRIFT_S:
             problems.append(
-                f"{path}: {found.picture_hz:g} pictures per second, its labels are counted at {rate:g}: "
+                f"{path}: {medium.picture_hz:g} pictures per second, its labels are counted at {rate:g}: "
                 f"{drift:.1f} s apart at the end"
             )
-    return Looked(f"frame rates {modality.name}", f"{table['media'].nunique()} recordings", problems)
+    return CheckResult(f"frame rates {modality.name}", f"{table['media'].nunique()} recordings", problems)

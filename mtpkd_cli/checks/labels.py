@@ -5,12 +5,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mtpkd_cli.checks import Looked
+from mtpkd_cli.checks import CheckResult
 from mtpkd_cli.datasets import MEDIA_PREFIX, TARGET_PREFIX
 
 
-def look_at_labels(samples: pd.DataFrame, classes: list[str], frames: pd.DataFrame | None, ready: set[str]) -> Looked:
-    """Counts classes, or tells the range of targets.
+def look_at_labels(
+    samples: pd.DataFrame, classes: list[str], frames: pd.DataFrame | None, ready: set[str]
+) -> CheckResult:
+    """Counts classes, or gives the range of targets.
 
     Args:
         samples: The samples table, which its reader has checked.
@@ -24,14 +26,14 @@ def look_at_labels(samples: pd.DataFrame, classes: list[str], frames: pd.DataFra
     if classes:
         counts = samples["label"].value_counts().reindex(range(len(classes)), fill_value=0)
         facts["classes"] = {name: int(counts[i]) for i, name in enumerate(classes)}
-        found = ", ".join(f"{name} {int(counts[i])}" for i, name in enumerate(classes))
+        summary = ", ".join(f"{name} {int(counts[i])}" for i, name in enumerate(classes))
         if counts.min() and counts.max() > 10 * counts.min():
             notes.append(f"the largest class has {counts.max() / counts.min():.0f} times the samples of the smallest")
     else:
         targets = [column for column in samples if column.startswith(TARGET_PREFIX)]
         ranges = {name.removeprefix(TARGET_PREFIX): samples[name].astype(float) for name in targets}
         facts["targets"] = {name: [float(values.min()), float(values.max())] for name, values in ranges.items()}
-        found = ", ".join(f"{name} {values.min():.3g} to {values.max():.3g}" for name, values in ranges.items())
+        summary = ", ".join(f"{name} {values.min():.3g} to {values.max():.3g}" for name, values in ranges.items())
         for name, values in ranges.items():
             if missing := int((~np.isfinite(values)).sum()):
                 problems.append(f"target '{name}': {missing} samples have no finite value")
@@ -39,11 +41,11 @@ def look_at_labels(samples: pd.DataFrame, classes: list[str], frames: pd.DataFra
                 problems.append(f"target '{name}' is {values.iloc[0]:g} in every sample: there is nothing to predict")
     if frames is not None:
         valid = int(frames["valid"].sum())
-        found += f"; {valid} of {len(frames)} frames count"
+        summary += f"; {valid} of {len(frames)} frames count"
         facts |= {"frames": len(frames), "valid_frames": valid}
     # No problem in itself: two people may be labelled in one video.
     notes += _contradictions(samples, ready)
-    return Looked("labels", found, problems, notes, facts)
+    return CheckResult("labels", summary, problems, notes, facts)
 
 
 def _contradictions(samples: pd.DataFrame, ready: set[str]) -> list[str]:
@@ -55,9 +57,9 @@ def _contradictions(samples: pd.DataFrame, ready: set[str]) -> list[str]:
     there = samples[(samples[media] != "").any(axis=1)]
     there = there.assign(**there[["start_s", "end_s"]].fillna(-1.0))
     part = [*media, "start_s", "end_s"]
-    found = []
+    contradictions = []
     for _, group in there[there.duplicated(part, keep=False)].groupby(part):
         if len(group[labels].drop_duplicates()) > 1:
             names = ", ".join(group["sample_id"].tolist()[:4])
-            found.append(f"{names}: the same part of the same media, labelled differently")
-    return found
+            contradictions.append(f"{names}: the same part of the same media, labelled differently")
+    return contradictions

@@ -5,12 +5,14 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from mtpkd_cli.checks import Looked
+from mtpkd_cli.checks import CheckResult
 from mtpkd_cli.datasets import MEDIA_PREFIX
 from mtpkd_cli.training.splits import Fold
 
 
-def look_for_leakage(samples: pd.DataFrame, folds: list[Fold], copies: Iterable[list[str]], ready: set[str]) -> Looked:
+def look_for_leakage(
+    samples: pd.DataFrame, folds: list[Fold], copies: Iterable[list[str]], ready: set[str]
+) -> CheckResult:
     """Looks for one medium under several subjects who are parted by a fold, and for subjects who are spelt alike.
 
     Args:
@@ -36,8 +38,8 @@ def look_for_leakage(samples: pd.DataFrame, folds: list[Fold], copies: Iterable[
     for subject in samples["subject"].unique():
         alike["".join(subject.split()).casefold()].add(subject)
     notes += [f"subjects {_listed(names)} are spelt alike: one person?" for names in alike.values() if len(names) > 1]
-    found = f"{len(people)} media of {samples['subject'].nunique()} subjects"
-    return Looked("leakage", found, problems, notes, {"media": len(people)})
+    summary = f"{len(people)} media of {samples['subject'].nunique()} subjects"
+    return CheckResult("leakage", summary, problems, notes, {"media": len(people)})
 
 
 def parted(subjects: set[str], folds: list[Fold]) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mtpkd_cli.checks import Looked
+from mtpkd_cli.checks import CheckResult
 from mtpkd_cli.config.study import ExtractSection
 from mtpkd_cli.media.pool import Outcome, Task, run_isolated
 from mtpkd_cli.media.probe import Probe, probe
@@ -42,7 +42,7 @@ class Modality:
 
     @property
     def reads(self) -> str:
-        """What the encoder reads: "signal", "picture" or "sound", told by its options."""
+        """What the encoder reads: "signal", "picture" or "sound", as its options show."""
         if "column" in self.options:
             return "signal"
         return "picture" if "image_rate_hz" in self.options else "sound"
@@ -64,8 +64,8 @@ def open_medium(path: Path, options: dict[str, Any], segments: list[tuple[float,
 
 def look_at_media(
     root: Path, modality: Modality, extract: ExtractSection, advance: Callable[[], None]
-) -> tuple[Looked, dict[str, Probe]]:
-    """Opens all media of one modality; gives what was found in each too.
+) -> tuple[CheckResult, dict[str, Probe]]:
+    """Opens all media of one modality; gives rates and length of each too.
 
     Args:
         root: The corpus folder.
@@ -91,11 +91,11 @@ def look_at_media(
     if absent := len(modality.table) - len(there):
         notes.append(f"{absent} of {len(modality.table)} samples have no file; they are taken as missing")
     notes += _unusual(probes, groups, modality.reads)
-    rates = Counter(_rate(found, modality.reads) for found in probes.values())
-    hours = sum(found.length_s for found in probes.values()) / 3600
-    found = f"{len(probes)} of {len(opened)} files open, {hours:.2f} h, {_listed(rates)}"
+    rates = Counter(_rate(medium, modality.reads) for medium in probes.values())
+    hours = sum(medium.length_s for medium in probes.values()) / 3600
+    summary = f"{len(probes)} of {len(opened)} files open, {hours:.2f} h, {_listed(rates)}"
     facts = {"files": len(opened), "open": len(probes), "hours": round(hours, 4), "rates_hz": dict(rates)}
-    return Looked(f"media {modality.name}", found, problems, notes, facts), probes
+    return CheckResult(f"media {modality.name}", summary, problems, notes, facts), probes
 
 
 def _ends(parts: np.ndarray) -> list[tuple[float, float]]:
@@ -104,14 +104,14 @@ def _ends(parts: np.ndarray) -> list[tuple[float, float]]:
     return [tuple(parts[i]) for i in dict.fromkeys((order[0], order[-1]))]
 
 
-def _wrong(found: Probe, parts: np.ndarray, reads: str) -> list[str]:
+def _wrong(medium: Probe, parts: np.ndarray, reads: str) -> list[str]:
     """What extraction would fail at."""
-    if reads != "signal" and not _rate(found, reads):
+    if reads != "signal" and not _rate(medium, reads):
         return [f"there is no {reads} in it"]
-    problems = [] if found.tail_read else [f"it ends before the {found.length_s:.2f} s that it states: it is cut short"]
-    starts = np.nan_to_num(parts[:, 0])
-    if found.length_s and (late := starts >= found.length_s).any():
-        problems.append(f"{late.sum()} samples begin after its {found.length_s:.2f} s, e.g. at {starts[late][0]:.2f} s")
+    length_s, starts = medium.length_s, np.nan_to_num(parts[:, 0])
+    problems = [] if medium.tail_read else [f"it ends before the {length_s:.2f} s that it states: it is cut short"]
+    if length_s and (late := starts >= length_s).any():
+        problems.append(f"{late.sum()} samples begin after its {length_s:.2f} s, e.g. at {starts[late][0]:.2f} s")
     return problems
 
 
@@ -119,23 +119,23 @@ def _unusual(probes: dict[str, Probe], groups: dict[str, np.ndarray], reads: str
     """What would be read, and perhaps should not."""
     notes = []
     low, high = {"picture": PICTURE_HZ, "sound": SOUND_HZ}.get(reads, (0.0, np.inf))
-    whole = {path: found.length_s for path, found in probes.items() if np.isnan(groups[path]).any()}
+    whole = {path: medium.length_s for path, medium in probes.items() if np.isnan(groups[path]).any()}
     usual = float(np.median(list(whole.values()))) if whole else 0.0
-    for path, found in probes.items():
-        rate = _rate(found, reads)
+    for path, medium in probes.items():
+        rate = _rate(medium, reads)
         if rate and not low <= rate <= high:
             notes.append(f"{path}: {rate:g} {reads} values per second")
-        if not found.length_s:
+        if not medium.length_s:
             notes.append(f"{path}: it does not say how long it is")
-        elif (past := np.nan_to_num(groups[path][:, 1]) - found.length_s).max() > PAST_END_S and reads != "signal":
-            notes.append(f"{path}: samples end up to {past.max():.2f} s after its {found.length_s:.2f} s")
-        elif path in whole and not usual / 2 <= found.length_s <= usual * 2:
-            notes.append(f"{path}: it lasts {found.length_s:.2f} s, the usual one {usual:.2f} s")
+        elif (past := np.nan_to_num(groups[path][:, 1]) - medium.length_s).max() > PAST_END_S and reads != "signal":
+            notes.append(f"{path}: samples end up to {past.max():.2f} s after its {medium.length_s:.2f} s")
+        elif path in whole and not usual / 2 <= medium.length_s <= usual * 2:
+            notes.append(f"{path}: it lasts {medium.length_s:.2f} s, the usual one {usual:.2f} s")
     return notes
 
 
-def _rate(found: Probe, reads: str) -> float:
-    return round(found.picture_hz if reads == "picture" else found.sound_hz, 3)
+def _rate(medium: Probe, reads: str) -> float:
+    return round(medium.picture_hz if reads == "picture" else medium.sound_hz, 3)
 
 
 def _listed(rates: Counter[float]) -> str:

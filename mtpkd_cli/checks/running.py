@@ -1,4 +1,4 @@
-"""All concerns of a study in their order; what one of them finds never hides what another would."""
+"""All concerns of a study in their order; a problem of one never hides the problems of another."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +7,7 @@ import pandas as pd
 
 from mtpkd_cli import interruption
 from mtpkd_cli.artifacts import RunFolder
-from mtpkd_cli.checks import Looked
+from mtpkd_cli.checks import CheckResult
 from mtpkd_cli.checks.cost import look_at_cost
 from mtpkd_cli.checks.duplicates import look_for_duplicates
 from mtpkd_cli.checks.folds import look_at_folds
@@ -27,7 +27,7 @@ from mtpkd_cli.stages.samples import list_frames, list_samples
 
 def check_study(
     run: RunFolder, study: Study, reporter: Reporter, *, trial: int = 4, workers: int | None = None
-) -> list[Looked]:
+) -> list[CheckResult]:
     """Looks over a study and its corpus; computes nothing that is kept and writes nothing.
 
     Args:
@@ -38,7 +38,7 @@ def check_study(
         workers: Processes that open media, None = extract.workers.
 
     Returns:
-        One entry per concern. Where the corpus has no samples table there is the one that says why.
+        One result per concern. Where the corpus has no samples table there is the one that says why.
 
     Raises:
         StudyError: The study names a medium that the corpus has not.
@@ -48,27 +48,27 @@ def check_study(
         samples, classes = list_samples(root, study.study.task, study.data)
         frames = list_frames(root, study.data)
     except DataError as err:
-        return [Looked("corpus", "no samples", [str(err)])]
+        return [CheckResult("corpus", "no samples", [str(err)])]
     counts = {"samples": len(samples), "subjects": int(samples["subject"].nunique())}
-    looked = [Looked("corpus", f"{counts['samples']} samples of {counts['subjects']} subjects", facts={**counts})]
+    results = [CheckResult("corpus", f"{counts['samples']} samples of {counts['subjects']} subjects", facts={**counts})]
     ready = {name for name, modality in study.modalities.items() if modality.encoder == READY_FEATURES}
-    looked.append(look_at_labels(samples, classes, frames, ready))
-    entry, folds = look_at_folds(samples, classes, study.data)
-    looked.append(entry)
+    results.append(look_at_labels(samples, classes, frames, ready))
+    result, folds = look_at_folds(samples, classes, study.data)
+    results.append(result)
     extract = study.extract.with_workers(workers)
     modalities = [_modality(study, name, samples) for name in study.modalities if name not in ready]
     for modality in modalities:
-        looked += _media(root, modality, samples, extract, reporter)
-    looked += [_ready(name, samples) for name in study.modalities if name in ready]
+        results += _media(root, modality, samples, extract, reporter)
+    results += [_ready(name, samples) for name in study.modalities if name in ready]
     paths = sorted(set().union(*(modality.table["media"] for modality in modalities)) - {""})
-    entry, copies = look_for_duplicates(root, paths, reporter.progress("check duplicates", len(paths)))
-    looked.append(entry)
-    looked.append(look_for_leakage(samples, folds, copies, ready))
+    result, copies = look_for_duplicates(root, paths, reporter.progress("check duplicates", len(paths)))
+    results.append(result)
+    results.append(look_for_leakage(samples, folds, copies, ready))
     for modality in modalities if trial else []:
         interruption.check()
         if (modality.table["media"] != "").any():
-            looked.append(look_at_cost(root, modality, extract, trial))
-    return looked
+            results.append(look_at_cost(root, modality, extract, trial))
+    return results
 
 
 def _modality(study: Study, name: str, samples: pd.DataFrame) -> Modality:
@@ -80,18 +80,18 @@ def _modality(study: Study, name: str, samples: pd.DataFrame) -> Modality:
 
 def _media(
     root: Path, modality: Modality, samples: pd.DataFrame, extract: ExtractSection, reporter: Reporter
-) -> list[Looked]:
+) -> list[CheckResult]:
     n_files = modality.table.loc[modality.table["media"] != "", "media"].nunique()
     advance: Callable[[], None] = reporter.progress(f"check {modality.name}", n_files)
-    entry, probes = look_at_media(root, modality, extract, advance)
+    result, probes = look_at_media(root, modality, extract, advance)
     if "first_frame" not in samples or modality.reads != "picture":
-        return [entry]
-    return [entry, look_at_frame_rates(samples, modality, probes)]
+        return [result]
+    return [result, look_at_frame_rates(samples, modality, probes)]
 
 
-def _ready(name: str, samples: pd.DataFrame) -> Looked:
-    """A modality of ready features: its reader has read the table; what is missing is told."""
+def _ready(name: str, samples: pd.DataFrame) -> CheckResult:
+    """A modality of ready features: its reader has read the table; missing values are counted."""
     absent = int((samples[MEDIA_PREFIX + name] == "").sum()) if MEDIA_PREFIX + name in samples else len(samples)
     notes = [f"{absent} of {len(samples)} samples have no value; they are taken as missing"] if absent else []
     problems = [f"not one sample has a value of '{name}'"] if absent == len(samples) else []
-    return Looked(f"features {name}", f"{len(samples) - absent} samples", problems, notes if not problems else [])
+    return CheckResult(f"features {name}", f"{len(samples) - absent} samples", problems, notes if not problems else [])

@@ -9,15 +9,17 @@ from rich.table import Table
 from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.cli.console import print_json
 from mtpkd_cli.cli.progress import Terminal
-from mtpkd_cli.cluster import BatchJob, Wishes, plan_jobs, submit_jobs, write_scripts
+from mtpkd_cli.cluster import BatchJob, SlurmRequest, plan_jobs, submit_jobs, write_scripts
 from mtpkd_cli.config import Study, read_study
 from mtpkd_cli.pipeline import States, units_of
 from mtpkd_cli.pipeline.doing import make_alone
 from mtpkd_cli.stages import Extraction, Job
 
 
-def batch_scripts(folder: Path, wishes: Wishes, shards: int, array_limit: int, *, submit: bool, as_json: bool) -> None:
-    """Writes the scripts of what is left, submits them where told, and prints one row per job."""
+def batch_scripts(
+    folder: Path, request: SlurmRequest, shards: int, array_limit: int, *, submit: bool, as_json: bool
+) -> None:
+    """Writes the scripts of what is left, submits them where asked to, and prints one row per job."""
     run = RunFolder(folder)
     study = read_study(run.study)
     with Terminal() as terminal:
@@ -25,7 +27,7 @@ def batch_scripts(folder: Path, wishes: Wishes, shards: int, array_limit: int, *
         jobs = plan_jobs(run, study, shards, array_limit)
         numbers: dict[str, str] = {}
         if jobs:
-            paths = write_scripts(run.slurm, study.study.name, jobs, wishes)
+            paths = write_scripts(run.slurm, study.study.name, jobs, request)
             terminal.note(f"wrote {len(paths)} files into {run.slurm}")
             if submit:
                 numbers = submit_jobs(run, jobs)

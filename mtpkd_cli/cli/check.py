@@ -11,7 +11,7 @@ from mtpkd_cli.cli.options import Json, Quiet, Run, Workers
 from mtpkd_cli.errors import DataError, first_ten
 
 if TYPE_CHECKING:
-    from mtpkd_cli.checks import Looked
+    from mtpkd_cli.checks import CheckResult
 
 MOST_FOLDS = 10
 
@@ -28,19 +28,20 @@ def check(
 ) -> None:
     """Look over a study before any compute: media, labels, folds, leakage, copies, time and size. Writes nothing.
 
-    Problems are told all at once, with exit code 4; notes change nothing.
+    Problems are listed all at once, with exit code 4; notes change nothing.
     """
     from mtpkd_cli import library
     from mtpkd_cli.artifacts import RunFolder
     from mtpkd_cli.cli.progress import Terminal
 
     with Terminal(quiet) as terminal:
-        looked = library.check(run, trial=trial, workers=workers, reporter=terminal)
+        results = library.check(run, trial=trial, workers=workers, reporter=terminal)
     if json:
-        print_json({"problems": sum(len(entry.problems) for entry in looked), "concerns": [vars(e) for e in looked]})
+        n_problems = sum(len(result.problems) for result in results)
+        print_json({"problems": n_problems, "concerns": [vars(result) for result in results]})
     else:
-        _print(looked)
-    problems = [f"{entry.concern}: {problem}" for entry in looked for problem in entry.problems]
+        _print(results)
+    problems = [f"{result.concern}: {problem}" for result in results for problem in result.problems]
     if problems:
         text = "\n".join(f"  - {problem}" for problem in problems)
         todo = "mend these, or leave those samples out; mtpkd check again before mtpkd run"
@@ -48,18 +49,18 @@ def check(
         raise DataError(f"{len(problems)} problems\n{text}", where=root, todo=todo)
 
 
-def _print(looked: "list[Looked]") -> None:
+def _print(results: "list[CheckResult]") -> None:
     console = wide_console()
     table = Table("concern", "found", "problems", "notes", title="before any compute", title_justify="left")
-    for entry in looked:
-        problems = f"[red]{len(entry.problems)}[/red]" if entry.problems else "-"
-        table.add_row(entry.concern, entry.found, problems, str(len(entry.notes) or "-"))
+    for result in results:
+        problems = f"[red]{len(result.problems)}[/red]" if result.problems else "-"
+        table.add_row(result.concern, result.found, problems, str(len(result.notes) or "-"))
     console.print(table)
-    for entry in looked:
-        if rows := entry.facts.get("folds"):
+    for result in results:
+        if rows := result.facts.get("folds"):
             _print_folds(rows)
-        if entry.notes:
-            print(f"{entry.concern}, to know:\n{first_ten(entry.notes)}")
+        if result.notes:
+            print(f"{result.concern}, to know:\n{first_ten(result.notes)}")
 
 
 def _print_folds(rows: object) -> None:

@@ -47,10 +47,10 @@ def slurm(
     into the queue. After a failure, run this again: only what is not done is planned.
     """
     from mtpkd_cli.cli import batch
-    from mtpkd_cli.cluster import Wishes
+    from mtpkd_cli.cluster import SlurmRequest
 
-    wishes = Wishes(partition, account, time, mem, cpus, gpus, warn, sbatch or [], setup or [])
-    batch.batch_scripts(run, wishes, shards, array_limit, submit=submit, as_json=json)
+    request = SlurmRequest(partition, account, time, mem, cpus, gpus, warn, sbatch or [], setup or [])
+    batch.batch_scripts(run, request, shards, array_limit, submit=submit, as_json=json)
 
 
 @app.command(rich_help_panel="Clusters")

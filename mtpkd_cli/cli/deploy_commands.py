@@ -125,5 +125,5 @@ def track(
     from mtpkd_cli.report.tracking import track as tell
 
     folder = RunFolder(run)
-    told, place = tell(folder, read_study(folder.study), to, where)
-    print(f"{to}: {told} models and evaluations told, in {place}")
+    copied, place = tell(folder, read_study(folder.study), to, where)
+    print(f"{to}: {copied} models and evaluations told, in {place}")

@@ -13,7 +13,7 @@ from mtpkd_cli.errors import MachineError
 
 
 def report(folder: Path, as_json: bool) -> None:
-    """Prints what was found.
+    """Prints all findings.
 
     Raises:
         MachineError: Something is wrong; all of it is in the message.
@@ -25,8 +25,8 @@ def report(folder: Path, as_json: bool) -> None:
     else:
         _print(findings)
     if wrong:
-        told = "\n".join(f"  - {finding.topic} {finding.name}: {finding.problem}" for finding in wrong)
-        raise MachineError(f"{len(wrong)} of {len(findings)} findings need attention:\n{told}")
+        lines = "\n".join(f"  - {finding.topic} {finding.name}: {finding.problem}" for finding in wrong)
+        raise MachineError(f"{len(wrong)} of {len(findings)} findings need attention:\n{lines}")
     if not as_json:
         print("nothing is wrong")
 

@@ -48,8 +48,8 @@ def show_method(name: str) -> None:
 
 def _first_sentence(text: str, start: str) -> str:
     """The sentence of a text that begins with `start`, as one line; empty where none does."""
-    _, found, rest = f"\n{text}".partition(f"\n{start}")
-    if not found:
+    _, begins, rest = f"\n{text}".partition(f"\n{start}")
+    if not begins:
         return ""
     paragraph = " ".join(rest.split("\n\n")[0].split())
     sentence = _SENTENCE.match(paragraph)

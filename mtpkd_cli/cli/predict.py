@@ -43,7 +43,11 @@ def _print(recordings: pd.DataFrame, outputs: list[str]) -> None:
 def _tell_failures(failed: pd.DataFrame, total: int) -> None:
     if failed.empty:
         return
-    told = first_ten([f"{row['recording']}: {row['error']}" for row in failed.to_dict("records")])
+    failures = first_ten([f"{row['recording']}: {row['error']}" for row in failed.to_dict("records")])
     if len(failed) == total:
-        raise DataError(f"no prediction for {'the recording' if total == 1 else f'any of {total} recordings'}:\n{told}")
-    raise TooManyFailures(f"no prediction for {len(failed)} of {total} recordings; the others are told above:\n{told}")
+        raise DataError(
+            f"no prediction for {'the recording' if total == 1 else f'any of {total} recordings'}:\n{failures}"
+        )
+    raise TooManyFailures(
+        f"no prediction for {len(failed)} of {total} recordings; the others are told above:\n{failures}"
+    )

@@ -17,7 +17,7 @@ class Terminal:
     """The reporter of the command line; a context manager, so that bars are taken down before anything else prints.
 
     Args:
-        quiet: Tell nothing but errors.
+        quiet: No progress and no notes; notes still go to the log.
     """
 
     def __init__(self, quiet: bool = False) -> None:
@@ -67,14 +67,14 @@ class Terminal:
         return advance
 
     def _lines(self, label: str, total: int) -> Callable[[], None]:
-        done, told = 0, time.monotonic()
+        done, noted_at = 0, time.monotonic()
 
         def advance() -> None:
-            nonlocal done, told
+            nonlocal done, noted_at
             done += 1
             # A batch log wants to see that something moves, not every step.
-            if done < total and time.monotonic() - told >= PLAIN_EVERY_S:
-                told = time.monotonic()
+            if done < total and time.monotonic() - noted_at >= PLAIN_EVERY_S:
+                noted_at = time.monotonic()
                 self.note(f"{label}: {done}/{total}")
                 sys.stderr.flush()
 

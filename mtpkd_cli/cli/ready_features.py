@@ -26,23 +26,23 @@ def with_ready_features(text: str, folder: Path) -> str:
     every = {path: _names(path) for path in sorted([*folder.glob("*.parquet"), *folder.glob("*.csv")])}
     tables = every if arrays else {path: names for path, names in every.items() if names}
     if len(tables) != 1:
-        found = ", ".join(path.name for path in tables) or "none"
+        listed = ", ".join(path.name for path in tables) or "none"
         raise DataError(
-            f"{len(tables)} tables of {'samples' if arrays else 'features'} are there ({found})",
+            f"{len(tables)} tables of {'samples' if arrays else 'features'} are there ({listed})",
             where=folder,
             expected="exactly one .parquet or .csv file, with columns like eda__mean or .npz files beside it",
             todo="give the table a folder of its own",
         )
     [(table, columns)] = tables.items()
     names = [*(path.stem for path in arrays), *columns]
-    listed = ", ".join(f'{path.stem} = "{path.name}"' for path in arrays)
+    arrays_listed = ", ".join(f'{path.stem} = "{path.name}"' for path in arrays)
     roles = ["prevalent", *["privileged"] * (len(names) - 1)]
     sections = [
         f'[modalities.{name}]\nrole = "{role}"\nencoder = "{READY_FEATURES}"\n'
         for name, role in zip(names, roles, strict=True)
     ]
     filled = text.replace(_FILE, table.name).replace(_MODALITIES, "\n".join(sections).rstrip())
-    return filled.replace(_ARRAYS, f"arrays = {{ {listed} }}") if arrays else filled
+    return filled.replace(_ARRAYS, f"arrays = {{ {arrays_listed} }}") if arrays else filled
 
 
 def _names(path: Path) -> list[str]:

@@ -43,8 +43,8 @@ def tell_tracker(folder: Path, tracker: Literal["tensorboard", "mlflow"], quiet:
     run = RunFolder(folder)
     with Terminal(quiet) as terminal:
         try:
-            told, place = track(run, read_study(run.study), tracker, None)
-            terminal.note(f"{tracker}: {told} models and evaluations told, in {place}")
+            copied, place = track(run, read_study(run.study), tracker, None)
+            terminal.note(f"{tracker}: {copied} models and evaluations told, in {place}")
         except (MtpkdError, OSError) as err:
             terminal.note(f"{tracker} was not told: {err}")
 

@@ -2,6 +2,6 @@
 
 from mtpkd_cli.cluster.plan import BatchJob, plan_jobs
 from mtpkd_cli.cluster.queue import submit_jobs
-from mtpkd_cli.cluster.scripts import Wishes, write_scripts
+from mtpkd_cli.cluster.scripts import SlurmRequest, write_scripts
 
-__all__ = ["BatchJob", "Wishes", "plan_jobs", "submit_jobs", "write_scripts"]
+__all__ = ["BatchJob", "SlurmRequest", "plan_jobs", "submit_jobs", "write_scripts"]

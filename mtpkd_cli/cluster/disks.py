@@ -41,7 +41,11 @@ def links_here(folder: Path) -> bool:
 
 
 def clock_difference_s(folder: Path) -> float:
-    """How far the clock of a folder's file system is ahead of this machine's; raises OSError as above."""
+    """How far the clock of a folder's file system is ahead of this machine's, in seconds.
+
+    Raises:
+        OSError: Nothing can be written there.
+    """
     probe = folder / f".mtpkd-doctor-clock.{this_process()}"
     try:
         probe.touch()

@@ -65,21 +65,21 @@ def _libraries() -> list[Finding]:
         return list(threads.map(_library, NEEDED.items()))
 
 
-def _library(named: tuple[str, str]) -> Finding:
-    distribution, module = named
+def _library(names: tuple[str, str]) -> Finding:
+    distribution, module = names
     try:
-        found = version(distribution)
+        installed = version(distribution)
     except PackageNotFoundError:
         return Finding("library", distribution, "missing", f"pip install {distribution}")
-    code, text = _tried(f"import {module}")
+    code, text = _run_python(f"import {module}")
     problem = (
         f"import {module} fails ({_last_line(text)}): pip install --force-reinstall {distribution}" if code else ""
     )
-    return Finding("library", distribution, found, problem)
+    return Finding("library", distribution, installed, problem)
 
 
 def _devices() -> Iterator[Finding]:
-    code, text = _tried(
+    code, text = _run_python(
         "import torch\n"
         "print(torch.version.cuda or 'CPU build')\n"
         "for i in range(torch.cuda.device_count()):\n"
@@ -111,7 +111,7 @@ def _processors() -> Iterator[Finding]:
 
 def _codecs() -> Iterator[Finding]:
     for reader in ("decord", "av"):
-        code, text = _tried(f"from mtpkd_cli.cluster.codecs import try_reader; print(try_reader({reader!r}))")
+        code, text = _run_python(f"from mtpkd_cli.cluster.codecs import try_reader; print(try_reader({reader!r}))")
         # decord has no wheels for some machines; PyAV reads everything there.
         optional = reader == "decord" and "ModuleNotFoundError" in text
         value = "not installed, PyAV reads instead" if optional else "fails" if code else text
@@ -125,8 +125,8 @@ def _disk(folder: Path) -> Iterator[Finding]:
     shared = ", shared between machines" if kind in _SHARED else ""
     yield Finding("disk", str(folder), f"{kind}{shared}")
     free = shutil.disk_usage(there).free / 1e9
-    few = f"less than {ENOUGH_FREE_GB:g} GB: free some before extraction" if free < ENOUGH_FREE_GB else ""
-    yield Finding("disk", "free", f"{free:.1f} GB", few)
+    warning = f"less than {ENOUGH_FREE_GB:g} GB: free some before extraction" if free < ENOUGH_FREE_GB else ""
+    yield Finding("disk", "free", f"{free:.1f} GB", warning)
     try:
         links, ahead_s = links_here(there), clock_difference_s(there)
     except OSError as err:
@@ -144,16 +144,17 @@ def _slurm() -> Iterator[Finding]:
     try:
         command = ["sinfo", "--noheader", "--format=%R %l"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
-        told, wrong = "; ".join(done.stdout.splitlines()), _last_line(done.stderr.strip())
+        limits, error = "; ".join(done.stdout.splitlines()), _last_line(done.stderr.strip())
     except (OSError, subprocess.TimeoutExpired) as err:
-        told, wrong = "", str(err)
-    yield Finding("Slurm", "partitions and limits", told or "none", "" if told else f"sinfo does not answer: {wrong}")
+        limits, error = "", str(err)
+    problem = "" if limits else f"sinfo does not answer: {error}"
+    yield Finding("Slurm", "partitions and limits", limits or "none", problem)
     job = os.environ.get("SLURM_JOB_ID")
     if job:
         yield Finding("Slurm", "this job", job)
 
 
-def _tried(code: str) -> tuple[int, str]:
+def _run_python(code: str) -> tuple[int, str]:
     """Runs Python code in a process of its own; returns its exit code and what it printed."""
     try:
         command = [sys.executable, "-c", code]

@@ -45,21 +45,21 @@ def plan_jobs(run: RunFolder, study: Study, shards: int, array_limit: int) -> li
     """
     units = units_of(run, study)
     states = States(run, study, units)
-    left = [unit for unit in units if states.of(unit).kind != "done"]
+    undone = [unit for unit in units if states.of(unit).kind != "done"]
     jobs: list[BatchJob] = []
     before: tuple[str, ...] = ()
     for stage in STAGES:
-        own = [unit for unit in left if unit.stage == stage]
-        if not own:
+        units_left = [unit for unit in undone if unit.stage == stage]
+        if not units_left:
             continue
-        repetitions = sorted({(u.fold, u.seed) for u in own if u.fold is not None and u.seed is not None})
+        repetitions = sorted({(u.fold, u.seed) for u in units_left if u.fold is not None and u.seed is not None})
         pieces = [repetitions[i : i + array_limit] for i in range(0, len(repetitions), array_limit)] or [[]]
         made = [
             BatchJob(
                 stage if len(pieces) == 1 else f"{stage}-{number}",
                 stage,
                 piece,
-                min(shards, array_limit, _parts(run, study, own)),
+                min(shards, array_limit, _parts(run, study, units_left)),
                 before,
             )
             for number, piece in enumerate(pieces, start=1)

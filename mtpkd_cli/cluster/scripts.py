@@ -16,7 +16,7 @@ OUTPUT = "slurm/out"
 
 
 @dataclass(frozen=True)
-class Wishes:
+class SlurmRequest:
     """What is asked of Slurm; None = as the cluster has it.
 
     Args:
@@ -39,27 +39,27 @@ class Wishes:
     setup: list[str] = field(default_factory=list)
 
 
-def write_scripts(folder: Path, study: str, jobs: list[BatchJob], wishes: Wishes) -> list[Path]:
+def write_scripts(folder: Path, study: str, jobs: list[BatchJob], request: SlurmRequest) -> list[Path]:
     """Writes all scripts of a plan and takes away those of an earlier one; returns them, submit.sh last.
 
     Args:
         folder: RUN/slurm.
         study: The study's name; begins the names of the jobs in the queue.
         jobs: The plan.
-        wishes: What is asked of Slurm.
+        request: What is asked of Slurm.
     """
     for old in folder.glob("*.sbatch"):
         old.unlink()
     paths = [folder / f"{job.name}.sbatch" for job in jobs]
     for path, job in zip(paths, jobs, strict=True):
-        write_text(path, job_script(study, job, wishes))
+        write_text(path, job_script(study, job, request))
     write_text(folder / "submit.sh", submit_script(jobs))
     return [*paths, folder / "submit.sh"]
 
 
-def job_script(study: str, job: BatchJob, wishes: Wishes) -> str:
+def job_script(study: str, job: BatchJob, request: SlurmRequest) -> str:
     """The text of one .sbatch file."""
-    options = [f"#SBATCH {option}" for option in _options(study, job, wishes)]
+    options = [f"#SBATCH {option}" for option in _options(study, job, request)]
     arguments = ["-m", "mtpkd_cli", job.stage, "."]
     table = []
     if job.repetitions:
@@ -69,7 +69,7 @@ def job_script(study: str, job: BatchJob, wishes: Wishes) -> str:
         ]
         arguments += ["--fold", '"${folds[$SLURM_ARRAY_TASK_ID]}"', "--seed", '"${seeds[$SLURM_ARRAY_TASK_ID]}"']
     if job.stage == "extract":
-        arguments += ["--workers", str(wishes.cpus), *(["--shard", "slurm"] if job.shards > 1 else [])]
+        arguments += ["--workers", str(request.cpus), *(["--shard", "slurm"] if job.shards > 1 else [])]
     if job.stage in ON_GPU:
         arguments += ["--jobs", "1"]
     return "\n".join(
@@ -78,7 +78,7 @@ def job_script(study: str, job: BatchJob, wishes: Wishes) -> str:
             f"# mtpkd {job.stage}: {job.tasks} task{'s' * (job.tasks > 1)}. Written by `mtpkd slurm`.",
             *options,
             "",
-            *wishes.setup,
+            *request.setup,
             *table,
             f"{shlex.quote(sys.executable)} {' '.join(arguments)} &",
             _ENDING.format(interrupted=Interrupted.exit_code),
@@ -88,12 +88,12 @@ def job_script(study: str, job: BatchJob, wishes: Wishes) -> str:
 
 # Only the warning before the time limit puts a job back: one that was cancelled or pre-empted is Slurm's to decide on.
 _ENDING = """\
-child=$! told=0 seen=0 warned=
-trap 'told=$((told + 1)) warned=1; kill -USR1 "$child"' USR1  # time is nearly up
-trap 'told=$((told + 1)); kill -TERM "$child"' TERM           # cancelled, or pre-empted
+child=$! signals=0 handled=0 warned=
+trap 'signals=$((signals + 1)) warned=1; kill -USR1 "$child"' USR1  # time is nearly up
+trap 'signals=$((signals + 1)); kill -TERM "$child"' TERM           # cancelled, or pre-empted
 wait "$child"; code=$?
-while [ "$told" -gt "$seen" ]; do
-    seen=$told  # a signal ended the waiting, not the program
+while [ "$signals" -gt "$handled" ]; do
+    handled=$signals  # a signal ended the waiting, not the program
     wait "$child"; code=$?
 done
 if [ "$code" -eq {interrupted} ] && [ -n "$warned" ]; then
@@ -124,23 +124,23 @@ def submit_script(jobs: list[BatchJob]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _options(study: str, job: BatchJob, wishes: Wishes) -> list[str]:
+def _options(study: str, job: BatchJob, request: SlurmRequest) -> list[str]:
     array = f"0-{len(job.repetitions) - 1}" if job.repetitions else f"1-{job.shards}" if job.shards > 1 else None
     given = {
         "job-name": f"{study}-{job.name}",
         "array": array,
-        "partition": wishes.partition,
-        "account": wishes.account,
-        "time": wishes.time,
-        "mem": wishes.memory,
-        "cpus-per-task": str(wishes.cpus if job.stage == "extract" else 1),
-        "gpus": wishes.gpus if job.stage in ON_GPU else None,
+        "partition": request.partition,
+        "account": request.account,
+        "time": request.time,
+        "mem": request.memory,
+        "cpus-per-task": str(request.cpus if job.stage == "extract" else 1),
+        "gpus": request.gpus if job.stage in ON_GPU else None,
         "output": f"{OUTPUT}/%x-{'%A_%a' if array else '%j'}.txt",
         "open-mode": "append",
-        "signal": f"B:USR1@{wishes.warn_s}",
+        "signal": f"B:USR1@{request.warn_s}",
         "kill-on-invalid-dep": "yes",
     }
-    return [f"--{key}={value}" for key, value in given.items() if value] + ["--requeue", *wishes.more]
+    return [f"--{key}={value}" for key, value in given.items() if value] + ["--requeue", *request.more]
 
 
 def _variable(job: BatchJob) -> str:

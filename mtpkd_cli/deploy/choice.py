@@ -1,15 +1,14 @@
-"""Which student speaks: the one that validation subjects chose, or the one that was asked for; never by test scores."""
+"""Which student predicts: the one that validation subjects chose, or one that was asked for; never by test scores."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 from mtpkd_cli.artifacts import MANIFEST, RunFolder, read_manifest, read_parquet
 from mtpkd_cli.config import Study
 from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.config.recordings import READY_FEATURES
-from mtpkd_cli.encoders.running import resolved_encoder
+from mtpkd_cli.encoders.running import ResolvedEncoder, resolved_encoder
 from mtpkd_cli.errors import ArtifactError, StudyError, did_you_mean
 from mtpkd_cli.evaluation.predictions import positions_of, read_student_predictions, validation_threshold
 from mtpkd_cli.training.data import labels_of
@@ -18,7 +17,7 @@ from mtpkd_cli.training.predictions import PREDICTIONS
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ChosenStudent:
     """A student of the run.
 
     Args:
@@ -35,18 +34,21 @@ class Chosen:
 
     @property
     def name(self) -> str:
-        """How people are told of it."""
+        """How it is called where people read it."""
         loss = "" if self.validation_loss is None else f" (validation loss {self.validation_loss:.4f})"
         return f"{self.method}, fold {self.fold}, seed {self.seed}{loss}"
 
 
 def choose(
     run: RunFolder, study: Study, method: str | None = None, fold: int | None = None, seed: int | None = None
-) -> list[Chosen]:
+) -> list[ChosenStudent]:
     """Lists the students of one method that fit, the one with the least validation loss first.
 
     Args:
-        method: None = of the methods that are no control, the one with the least validation loss over what fits.
+        method: None = of the methods that are no control, the one with the least mean validation loss over the students
+            that fit.
+        fold: None = all folds.
+        seed: None = all seeds.
 
     Raises:
         StudyError: The study has no such method.
@@ -76,10 +78,10 @@ def choose(
     return sorted(finished[best], key=lambda s: float("inf") if s.validation_loss is None else s.validation_loss)
 
 
-def threshold_of(run: RunFolder, study: Study, students: list[Chosen]) -> float | None:
+def threshold_of(run: RunFolder, study: Study, students: list[ChosenStudent]) -> float | None:
     """Probability above which it is the second of two classes, by validation people; of several students the mean.
 
-    None beyond two classes, and where the labels or what the students said of them were not copied with the run.
+    None beyond two classes, and where the labels or the students' predictions were not copied with the run.
     """
     if study.study.task != "classification" or len(students[0].outputs) != 2:
         return None
@@ -90,14 +92,14 @@ def threshold_of(run: RunFolder, study: Study, students: list[Chosen]) -> float 
     return fmean(validation_threshold(read_student_predictions(s.folder), labels, position) for s in students)
 
 
-def check_encoders(run: RunFolder, study: Study, modalities: list[str]) -> dict[str, dict[str, Any]]:
+def check_encoders(run: RunFolder, study: Study, modalities: list[str]) -> dict[str, ResolvedEncoder]:
     """Returns name, version and options of the encoder of each modality, as the run's features were made.
 
     Raises:
         StudyError: A modality has ready features: nothing says how to make them from media.
         ArtifactError: Study or program have changed since the features were made.
     """
-    encoders = {}
+    encoders: dict[str, ResolvedEncoder] = {}
     for name in modalities:
         modality = study.modalities[name]
         if modality.encoder == READY_FEATURES:
@@ -118,16 +120,16 @@ def check_encoders(run: RunFolder, study: Study, modalities: list[str]) -> dict[
     return encoders
 
 
-def _students(run: RunFolder, method: str, fold: int | None, seed: int | None) -> list[Chosen]:
+def _students(run: RunFolder, method: str, fold: int | None, seed: int | None) -> list[ChosenStudent]:
     students = []
     for of_fold, of_seed, folder in run.students(method):
         if fold in (None, of_fold) and seed in (None, of_seed) and (folder / MANIFEST).is_file():
             about = read_description(folder)
-            students.append(Chosen(method, of_fold, of_seed, folder, about.least_loss, tuple(about.outputs)))
+            students.append(ChosenStudent(method, of_fold, of_seed, folder, about.least_loss, tuple(about.outputs)))
     return students
 
 
-def _difference(was: dict[str, Any], now: dict[str, Any]) -> str:
+def _difference(was: ResolvedEncoder, now: ResolvedEncoder) -> str:
     flat = [{"encoder": e["name"], "version": e["version"], **e["options"]} for e in (was, now)]
     keys = [key for key in flat[0] | flat[1] if flat[0].get(key) != flat[1].get(key)]
     return "; ".join(f"{key} was {flat[0].get(key)}, is {flat[1].get(key)}" for key in keys[:3])

@@ -27,7 +27,7 @@ CHECKS, TOLERANCE, LONGEST = 100, 1e-4, 97
 Run = Callable[[list[np.ndarray]], list[np.ndarray]]
 
 
-class Exported(nn.Module):
+class FlatStudent(nn.Module):
     """A student with flat inputs, values and mask of one modality after the other.
 
     Args:
@@ -59,13 +59,13 @@ def export_student(path: Path, student: Student, sizes: dict[str, int], classifi
         sizes: Modality -> feature size D.
 
     Returns:
-        The largest difference from the torch student that was found.
+        The largest difference from the torch student.
 
     Raises:
         StudyError: The libraries of the extra `export` are not installed.
         NumericalError: A difference is above 1e-4.
     """
-    model = Exported(student, classification).eval()
+    model = FlatStudent(student, classification).eval()
     example = tuple(torch.from_numpy(part) for part in _sample(np.random.default_rng(0), sizes, batch=3, steps=7))
     with _quiet():
         run = _write_onnx(path, model, example, sizes) if kind == "onnx" else _write_torchscript(path, model, example)
@@ -98,17 +98,17 @@ def _sample(rng: np.random.Generator, sizes: dict[str, int], batch: int, steps: 
     """Values and masks of a batch; steps are missing at the end, cells are NaN, a sample lacks a modality."""
     parts = []
     for number, size in enumerate(sizes.values()):
-        own = steps + 2 * number
-        values = rng.normal(size=(batch, own, size)).astype(np.float32)
+        length = steps + 2 * number
+        values = rng.normal(size=(batch, length, size)).astype(np.float32)
         values[rng.random(values.shape) < 0.02] = np.nan
-        mask = np.arange(own) < rng.integers(1, own + 1, size=(batch, 1))
+        mask = np.arange(length) < rng.integers(1, length + 1, size=(batch, 1))
         if number and batch > 1:
             mask[0] = False
         parts += [values, mask]
     return parts
 
 
-def _write_onnx(path: Path, model: Exported, example: tuple[Tensor, ...], sizes: dict[str, int]) -> Run:
+def _write_onnx(path: Path, model: FlatStudent, example: tuple[Tensor, ...], sizes: dict[str, int]) -> Run:
     try:
         # torch needs onnxscript, and would say so by a traceback only.
         onnxruntime = importlib.import_module("onnxruntime")
@@ -138,7 +138,7 @@ def _write_onnx(path: Path, model: Exported, example: tuple[Tensor, ...], sizes:
     return run
 
 
-def _write_torchscript(path: Path, model: Exported, example: tuple[Tensor, ...]) -> Run:
+def _write_torchscript(path: Path, model: FlatStudent, example: tuple[Tensor, ...]) -> Run:
     torch.jit.trace(model, example, check_trace=False).save(str(path))
     loaded = torch.jit.load(str(path))
 

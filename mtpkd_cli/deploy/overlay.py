@@ -54,8 +54,8 @@ def draw_overlay(path: Path, recording: Path, windows: pd.DataFrame, outputs: li
                     stream.height, stream.width = frame.shape[0], frame.shape[1]
                     stream.pix_fmt = "yuv420p"
                     stream.codec_context.time_base = Fraction(1, TICKS)
-                own = values[(starts <= time_s) & (time_s < ends)]
-                _draw(frame, own[~np.isnan(own).any(axis=1)], outputs, task)
+                of_moment = values[(starts <= time_s) & (time_s < ends)]
+                _draw(frame, of_moment[~np.isnan(of_moment).any(axis=1)], outputs, task)
                 picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
                 picture.pts, picture.time_base = round(time_s * TICKS), Fraction(1, TICKS)
                 container.mux(stream.encode(picture))
@@ -93,8 +93,8 @@ def _draw(frame: np.ndarray, values: np.ndarray, outputs: list[str], task: str) 
         if known and task == "classification":
             length = int((width - 2 * left) * mean[c])
             cv2.rectangle(frame, (left, y + int(4 * scale)), (left + length, y + int(4 * scale) + 1), BAR, -1)
-        said = f"{mean[c]:.0%}" if task == "classification" else f"{mean[c]:+.2f}"
+        value = f"{mean[c]:.0%}" if task == "classification" else f"{mean[c]:+.2f}"
         # OpenCV's letters are ASCII.
         name = outputs[c].encode("ascii", "replace").decode()
-        text = f"{name}: {said if known else 'no prediction'}"
+        text = f"{name}: {value if known else 'no prediction'}"
         cv2.putText(frame, text, (left, y), cv2.FONT_HERSHEY_SIMPLEX, scale, INK, 1, cv2.LINE_AA)

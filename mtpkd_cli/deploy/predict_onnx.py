@@ -21,25 +21,25 @@ def features_of(path: Path, about: dict[str, Any]) -> dict[str, np.ndarray]:
     from mtpkd_cli.encoders import Segment, options_here
     from mtpkd_cli.registry import ENCODERS
 
-    found = {}
+    features = {}
     for name, modality in about["modalities"].items():
         encoder = modality["encoder"]
         module = ENCODERS.load(encoder["name"])
         if encoder["version"] != module.VERSION:
             sys.exit(f"{encoder['name']} is version {module.VERSION} here; the student needs {encoder['version']}")
-        found[name] = module.encode(Segment(path), module.Config(**options_here(encoder["options"]))).values
-    return found
+        features[name] = module.encode(Segment(path), module.Config(**options_here(encoder["options"]))).values
+    return features
 
 
 def standardised(values: np.ndarray) -> np.ndarray:
-    """Features (T, D) less their mean, in units of their deviation: the person's own, where the student wants it."""
+    """Features (T, D) of one person less their mean, in units of their deviation."""
     mean, variance = np.nanmean(values, axis=0), np.nanvar(values, axis=0)
     constant = variance <= 1e-12 * np.maximum(np.abs(mean), 1e-6) ** 2
     return (values - mean) / np.sqrt(np.where(constant, 1.0, variance))
 
 
 def predict(folder: Path, features: dict[str, np.ndarray]) -> dict[str, Any]:
-    """What the student says of one recording: scores by class or target, the answer and its confidence."""
+    """The prediction for one recording: scores by class or target, the most probable class and its confidence."""
     about = json.loads((folder / "features.json").read_text(encoding="utf-8"))
     session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
     inputs = {}
@@ -53,12 +53,12 @@ def predict(folder: Path, features: dict[str, np.ndarray]) -> dict[str, Any]:
         inputs[f"{name}_values"] = filled
         inputs[f"{name}_mask"] = np.full(filled.shape[:2], len(values) > 0)
     scores = session.run(["scores"], inputs)[0][0]
-    said: dict[str, Any] = {"scores": dict(zip(about["outputs"], map(float, scores), strict=True))}
+    prediction: dict[str, Any] = {"scores": dict(zip(about["outputs"], map(float, scores), strict=True))}
     if about["task"] == "classification":
-        said |= {"predicted": about["outputs"][int(scores.argmax())], "confidence": float(scores.max())}
+        prediction |= {"predicted": about["outputs"][int(scores.argmax())], "confidence": float(scores.max())}
         if about["threshold"] is not None:
-            said["predicted_tuned"] = about["outputs"][int(scores[1] > about["threshold"])]
-    return said
+            prediction["predicted_tuned"] = about["outputs"][int(scores[1] > about["threshold"])]
+    return prediction
 
 
 if __name__ == "__main__":

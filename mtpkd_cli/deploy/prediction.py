@@ -9,13 +9,14 @@ import pandas as pd
 
 from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.config import Study, read_study
-from mtpkd_cli.deploy.choice import Chosen, check_encoders, choose, threshold_of
+from mtpkd_cli.deploy.apply import Person, per_recording, predict_windows
+from mtpkd_cli.deploy.choice import ChosenStudent, check_encoders, choose, threshold_of
 from mtpkd_cli.deploy.overlay import check_overlay, draw_overlay
-from mtpkd_cli.deploy.predicting import Person, per_recording, predict_windows
 from mtpkd_cli.deploy.reading import read_windows, windows_of
 from mtpkd_cli.deploy.recordings import find_recordings
 from mtpkd_cli.deploy.tables import check_output, write_table
 from mtpkd_cli.deploy.windows import check_lengths
+from mtpkd_cli.encoders.running import ResolvedEncoder
 from mtpkd_cli.errors import StudyError
 from mtpkd_cli.stages import Reporter
 
@@ -26,8 +27,8 @@ class PredictOptions:
 
     Args:
         method: Student of this method; None = the one with the least validation loss that is no control.
-        fold: Of this fold only.
-        seed: Of this seed only.
+        fold: Student of this fold only.
+        seed: Student of this seed only.
         average: Mean over the students of all folds and seeds that fit.
         window_s: Length of a window; None = a recording is one window.
         hop_s: From window to window; None = a window.
@@ -54,15 +55,15 @@ class Prediction:
     """What students predict.
 
     Args:
-        windows: One row per window, as of `predict_windows`.
-        recordings: One row per recording, as of `per_recording`; `error` says why one has no prediction.
+        windows: One row per window, with the columns of `predict_windows`.
+        recordings: One row per recording, with the columns of `per_recording`; `error` says why one has no prediction.
         students: Who predicts.
         threshold: Probability above which it is the second of two classes, by validation people; None = no such.
     """
 
     windows: pd.DataFrame
     recordings: pd.DataFrame
-    students: list[Chosen]
+    students: list[ChosenStudent]
     threshold: float | None
 
     @property
@@ -102,8 +103,8 @@ def predict_media(run: RunFolder, media: list[str], options: PredictOptions, rep
     reporter.note(_students_in_words(students, threshold))
     windows, unread = windows_of(recordings, options.window_s, hop_s, encoder_options, extract)
     advance = reporter.progress("read windows", len(windows) * len(encoders))
-    reads = read_windows(windows, encoders, extract, advance)
-    table = predict_windows([*reads, *unread], students, study.network.normalise, options.person, threshold)
+    encoded = read_windows(windows, encoders, extract, advance)
+    table = predict_windows([*encoded, *unread], students, study.network.normalise, options.person, threshold)
     outputs = list(students[0].outputs)
     prediction = Prediction(table, per_recording(table, study.study.task, outputs, threshold), students, threshold)
     if options.output is not None:
@@ -115,7 +116,7 @@ def predict_media(run: RunFolder, media: list[str], options: PredictOptions, rep
     return prediction
 
 
-def _one_medium(study: Study, encoders: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _one_medium(study: Study, encoders: dict[str, ResolvedEncoder]) -> dict[str, Any]:
     """The options of the first encoder, where all modalities of the student are read from one medium."""
     media = {study.modalities[name].media or name for name in study.prevalent}
     if len(media) > 1:
@@ -129,7 +130,7 @@ def _one_medium(study: Study, encoders: dict[str, dict[str, Any]]) -> dict[str, 
     return next((one for one in options if "image_rate_hz" in one), options[0])
 
 
-def _students_in_words(students: list[Chosen], threshold: float | None) -> str:
+def _students_in_words(students: list[ChosenStudent], threshold: float | None) -> str:
     who = f"student: {students[0].name}"
     if len(students) > 1:
         who = f"students: mean of {len(students)} of {students[0].method}"

@@ -1,4 +1,4 @@
-"""Windows of media -> features, in isolated processes: a broken file costs its own windows and is told."""
+"""Windows of media -> features, in isolated processes: a broken file costs its own windows, and they say why."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -12,18 +12,19 @@ from mtpkd_cli.artifacts.feature_ledgers import readable
 from mtpkd_cli.config.study import ExtractSection
 from mtpkd_cli.deploy.windows import Window, lay_windows
 from mtpkd_cli.encoders import Features, options_here, unseen_shares
-from mtpkd_cli.encoders.running import Sample, encode_samples
+from mtpkd_cli.encoders.running import ResolvedEncoder, Sample, encode_samples
 from mtpkd_cli.media.length import length_s
 from mtpkd_cli.media.pool import Task, run_isolated
 
 
 @dataclass
-class Read:
-    """A window and what was read of it.
+class EncodedWindow:
+    """A window and its features, or why it has none.
 
     Args:
-        features: Modality -> what its encoder says; one that failed is not there.
-        errors: Modality -> why not.
+        window: The window.
+        features: Modality -> features; a modality whose encoder failed is not there.
+        errors: Modality -> why its encoder failed.
     """
 
     window: Window
@@ -43,7 +44,7 @@ def windows_of(
     hop_s: float | None,
     options: dict[str, Any],
     extract: ExtractSection,
-) -> tuple[list[Window], list[Read]]:
+) -> tuple[list[Window], list[EncodedWindow]]:
     """Lays windows over the recordings; returns them, and the recordings whose length cannot be read.
 
     Args:
@@ -60,19 +61,19 @@ def windows_of(
             if outcome.error is None:
                 windows += lay_windows(path, outcome.value, window_s, hop_s)
             else:
-                unread.append(Read(Window(path, 0), errors={"length": readable(outcome.error)}))
+                unread.append(EncodedWindow(Window(path, 0), errors={"length": readable(outcome.error)}))
     return windows, unread
 
 
 def read_windows(
-    windows: list[Window], encoders: dict[str, dict[str, Any]], extract: ExtractSection, advance: Callable[[], None]
-) -> list[Read]:
+    windows: list[Window], encoders: dict[str, ResolvedEncoder], extract: ExtractSection, advance: Callable[[], None]
+) -> list[EncodedWindow]:
     """Encodes every window by the encoder of every modality.
 
-    A window in which an encoder looked for something (a face) and never found it is an error: its features describe
+    A window in which an encoder looked for something (a face) and never detected it is an error: its features describe
     something else.
     """
-    result = [Read(window) for window in windows]
+    encoded_windows = [EncodedWindow(window) for window in windows]
     for name, encoder in encoders.items():
         options = options_here(encoder["options"])  # trained beside a GPU, applied wherever people are
         samples = [Sample(str(i), str(w.recording), w.start_s, w.end_s) for i, w in enumerate(windows)]
@@ -86,20 +87,21 @@ def read_windows(
             must_detect=True,
             advance=advance,
         )
-        for read, encoded in zip(result, encoding, strict=True):
-            if encoded.features is not None:
-                read.features[name] = encoded.features
-            if encoded.failure is not None:
-                read.errors[name] = encoded.failure.error
-    return result
+        for window, sample in zip(encoded_windows, encoding, strict=True):
+            if sample.features is not None:
+                window.features[name] = sample.features
+            if sample.failure is not None:
+                window.errors[name] = sample.failure.error
+    return encoded_windows
 
 
-def padded(reads: list[Read], modality: str, size: int) -> tuple[np.ndarray, np.ndarray]:
+def padded(windows: list[EncodedWindow], modality: str, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns values (N, T, D) float32 and mask (N, T) bool of one modality; a window without it has an empty row."""
-    steps = max((len(read.features[modality].values) for read in reads if modality in read.features), default=1)
-    values, mask = np.zeros((len(reads), steps, size), np.float32), np.zeros((len(reads), steps), bool)
-    for row, read in enumerate(reads):
-        if modality in read.features:
-            own = read.features[modality].values
-            values[row, : len(own)], mask[row, : len(own)] = own, True
+    lengths = [len(encoded.features[modality].values) for encoded in windows if modality in encoded.features]
+    steps = max(lengths, default=1)
+    values, mask = np.zeros((len(windows), steps, size), np.float32), np.zeros((len(windows), steps), bool)
+    for row, encoded in enumerate(windows):
+        if modality in encoded.features:
+            features = encoded.features[modality].values
+            values[row, : len(features)], mask[row, : len(features)] = features, True
     return values, mask

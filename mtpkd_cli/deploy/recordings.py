@@ -20,25 +20,25 @@ def find_recordings(given: list[str], listed: Iterable[str], options: dict[str, 
     Args:
         given: Files, folders (searched to the bottom), patterns, or "-" for the list.
         listed: Lines of standard input, one file, folder or pattern each; only read where "-" was given.
-        options: Of the encoder that reads them; they tell what kind of file of a folder is meant.
+        options: Of the encoder that reads them; they decide which kind of file of a folder is meant.
 
     Raises:
         StudyError: A path is not there, or a folder or pattern holds no such file.
     """
     suffixes = _suffixes(options)
     names = [name for word in given for name in ((line.strip() for line in listed) if word == FROM_STDIN else [word])]
-    found: dict[Path, None] = {}
+    recordings: dict[Path, None] = {}
     missing = []
     for name in filter(None, names):
         paths = _expanded(name, suffixes, "image_rate_hz" in options)
         if not paths:
             missing.append(f"{name}: {_why(Path(name), suffixes)}")
-        found |= dict.fromkeys(paths)
+        recordings |= dict.fromkeys(paths)
     if missing:
         raise StudyError(f"{len(missing)} of the media are not there:\n{first_ten(missing)}", where="MEDIA")
-    if not found:
+    if not recordings:
         raise StudyError("there is nothing to predict on", where="MEDIA", expected="a file, folder, pattern, or list")
-    return list(found)
+    return list(recordings)
 
 
 def _suffixes(options: dict[str, Any]) -> tuple[str, ...]:

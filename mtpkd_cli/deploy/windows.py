@@ -1,4 +1,4 @@
-"""Windows over a recording: the stretches that a student is asked about, each encoded on its own as in training."""
+"""Windows over a recording: the stretches that a student predicts, each encoded by itself, as samples are."""
 
 from dataclasses import dataclass
 from pathlib import Path

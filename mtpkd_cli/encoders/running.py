@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import pandas as pd
 
@@ -67,6 +67,22 @@ class EncodedSample:
     failure: Failure | None = None
     reader: str = ""
     seconds: float = 0.0
+
+
+class ResolvedEncoder(TypedDict):
+    """An encoder with all that its features depend on, as manifests hold it.
+
+    Args:
+        name: Its name.
+        version: Of its code.
+        options: All its options, defaults filled in.
+        files: State of the files that it reads, such as weights; left out where it reads none.
+    """
+
+    name: str
+    version: int
+    options: dict[str, Any]
+    files: NotRequired[Any]
 
 
 def samples_of(table: pd.DataFrame) -> list[Sample]:
@@ -147,12 +163,18 @@ def write_encoded(path: Path, key: str, encoded: Sequence[EncodedSample], *, rea
     write_part(path, sequences, PartAbout(key, names, tuple(failures), notes, read_by))
 
 
-def resolved_encoder(name: str, modality: ModalitySection) -> dict[str, Any]:
+def resolved_encoder(name: str, modality: ModalitySection) -> ResolvedEncoder:
     """Returns name, version, all options, defaults filled in, and the state of the files that an encoder reads."""
     module = ENCODERS.load(modality.encoder)
     config = parse_options(module.Config, modality.options, where=f"study.toml [modalities.{name}.options]")
-    resolved = {"name": modality.encoder, "version": module.VERSION, "options": config.model_dump(mode="json")}
-    return resolved | ({"files": files_state(module.files(config))} if hasattr(module, "files") else {})
+    resolved: ResolvedEncoder = {
+        "name": modality.encoder,
+        "version": module.VERSION,
+        "options": config.model_dump(mode="json"),
+    }
+    if hasattr(module, "files"):
+        resolved["files"] = files_state(module.files(config))
+    return resolved
 
 
 def _encoded(

@@ -4,7 +4,7 @@
     >>> mtpkd.run("runs/demo")
     >>> mtpkd.read_scores("runs/demo")
 
-A run folder is given by its path. Progress goes to a `Reporter`; without one nothing is told. Errors are those of
+A run folder is given by its path. Progress goes to a `Reporter`; without one there is none. Errors are those of
 `mtpkd_cli.errors`, each with what is wrong, where, and what to do.
 """
 

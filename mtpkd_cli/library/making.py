@@ -72,24 +72,24 @@ def do_stages(
     from mtpkd_cli.config.study import ExtractSection
     from mtpkd_cli.pipeline import Choice, do_stage
 
-    choice, told = Choice.among(folds, seeds, names), reporter or Silent()
+    choice, reporter = Choice.among(folds, seeds, names), reporter or Silent()
     extraction = extraction or Extraction()
     run, made = RunFolder(Path(folder)), dict[str, int]()
     with logged(run.logs if run.study.exists() else None, stages[0] if len(stages) == 1 else "run"):
         for change in set_keys(run.study, list(set)):
-            told.note(f"{run.study}: {change}")
+            reporter.note(f"{run.study}: {change}")
         study = read_study(run.study)
         if extraction.max_failures is not None:
             parse_options(ExtractSection, {"max_failures": extraction.max_failures}, where="--max-failures")
         for stage in stages:
             on = "cpu" if stage in ("extract", "evaluate") else device
-            job = _job(run, study, told, on, threads, jobs, overwrite, extraction)
+            job = _job(run, study, reporter, on, threads, jobs, overwrite, extraction)
             made[stage] = do_stage(run, study, stage, choice, job)
-            told.note(f"{stage}: {made[stage]} made" if made[stage] else f"{stage}: nothing to do")
+            reporter.note(f"{stage}: {made[stage]} made" if made[stage] else f"{stage}: nothing to do")
             if stage == "evaluate":
-                _tell_stale(run, study, told)
+                _tell_stale(run, study, reporter)
                 if made[stage] or not _report_of(run).exists():
-                    _write_report(run, told)
+                    _write_report(run, reporter)
     return made
 
 
@@ -134,16 +134,16 @@ def evaluate(
     from mtpkd_cli.pipeline import do_optional
     from mtpkd_cli.pipeline.optional_units import classical_unit, corrupt_unit
 
-    told, run = reporter or Silent(), RunFolder(Path(folder))
-    do_stages(folder, ["evaluate"], set=set, overwrite=overwrite, reporter=told)
+    reporter, run = reporter or Silent(), RunFolder(Path(folder))
+    do_stages(folder, ["evaluate"], set=set, overwrite=overwrite, reporter=reporter)
     study = read_study(run.study)
     units = [corrupt_unit(run, study, corrupt_samples)] if corrupt else []
     units += [classical_unit(run, study)] if classical else []
     for unit in units:
         with logged(run.logs, unit.stage):
-            job = _job(run, study, told, "cpu", 1, 1, overwrite, Extraction(workers=workers))
+            job = _job(run, study, reporter, "cpu", 1, 1, overwrite, Extraction(workers=workers))
             if do_optional(run, study, [unit], job):
-                _write_report(run, told)
+                _write_report(run, reporter)
     return Evaluation(
         summary_of(run),
         _report_of(run),
@@ -172,7 +172,7 @@ def ablate(
         over: "KEY=V1,V2,..." of sections distill and student; every combination is trained.
         name: Folder in RUN/ablation; None = method and keys.
         folds: Of these only: students are trained and nothing is scored.
-        seeds: As folds.
+        seeds: Of these only: students are trained and nothing is scored.
 
     Returns:
         The table; None where nothing was scored.
@@ -182,16 +182,16 @@ def ablate(
     from mtpkd_cli.pipeline.choice import Choice
     from mtpkd_cli.pipeline.grid import ablation_name, write_grid
 
-    told, run = reporter or Silent(), RunFolder(Path(folder))
+    reporter, run = reporter or Silent(), RunFolder(Path(folder))
     study, called = read_study(run.study), ablation_name(method, list(over), name)
     cells = cells_of(run, method, list(over), called)
     with logged(run.logs, "ablate"):
-        job = _job(run, study, told, device, threads, jobs, overwrite, Extraction())
+        job = _job(run, study, reporter, device, threads, jobs, overwrite, Extraction())
         write_grid(run, called, method, list(over))
         made = train_cells(cells, method, Choice.among(folds, seeds), job)
-        told.note(f"ablate: {made} students trained, {len(cells)} cells" if made else "ablate: nothing to train")
+        reporter.note(f"ablate: {made} students trained, {len(cells)} cells" if made else "ablate: nothing to train")
         if folds or seeds:
-            told.note("ablate: scored once it is run without --fold and --seed")
+            reporter.note("ablate: scored once it is run without --fold and --seed")
             return None
         score_cells(run, study, cells, method, called, job)
     return read_ablation(run, called)

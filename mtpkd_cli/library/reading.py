@@ -16,8 +16,8 @@ from mtpkd_cli.stages import Reporter
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mtpkd_cli.checks import Looked
-    from mtpkd_cli.deploy.choice import Chosen
+    from mtpkd_cli.checks import CheckResult
+    from mtpkd_cli.deploy.choice import ChosenStudent
     from mtpkd_cli.deploy.prediction import Prediction
     from mtpkd_cli.evaluation.summary import Summary
     from mtpkd_cli.pipeline import UnitStatus
@@ -33,7 +33,7 @@ class Exported:
         largest_difference: From the torch student, over the samples that it was checked on.
     """
 
-    student: "Chosen"
+    student: "ChosenStudent"
     folder: Path
     largest_difference: float
 
@@ -45,7 +45,7 @@ def read_study(folder: StrPath) -> Study:
 
 def check(
     folder: StrPath, *, trial: int = 4, workers: int | None = None, reporter: Reporter | None = None
-) -> "list[Looked]":
+) -> "list[CheckResult]":
     """Looks over a study before any compute: media, labels, folds, leakage, copies, time and size. Writes nothing.
 
     Args:
@@ -90,8 +90,8 @@ def read_predictions(folder: StrPath) -> "pd.DataFrame":
     """Reads the test predictions of an evaluated run.
 
     Returns:
-        One row per method, fold, seed and test sample: scores (C probabilities or targets), of classes what is
-        predicted and how surely, and the sample's row of the samples table.
+        One row per method, fold, seed and test sample: scores (C probabilities or targets), of classes the
+        predicted one and its probability, and the sample's row of the samples table.
     """
     import pandas as pd
 
@@ -157,7 +157,7 @@ def compare(
 
     Args:
         methods: Which of them; empty = all.
-        reference: "RUN: METHOD" or a method of the first run; None = the first run's own.
+        reference: "RUN: METHOD" or a method of the first run; None = the reference of the first run.
         different_splits: Compare runs that are split differently, seed by seed.
         output: Folder for JSON, CSV, LaTeX, SVG and PDF.
     """

@@ -1,4 +1,4 @@
-"""Where a function tells how far it is, and a run folder by its path."""
+"""What the verbs take: the path of a run folder, and a reporter of progress that reports nothing."""
 
 import os
 from collections.abc import Callable
@@ -7,7 +7,7 @@ StrPath = str | os.PathLike[str]
 
 
 class Silent:
-    """A reporter that tells nothing."""
+    """A reporter that reports nothing."""
 
     def note(self, text: str) -> None:
         """Drops one line."""

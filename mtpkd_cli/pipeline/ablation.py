@@ -1,8 +1,8 @@
 """An ablation: one method with every combination of some options, each over the same teachers, bank and folds.
 
 A cell of the grid is the study with some keys set, and a branch of the run folder where its students lie. All that is
-not a student (features, teachers, alignment, bank) is the run's own and is only read, so a cell costs one student per
-fold and seed, and the run's own students and its study.toml stay as they are.
+not a student (features, teachers, alignment, bank) belongs to the run and is only read, so a cell costs one student per
+fold and seed, and the run's students and its study.toml stay as they are.
 """
 
 from collections.abc import Callable, Iterator
@@ -55,28 +55,28 @@ def cells_of(run: RunFolder, method: str, over: list[str], name: str) -> list[Ce
     METHODS.check(method, where="--method")
     grid, text = swept_values(over), run.study.read_text(encoding="utf-8")
     study = parse_study(text, where=run.study)
-    # Only these: what the other methods of the study are told is no concern of a cell.
+    # Only these: the options of the study's other methods are no concern of a cell.
     names = list(dict.fromkeys([study.evaluate.reference, method]))
     quoted = ", ".join(f'"{entry}"' for entry in names)
     text, _ = with_keys(text, [f"distill.methods=[{quoted}]"], where=run.study)
-    before = {unit.folder: unit.reads for unit in _kept(units_of(run, study))}
+    reads_before = {unit.folder: unit.reads for unit in _before_students(units_of(run, study))}
     cells, seen = [], dict[str, Cell]()
     for values in (dict(zip(grid, combination, strict=True)) for combination in product(*grid.values())):
         assignments = [f"{key}={value}" for key, value in values.items()]
         changed, _ = with_keys(text, assignments, where=run.study, option="--over")
-        called = ",".join(f"{key.split('.')[-1]}={value}" for key, value in values.items())
-        branch = RunFolder(run.root, f"ablation/{name}/{file_name_of(called)}")
-        cell = Cell(called, values, branch, parse_study(changed, where=run.study))
+        cell_name = ",".join(f"{key.split('.')[-1]}={value}" for key, value in values.items())
+        branch = RunFolder(run.root, f"ablation/{name}/{file_name_of(cell_name)}")
+        cell = Cell(cell_name, values, branch, parse_study(changed, where=run.study))
         _check_not_drawn(cell, method)
         units = units_of(branch, cell.study)
-        touched = [unit for unit in _kept(units) if before.get(unit.folder) != unit.reads]
+        touched = [unit for unit in _before_students(units) if reads_before.get(unit.folder) != unit.reads]
         if touched:
             raise StudyError(
                 f"{' '.join(assignments)} changes what {touched[0].stage} reads, not students alone",
                 where="--over",
                 todo="make a run folder of its own per value",
             )
-        twin = seen.setdefault(digest_of(_distilled(units, method)[0].reads), cell)
+        twin = seen.setdefault(digest_of(_students_of(units, method)[0].reads), cell)
         if twin is not cell:
             key = next(key for key, value in values.items() if twin.values[key] != value)
             raise StudyError(
@@ -111,7 +111,7 @@ def ablation_units(run: RunFolder, study: Study, cells: list[Cell], method: str,
 
     Differences are taken from the study's reference student, where that one is up to date, and from the first cell.
     """
-    students = [unit for cell in cells for unit in _distilled(units_of(cell.run, cell.study), method)]
+    students = [unit for cell in cells for unit in _students_of(units_of(cell.run, cell.study), method)]
     folders = {cell.name: student_folders(cell.run, cell.study, method) for cell in cells}
     reference = study.evaluate.reference if has_reference(run, study) else None
     if reference is not None:
@@ -136,7 +136,7 @@ def has_reference(run: RunFolder, study: Study) -> bool:
     """Whether the study's reference student is up to date in every fold and seed."""
     units = units_of(run, study)
     states = States(run, study, units)
-    return all(states.of(unit).kind == "done" for unit in _distilled(units, study.evaluate.reference))
+    return all(states.of(unit).kind == "done" for unit in _students_of(units, study.evaluate.reference))
 
 
 def units_of_ablations(run: RunFolder, study: Study) -> Iterator[Unit]:
@@ -161,7 +161,7 @@ def _scores(
     return evaluation_unit(run, study, folder, f"ablation {name}", students, [], section)
 
 
-def _distilled(units: list[Unit], method: str) -> list[Unit]:
+def _students_of(units: list[Unit], method: str) -> list[Unit]:
     return [unit for unit in units if unit.stage == "distill" and unit.name == method]
 
 
@@ -181,12 +181,13 @@ def train_cells(cells: list[Cell], method: str, choice: Choice, job: Job) -> int
 
 
 def _train(cell: Cell, choice: Choice, job: Job) -> int:
-    return do_stage(cell.run, cell.study, "distill", choice, replace(job, reporter=_Named(cell.name, job.reporter)))
+    reporter = _CellReporter(cell.name, job.reporter)
+    return do_stage(cell.run, cell.study, "distill", choice, replace(job, reporter=reporter))
 
 
 @dataclass(frozen=True)
-class _Named:
-    """A reporter that says of which cell it speaks."""
+class _CellReporter:
+    """A reporter that says which cell its lines are about."""
 
     cell: str
     reporter: Reporter
@@ -211,5 +212,5 @@ def _check_not_drawn(cell: Cell, method: str) -> None:
         )
 
 
-def _kept(units: list[Unit]) -> list[Unit]:
+def _before_students(units: list[Unit]) -> list[Unit]:
     return [unit for unit in units if unit.stage not in ("distill", "evaluate")]

@@ -1,8 +1,8 @@
-"""Which students are tried for a method: its own settings, others of its grid, and its guard's.
+"""Which students are tried for a method: the study's settings, others drawn from its grid, and those of its guard.
 
 Every method has the same number of tries, student-only included. Try 0 is what the study says; the others are drawn
-from the student's grid below and the method's own (`GRID`). A draw depends on the number of the try and the name of the
-option alone, so that all methods try the same students. Validation subjects choose among the tries.
+from the student's grid below and the grid of the method (`GRID`). A draw depends on the number of the try and the name
+of the option alone, so that all methods try the same students. Validation subjects choose among the tries.
 """
 
 import random
@@ -24,9 +24,9 @@ MOST_DROPOUT = 0.6
 
 
 def method_options(study: Study, method: str) -> dict[str, Any]:
-    """Returns a method's options: its own defaults, then shared keys of [distill], then its own table.
+    """Returns a method's options: its defaults, then shared keys of [distill], then the method's table of the study.
 
-    A control is another method but for one thing, so it has that one's table too, and then its own.
+    A control is another method but for one thing, so it takes that method's table first, and then the control's.
     """
     defaults = METHODS.options(method)
     shared = {key: value for key in defaults if (value := getattr(study.distill, key, None)) is not None}
@@ -60,5 +60,5 @@ def _candidate(study: Study, method: str, number: int) -> Candidate:
 
 
 def _drawn(grid: Mapping[str, Sequence[Any]], number: int) -> dict[str, Any]:
-    """One value per key for try `number`; none for try 0, which is the study's own."""
+    """One value per key for try `number`; none for try 0, which is what the study says."""
     return {key: random.Random(f"{number}/{key}").choice(values) for key, values in grid.items()} if number else {}

@@ -1,4 +1,4 @@
-"""Which units of a stage are meant."""
+"""Which units of a stage are meant: those of some folds, seeds and names."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Choice:
     def among(
         cls, folds: Sequence[int] | None, seeds: Sequence[int] | None, names: Sequence[str] | None = None
     ) -> "Choice":
-        """Those of several folds, seeds and names; nothing given = all."""
+        """The units of several folds, seeds and names; nothing given = all."""
         return cls(tuple(folds or ()) or None, tuple(seeds or ()) or None, tuple(names or ()) or None)
 
     def __str__(self) -> str:
@@ -45,17 +45,17 @@ def check_choice(choice: Choice, stage: str, units: list[Unit]) -> None:
     Raises:
         StudyError: There is no such unit in the stage.
     """
-    own = [unit for unit in units if unit.stage == stage and unit.module != "samples"]
+    of_stage = [unit for unit in units if unit.stage == stage and unit.module != "samples"]
     for one in choice.each():
-        if not any(one.takes(unit) for unit in own):
-            known = sorted({f"fold {u.fold}, seed {u.seed}, {u.name}" for u in own})
-            names = {u.name for u in own}
+        if not any(one.takes(unit) for unit in of_stage):
+            known = sorted({f"fold {u.fold}, seed {u.seed}, {u.name}" for u in of_stage})
+            names = {u.name for u in of_stage}
             near = "" if one.name is None or one.name in names else did_you_mean(str(one.name), names)
             raise StudyError(f"{stage}: there is no {one}{near}", expected="one of: " + "; ".join(known[:10]))
 
 
-def _among(own: Any, chosen: Any) -> bool:
-    return chosen is None or own in _several(chosen)
+def _among(value: Any, chosen: Any) -> bool:
+    return chosen is None or value in _several(chosen)
 
 
 def _several(chosen: Any) -> tuple[Any, ...]:

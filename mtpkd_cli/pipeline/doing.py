@@ -1,4 +1,4 @@
-"""Doing what is left of a stage, unit by unit, each committed on its own."""
+"""Doing what is left of a stage, unit by unit, each committed once it is made."""
 
 import importlib
 import time
@@ -79,7 +79,7 @@ def do_optional(run: RunFolder, study: Study, units: list[Unit], job: Job, stude
 
     Args:
         units: Of optional stages; what they read are units of the study, of each other, or `students`.
-        students: Units of students that are not the study's own.
+        students: Units of students that are not listed in the study, such as those of an ablation.
 
     Returns:
         How many were made.
@@ -148,7 +148,7 @@ def make_unit(run: RunFolder, unit: Unit, state: State, states: States, job: Job
         write_manifest(out, [path for path in files if path.name != MANIFEST], manifest)
     if job.last is not None:
         job.last.remove()
-    job.reporter.note(f"{unit.label}: done in {time.monotonic() - begun:.1f} s{_told(counts)}")
+    job.reporter.note(f"{unit.label}: done in {time.monotonic() - begun:.1f} s{_in_words(counts)}")
 
 
 def _up_to_date(unit: Unit, state: State, job: Job) -> bool:
@@ -166,14 +166,14 @@ def _has_failures(unit: Unit) -> bool:
     return manifest is not None and bool(manifest.counts.get("failed"))
 
 
-def _told(counts: dict[str, Any]) -> str:
+def _in_words(counts: dict[str, Any]) -> str:
     """What a person should know of a result at once: how many samples, how many failed, and what was noted of them."""
     numbers = {
         **{key: counts[key] for key in ("samples", "failed", "subjects") if key in counts},
         **counts.get("notes", {}),
     }
-    told = [f"{key.replace('_', ' ')} {number:g}" for key, number in numbers.items() if number]
-    return f" ({', '.join(told)})" if told else ""
+    parts = [f"{key.replace('_', ' ')} {number:g}" for key, number in numbers.items() if number]
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def _set_threads(threads: int) -> None:

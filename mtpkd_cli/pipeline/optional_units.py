@@ -26,8 +26,8 @@ def classical_unit(run: RunFolder, study: Study) -> Unit:
         artifacts("{}/bank", banks=bank_folders(run, study)),
         artifacts(f"{{}}/students/{reference}", students=student_folders(run, study, reference)),
         value(teachers=teachers, prevalent=study.prevalent, seeds=study.study.seeds, task=study.study.task),
-        _normalise(study),
-        _judged(study, "reference", "resamples", "permutations", "bootstrap_seed"),
+        _standardisation(study),
+        _evaluate_keys(study, "reference", "resamples", "permutations", "bootstrap_seed"),
     )
     return Unit("classical", "classical", run.classical, "classical", ingredients)
 
@@ -49,8 +49,8 @@ def corrupt_unit(run: RunFolder, study: Study, at_most: int | None = None) -> Un
         artifacts(f"{{}}/teachers/{joint}", teachers=keys),
         value(joint=joint, privileged=[name for name in seen if name in study.privileged]),
         value(seeds=study.study.seeds, task=study.study.task, at_most=at_most),
-        _normalise(study),
-        _judged(study, "bootstrap_seed"),
+        _standardisation(study),
+        _evaluate_keys(study, "bootstrap_seed"),
         # How media are encoded is part of their features; limits of time and memory change nothing.
         value_as({"prevalent": study.prevalent}, modalities={name: study.modalities[name] for name in study.prevalent}),
         place(extract=study.extract, damaged={name: run.damaged(name) for name in study.prevalent}),
@@ -78,12 +78,12 @@ def _asked_for(run: RunFolder, unit: Unit) -> bool:
     return unit.folder.is_dir() or any(path.exists() for path in traces)
 
 
-def _normalise(study: Study) -> Ingredient:
+def _standardisation(study: Study) -> Ingredient:
     """Of the model section only how features are standardised: no network is fitted."""
     return value_as({"normalise": study.network.normalise}, model=study.network)
 
 
-def _judged(study: Study, *keys: str) -> Ingredient:
+def _evaluate_keys(study: Study, *keys: str) -> Ingredient:
     """The section of evaluation, of which some keys count and of all metrics the headline alone."""
     evaluate = evaluated_section(study)
     counted = {key: getattr(evaluate, key) for key in keys}

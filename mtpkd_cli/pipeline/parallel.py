@@ -19,7 +19,7 @@ _TIME_TO_LEAVE_S = 60.0
 
 
 class Collected:
-    """A reporter for processes that have no screen: it keeps what was said."""
+    """A reporter for processes that have no screen: it keeps the notes."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []
@@ -37,21 +37,21 @@ class Collected:
 def side_by_side(function: Callable[..., int], calls: list[tuple[Any, ...]], job: Job, label: str) -> int:
     """Calls `function(*call, job)` for every call in `job.jobs` processes; returns the sum of what they return.
 
-    Notes are told as each call ends, in the order of the calls. The first error asks all others to stop and is raised
-    here; an interrupt asks them too. They end their step and write their checkpoints; what they had committed stays.
-    Calls that find another process at work stop nothing, and are told of at the end.
+    Notes are passed on as each call ends, in the order of the calls. The first error asks all others to stop and is
+    raised here; an interrupt asks them too. They end their step and write their checkpoints; what they had committed
+    stays. Calls that meet another process at work stop nothing; one error at the end names them.
     """
     import pebble
 
-    apart = replace(job, reporter=Collected(), jobs=1)
+    worker_job = replace(job, reporter=Collected(), jobs=1)
     advance = job.reporter.progress(label, len(calls))
     context = multiprocessing.get_context("spawn")
     total, busy = 0, list[Busy]()
     with inherited(dict.fromkeys(THREADS, str(job.threads))):
         stop = context.Event()
-        follow = (os.getpid(), stop)
-        pool = pebble.ProcessPool(job.jobs, initializer=interruption.follow, initargs=follow, context=context)
-        futures = [pool.schedule(_apart, args=(function, call, apart)) for call in calls]
+        parent = (os.getpid(), stop)
+        pool = pebble.ProcessPool(job.jobs, initializer=interruption.follow, initargs=parent, context=context)
+        futures = [pool.schedule(_in_process, args=(function, call, worker_job)) for call in calls]
         try:
             for future in futures:
                 try:
@@ -79,8 +79,8 @@ def all_busy(errors: list[Busy], label: str) -> Busy:
     """One error for all results that other processes are making."""
     if len(errors) == 1:
         return errors[0]
-    told = first_ten([err.what for err in errors])
-    return Busy(f"{label}: other processes are making what is left:\n{told}", todo=errors[0].todo)
+    results = first_ten([err.what for err in errors])
+    return Busy(f"{label}: other processes are making what is left:\n{results}", todo=errors[0].todo)
 
 
 def _result(future: Future[tuple[int, list[str]]]) -> tuple[int, list[str]]:
@@ -99,7 +99,7 @@ def _result(future: Future[tuple[int, list[str]]]) -> tuple[int, list[str]]:
         ) from err
 
 
-def _apart(function: Callable[..., int], call: tuple[Any, ...], job: Job) -> tuple[int, list[str]]:
+def _in_process(function: Callable[..., int], call: tuple[Any, ...], job: Job) -> tuple[int, list[str]]:
     reporter = Collected()
     # The pool's own handler leaves at once; this lets a step and its checkpoint be ended first.
     with interruption.listening(), logged(job.logs, "repetition"):

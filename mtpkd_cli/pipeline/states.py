@@ -24,7 +24,7 @@ class State:
 
 
 class States:
-    """The states of a study's units, each found once.
+    """The states of a study's units, each computed once.
 
     Args:
         run: The run folder.
@@ -40,11 +40,11 @@ class States:
     def of(self, unit: Unit) -> State:
         """Returns the state of a unit. One whose input is stale or missing is stale or missing itself."""
         if unit.folder not in self._known:
-            self._known[unit.folder] = self._find(unit)
+            self._known[unit.folder] = self._compute(unit)
         return self._known[unit.folder]
 
     def forget(self, unit: Unit) -> None:
-        """Call after a unit was made: its state, and that of those who read it, are to be found again."""
+        """Call after a unit was made: its state, and that of those who read it, are to be computed again."""
         self._known = {folder: state for folder, state in self._known.items() if state.kind == "done"}
         self._known.pop(unit.folder, None)
 
@@ -77,7 +77,7 @@ class States:
                 return self._first_undone(self.maker[folder])
         return unit
 
-    def _find(self, unit: Unit) -> State:
+    def _compute(self, unit: Unit) -> State:
         if unit.impossible:
             return State("stale", unit.impossible)
         try:

@@ -147,7 +147,7 @@ def _alignment(run: RunFolder, study: Study, fold: int, seed: int) -> Iterator[U
         artifacts("teachers/{}", teachers={name: run.teacher(fold, seed, name) for name in names}),
         place(fold=fold),
     )
-    own = (
+    of_alignment = (
         value(
             seed=seed,
             prevalent_teacher=study.prevalent_teacher,
@@ -155,7 +155,7 @@ def _alignment(run: RunFolder, study: Study, fold: int, seed: int) -> Iterator[U
         ),
     )
     align, bank = run.align(fold, seed), run.bank(fold, seed)
-    yield Unit("align", "align", align, "align", (*common, *own), fold, seed)
+    yield Unit("align", "align", align, "align", (*common, *of_alignment), fold, seed)
     aligned = (value_as({"seed": seed}), artifact("align", align, alignment=align))
     yield Unit("align", "bank", bank, "bank", (*common, *aligned), fold, seed)
 
@@ -191,9 +191,9 @@ def _students(run: RunFolder, study: Study, fold: int, seed: int) -> Iterator[Un
         # The guard's students are those of another method of the study: fitted once, where that method comes first.
         guard = candidates[0].method
         spares = {"guard": run.student(fold, seed, guard)} if guard != method and guard in study.distill.methods else {}
-        own = (value_as(tried, candidates=candidates), place(method=method))
+        of_method = (value_as(tried, candidates=candidates), place(method=method))
         folder = run.student(fold, seed, method)
-        yield Unit("distill", "distill", folder, method, (*common, *own), fold, seed, spares=spares)
+        yield Unit("distill", "distill", folder, method, (*common, *of_method), fold, seed, spares=spares)
 
 
 def _imputation(run: RunFolder, study: Study, fold: int, seed: int, method: str, impute: str) -> Unit:
@@ -225,7 +225,7 @@ def evaluation_unit(
 
     Args:
         students: Method -> "fold/seed" -> folder of the student.
-        teachers: Whose scores are told beside, from the bank.
+        teachers: Whose scores are listed beside those of the students; they are in the bank.
         evaluate: Metrics, reference, resamples.
     """
     needs = {name: sorted(study.teacher_modalities[name]) != sorted(study.prevalent) for name in teachers}

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from mtpkd_cli.evaluation.summary import TEACHER_PREFIX
-from mtpkd_cli.report.drawing import SERIES, Block, Panel, figure_of, finished, new_axes, shortened
+from mtpkd_cli.report.drawing import SERIES, Block, Panel, figure_of, new_axes, panel_of, shortened
 from mtpkd_cli.report.results import History, Results
 
 SHARE_PREFIX = "share_"
@@ -16,14 +16,12 @@ TERM_COLOURS = (SERIES[2], SERIES[3], SERIES[6], SERIES[5], SERIES[7])
 
 def student_curves(results: Results) -> Block:
     """One panel per method."""
-    found = {method: results.student_histories(method) for method in results.students}
-    return _block(found, results)
+    return _block({method: results.student_histories(method) for method in results.students}, results)
 
 
 def teacher_curves(results: Results) -> Block:
     """One panel per teacher."""
-    found = {teacher: results.teacher_histories(teacher) for teacher in results.teachers}
-    return _block({TEACHER_PREFIX + name: histories for name, histories in found.items()}, results)
+    return _block({TEACHER_PREFIX + name: results.teacher_histories(name) for name in results.teachers}, results)
 
 
 def per_epoch(histories: list[History], values: list[list[float]]) -> tuple[np.ndarray, np.ndarray]:
@@ -44,12 +42,12 @@ def per_epoch(histories: list[History], values: list[list[float]]) -> tuple[np.n
     return table, np.nanmean(reached, axis=0)
 
 
-def _block(found: dict[str, list[History]], results: Results) -> Block:
-    panels = [_panel(name, histories) for name, histories in found.items() if histories]
+def _block(histories_of: dict[str, list[History]], results: Results) -> Block:
+    panels = [_panel(name, histories) for name, histories in histories_of.items() if histories]
     if not panels:
         return Block(absent="No histories lie in the run folder, so there are no learning curves.")
     total = len(results.repetitions)
-    fewest = min(len(histories) for histories in found.values() if histories)
+    fewest = min(len(histories) for histories in histories_of.values() if histories)
     spread = "thin lines are the repetitions" if total <= THIN_LINES else "the band holds the middle 80 % of them"
     count = str(total) if fewest == total else f"{fewest} to {total}"
     lines = f"Thick lines are means over {count} repetitions (fold x seed), as far as half of them ran; {spread}; "
@@ -58,7 +56,7 @@ def _block(found: dict[str, list[History]], results: Results) -> Block:
         "Validation is the task loss on subjects that were not trained on; where it rises while training falls, the "
         "model over-fits."
     )
-    if any(_terms(histories) for histories in found.values()):
+    if any(_terms(histories) for histories in histories_of.values()):
         caption += " Dashed terms are drawn before their weights in the total."
     return Block(caption, panels)
 
@@ -84,7 +82,7 @@ def _panel(name: str, histories: list[History]) -> Panel:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y")
     figure_of(axes).legend(loc="outside lower center", ncols=3, handlelength=1.4, columnspacing=1)
-    return finished(axes, f"curves-{name}", f"Learning curves of {name}")
+    return panel_of(axes, f"curves-{name}", f"Learning curves of {name}")
 
 
 def _terms(histories: list[History]) -> list[str]:

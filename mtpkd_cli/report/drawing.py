@@ -34,8 +34,8 @@ class Panel:
     Args:
         name: Stem of its file in figures/.
         svg: The whole SVG document.
-        pdf: The same as a PDF file, for papers.
-        inline: The same as an element of the page.
+        pdf: The drawing as a PDF file, for papers.
+        inline: The drawing as an element of the page.
     """
 
     name: str
@@ -87,8 +87,8 @@ def figure_of(axes: Axes) -> Figure:
     return figure
 
 
-def finished(axes: Axes, name: str, label: str) -> Panel:
-    """Saves a drawing as SVG that is the same bytes for the same content.
+def panel_of(axes: Axes, name: str, label: str) -> Panel:
+    """Turns a drawing into SVG and PDF; equal content gives equal bytes.
 
     Args:
         name: Of the file; anything but letters, digits, - and _ is replaced.
@@ -122,7 +122,7 @@ def _inline(svg: str, name: str, label: str) -> Markup:
     body = re.sub(r"<style.*?</style>", "", body, flags=re.DOTALL)
     # Ids are unique within a document, and all drawings share the page's.
     body = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}--", body)
-    body = re.sub("|".join(VARIABLES), lambda found: f"var({VARIABLES[found.group()]})", body)
+    body = re.sub("|".join(VARIABLES), lambda match: f"var({VARIABLES[match.group()]})", body)
     width = float(view.split()[2]) / 72 * PX_PER_IN
     opening = f'<svg viewBox="{view}" role="img" aria-label="{escape(label)}" style="max-width:{width:.0f}px">'
     return Markup(opening + body)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mtpkd_cli.evaluation.summary import TEACHER_PREFIX, Estimate, MetricAbout
-from mtpkd_cli.report.drawing import INK, MUTED, SERIES, Block, Panel, finished, new_axes, shortened
+from mtpkd_cli.report.drawing import INK, MUTED, SERIES, Block, Panel, new_axes, panel_of, shortened
 from mtpkd_cli.report.results import Results
 from mtpkd_cli.report.scores import Scale, scale_of
 
@@ -54,7 +54,7 @@ def forest_panel(
     axes.grid(axis="x")
     unit = f" ({scale.difference_unit})" if scale.difference_unit else ""
     axes.set_xlabel(f"{about.label}, difference{unit}")
-    return finished(axes, "differences", f"Differences from {reference} with intervals")
+    return panel_of(axes, "differences", f"Differences from {reference} with intervals")
 
 
 def _colour(results: Results, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Similarity matrices: what the teacher knows of how samples relate, and what of it students took over."""
+"""Similarity matrices: how samples relate in the teacher's embedding, and in those of its students."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from mtpkd_cli.artifacts import read_parquet
 from mtpkd_cli.datasets import TARGET_PREFIX
 from mtpkd_cli.errors import ArtifactError
 from mtpkd_cli.evaluation.summary import TEACHER_PREFIX
-from mtpkd_cli.report.drawing import INK, MINUS, PAPER, WIDTH_IN, Block, Panel, figure_of, finished, new_axes, shortened
+from mtpkd_cli.report.drawing import INK, MINUS, PAPER, WIDTH_IN, Block, Panel, figure_of, new_axes, panel_of, shortened
 from mtpkd_cli.report.results import Results
 from mtpkd_cli.training.predictions import PREDICTIONS
 
@@ -72,8 +72,12 @@ def _class_ticks(order: pd.Series, results: Results) -> dict[str, tuple[int, int
     """Class name -> its first and last row (exclusive)."""
     labels = order.to_numpy()
     names = results.summary.outputs
-    found = {int(label): np.flatnonzero(labels == label) for label in np.unique(labels)}
-    return {str(names[label]): (int(at[0]), int(at[-1]) + 1) for label, at in found.items() if label < len(names)}
+    ticks = {}
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        if label < len(names):
+            ticks[str(names[label])] = (int(rows[0]), int(rows[-1]) + 1)
+    return ticks
 
 
 def _panel(name: str, matrix: np.ndarray, teacher: np.ndarray, ticks: dict[str, tuple[int, int]], by: str) -> Panel:
@@ -100,7 +104,7 @@ def _panel(name: str, matrix: np.ndarray, teacher: np.ndarray, ticks: dict[str, 
     axes.set_xlabel(f"test samples, sorted by {what}")
     axes.set_ylabel("test samples, same order")
     figure_of(axes).colorbar(image, ax=axes, label="cosine similarity", shrink=0.85)
-    return finished(axes, f"similarity-{name}", f"Similarity matrix of {name}")
+    return panel_of(axes, f"similarity-{name}", f"Similarity matrix of {name}")
 
 
 def _caption(results: Results, shown: int, shared: int, where: str, by: str) -> str:

@@ -1,11 +1,11 @@
-"""Who gains and who loses: each subject's own score of a student less that of the reference."""
+"""Who gains and who loses: each subject's score by a student less that by the reference."""
 
 import numpy as np
 import pandas as pd
 
 from mtpkd_cli.artifacts import read_parquet
 from mtpkd_cli.evaluation.summary import GAINS_BY_SUBJECT
-from mtpkd_cli.report.drawing import INK, SERIES, Block, Panel, finished, new_axes
+from mtpkd_cli.report.drawing import INK, SERIES, Block, Panel, new_axes, panel_of
 from mtpkd_cli.report.results import Results
 from mtpkd_cli.report.scores import Scale, scale_in
 
@@ -46,4 +46,4 @@ def _panel(name: str, rows: pd.DataFrame, scale: Scale, label: str, reference: s
     axes.set_xlabel(f"{len(gains)} subjects, sorted")
     axes.set_ylabel(f"gain ({scale.difference_unit or label})")
     axes.grid(axis="y")
-    return finished(axes, f"subjects-{name}", f"Gain of each subject by {name} over {reference}")
+    return panel_of(axes, f"subjects-{name}", f"Gain of each subject by {name} over {reference}")

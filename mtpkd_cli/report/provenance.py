@@ -36,27 +36,27 @@ def extraction(results: Results) -> list[dict[str, Any]]:
 
 def provenance(results: Results) -> dict[str, Any]:
     """Versions, devices, timings per stage, and the commands that make the run again."""
-    found = list(_manifests(results))
+    manifests = list(_manifests(results))
     stages: dict[str, list[Manifest]] = {}
-    for stage, manifest in found:
+    for stage, manifest in manifests:
         stages.setdefault(stage, []).append(manifest)
-    libraries: dict[str, set[str]] = {"mtpkd": {manifest.program for _, manifest in found}}
-    for _, manifest in found:
+    libraries: dict[str, set[str]] = {"mtpkd": {manifest.program for _, manifest in manifests}}
+    for _, manifest in manifests:
         for library, version in manifest.libraries.items():
             libraries.setdefault(library, set()).add(version)
     return {
         "timings": [
             {
                 "stage": stage,
-                "units": len(own),
-                "seconds": sum(manifest.seconds for manifest in own),
-                "device": ", ".join(sorted({manifest.device for manifest in own})),
+                "units": len(of_stage),
+                "seconds": sum(manifest.seconds for manifest in of_stage),
+                "device": ", ".join(sorted({manifest.device for manifest in of_stage})),
             }
-            for stage, own in stages.items()
+            for stage, of_stage in stages.items()
         ],
         "versions": {library: " and ".join(sorted(versions)) for library, versions in libraries.items() if versions},
         "evaluated": max((manifest.written for manifest in stages.get("evaluate", [])), default=""),
-        "commands": [_command(stage, own) for stage, own in stages.items()],
+        "commands": [_command(stage, of_stage) for stage, of_stage in stages.items()],
         "study": _text(results.run.study),
     }
 

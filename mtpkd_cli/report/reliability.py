@@ -1,7 +1,7 @@
 """Whether confidences may be believed: accuracy against confidence, in bins, of every student."""
 
 from mtpkd_cli.evaluation.summary import Reliability
-from mtpkd_cli.report.drawing import INK, SERIES, WIDTH_IN, Block, Panel, finished, new_axes
+from mtpkd_cli.report.drawing import INK, SERIES, WIDTH_IN, Block, Panel, new_axes, panel_of
 from mtpkd_cli.report.results import Results
 
 
@@ -36,4 +36,4 @@ def _panel(name: str, calibration: Reliability, classes: int) -> Panel:
     axes.set_xlabel("confidence (%)")
     axes.set_ylabel("right (%)")
     axes.grid()
-    return finished(axes, f"reliability-{name}", f"Reliability of {name}")
+    return panel_of(axes, f"reliability-{name}", f"Reliability of {name}")

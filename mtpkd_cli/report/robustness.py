@@ -2,7 +2,7 @@
 
 from mtpkd_cli.evaluation.robustness import DamageCurves, RobustnessScores, read_robustness
 from mtpkd_cli.pipeline.optional_units import corrupt_unit_as_made
-from mtpkd_cli.report.drawing import MUTED, SERIES, Block, Panel, figure_of, finished, new_axes, shortened
+from mtpkd_cli.report.drawing import MUTED, SERIES, Block, Panel, figure_of, new_axes, panel_of, shortened
 from mtpkd_cli.report.results import Results
 from mtpkd_cli.report.scores import scale_in
 
@@ -105,4 +105,4 @@ def _panel(kind: DamageCurves, metric: str, results: Results, limits: tuple[floa
     columns = 1 if teacher else 3
     figure_of(axes).legend(handles, labels, loc="outside lower center", ncols=columns, handlelength=1.4)
     name = "-".join(["corrupt", *([] if teacher else kind.modalities), kind.kind])
-    return finished(axes, name, f"Scores as recordings get worse: {place}{kind.title}")
+    return panel_of(axes, name, f"Scores as recordings get worse: {place}{kind.title}")

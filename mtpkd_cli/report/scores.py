@@ -53,7 +53,7 @@ def scale_in(summary: Summary, metric: str) -> Scale:
 
 
 def scale_of(results: Results, metric: str) -> Scale:
-    """As `scale_in`, of an evaluated run."""
+    """Returns how a metric of an evaluated run is printed: in per cent where it is a share."""
     return scale_in(results.summary, metric)
 
 
@@ -76,7 +76,7 @@ def summary_sentences(results: Results) -> list[str]:
         sentences.append(f"The teacher that has every modality at test time too ({joint}) reaches {reached}.")
     if metric == "balanced-accuracy":
         sentences.append(f"Guessing would reach {scale.number(1 / len(results.summary.outputs))}\u00a0%.")
-    return sentences + _rival(results, metric, scale) + _over_control(results, metric, scale)
+    return sentences + _best_student(results, metric, scale) + _over_control(results, metric, scale)
 
 
 def score_blocks(results: Results) -> list[dict[str, Any]]:
@@ -126,7 +126,7 @@ def _verdict(results: Results, metric: str, scale: Scale) -> str:
     return f"{stated} is a {'gain' if better else 'loss'}: its 95\u00a0% interval excludes 0{corrected}"
 
 
-def _rival(results: Results, metric: str, scale: Scale) -> list[str]:
+def _best_student(results: Results, metric: str, scale: Scale) -> list[str]:
     sign = 1 if results.summary.metrics[metric].greater_is_better else -1
     values = {name: results.summary.methods[name].scores[metric].value for name in results.students}
     ranked = sorted((-sign * value, name) for name, value in values.items() if value is not None)
@@ -142,16 +142,16 @@ def _over_control(results: Results, metric: str, scale: Scale) -> list[str]:
     row, sentences = results.summary.methods[results.proposed], []
     over, placebo = row.over_control.get(metric), row.over_placebo.get(metric)
     if over is not None and over.value is not None:
-        sentences.append(f"Over {over.other}, the best control, its difference is {_sure(over, scale)}.")
+        sentences.append(f"Over {over.other}, the best control, its difference is {_difference_in_words(over, scale)}.")
     if placebo is not None and placebo.value is not None and (over is None or placebo.other != over.other):
         permuted = "its own loss with the teachers' rows permuted"
-        sentences.append(f"Over {placebo.other}, {permuted}, it is {_sure(placebo, scale)}.")
+        sentences.append(f"Over {placebo.other}, {permuted}, it is {_difference_in_words(placebo, scale)}.")
     if row.transfer is not None and row.transfer.lose is not None:
         share = 100 * row.transfer.lose
         sentences.append(f"{share:.0f}\u00a0% of the subjects are scored worse by it than by {results.reference}.")
     return sentences
 
 
-def _sure(difference: Difference, scale: Scale) -> str:
+def _difference_in_words(difference: Difference, scale: Scale) -> str:
     stated = scale.with_interval(difference, signed=True, unit=scale.difference_unit)
     return f"{stated}, which {'is beyond chance' if difference.excludes_zero else 'may be chance'}"

@@ -1,4 +1,4 @@
-"""Teacher selection: how much each teacher was listened to, over epochs and in all."""
+"""Teacher selection: the share of the batch that each teacher taught, over epochs and in all."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from mtpkd_cli.report.curves import SHARE_PREFIX, per_epoch
-from mtpkd_cli.report.drawing import SERIES, Block, Panel, figure_of, finished, new_axes, shortened
+from mtpkd_cli.report.drawing import SERIES, Block, Panel, figure_of, new_axes, panel_of, shortened
 from mtpkd_cli.report.results import History, Results
 
 
 def selection(results: Results) -> Block:
     """Two panels per method that logs shares: stacked over epochs, and means over all epochs and repetitions."""
-    panels, said = [], []
+    panels, sentences = [], []
     for method in results.students:
         histories = [h for h in results.student_histories(method) if _teachers(h)]
         if not histories:
@@ -25,13 +25,13 @@ def selection(results: Results) -> Block:
         if len(histories) < len(results.repetitions):
             some = f", in the repetitions that kept it: {len(histories)} of {len(results.repetitions)}"
         share = f"{100 * total[order[0]]:.0f}\u00a0% of what it heard{some}"
-        said.append(f"{method} listened most to {order[0]} ({share})")
+        sentences.append(f"{method} listened most to {order[0]} ({share})")
     if not panels:
         return Block(absent="No method of this study selects among teachers.")
     caption = (
-        f"{'; '.join(said)}. First panel, the share of each teacher per epoch, stacked, mean over repetitions as far "
-        "as half of them ran; second, over all epochs and repetitions. One teacher throughout would mean that several "
-        "teachers brought nothing; what falls short of 100\u00a0% are samples that no teacher could see."
+        f"{'; '.join(sentences)}. First panel, the share of each teacher per epoch, stacked, mean over repetitions as "
+        "far as half of them ran; second, over all epochs and repetitions. One teacher throughout would mean that "
+        "several teachers brought nothing; what falls short of 100\u00a0% are samples that no teacher could see."
     )
     return Block(caption, panels)
 
@@ -68,7 +68,7 @@ def _over_epochs(method: str, histories: list[History], order: list[str]) -> Pan
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     figure_of(axes).legend(loc="outside lower center", ncols=4, handlelength=1, columnspacing=1)
-    return finished(axes, f"selection-{method}-epochs", f"Teacher shares of {method} over epochs, stacked")
+    return panel_of(axes, f"selection-{method}-epochs", f"Teacher shares of {method} over epochs, stacked")
 
 
 def _in_all(method: str, total: dict[str, float]) -> Panel:
@@ -83,4 +83,4 @@ def _in_all(method: str, total: dict[str, float]) -> Panel:
     axes.set_xlim(0, min(1.12, max(total.values()) * 1.2 + 0.02))
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     axes.set_xlabel("share over all epochs and repetitions")
-    return finished(axes, f"selection-{method}-total", f"Teacher shares of {method} in all")
+    return panel_of(axes, f"selection-{method}-total", f"Teacher shares of {method} in all")

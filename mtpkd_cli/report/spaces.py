@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 
 from mtpkd_cli.artifacts import read_parquet
 from mtpkd_cli.evaluation.embeddings import embeddings_as_trained
-from mtpkd_cli.report.drawing import SERIES, WIDTH_IN, Block, Panel, figure_of, finished, new_axes, shortened
+from mtpkd_cli.report.drawing import SERIES, WIDTH_IN, Block, Panel, figure_of, new_axes, panel_of, shortened
 from mtpkd_cli.report.results import Results
 
 MOST_SAMPLES = 250
@@ -69,7 +69,7 @@ def _panel(title: str, clouds: dict[str, np.ndarray], labels: np.ndarray, result
     axes.set_ylabel(f"second direction ({shares[1]:.0%})")
     axes.grid()
     figure_of(axes).legend(loc="outside lower center", ncols=3, handlelength=1, columnspacing=1)
-    return finished(axes, f"space-{title}", f"Embeddings of all teachers {title}")
+    return panel_of(axes, f"space-{title}", f"Embeddings of all teachers {title}")
 
 
 def _cloud(axes: Axes, points: np.ndarray, labels: np.ndarray, colour: str, name: str) -> None:

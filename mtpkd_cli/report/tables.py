@@ -45,7 +45,7 @@ def gain_rows(results: Results) -> list[dict[str, Any]]:
 
 
 def best_control(results: Results) -> str | None:
-    """The control that gains are told over, in the headline metric; None where the study has none."""
+    """The control that gains are taken from, in the headline metric; None where the study has none."""
     rows = (row.over_control.get(results.summary.headline) for row in results.summary.methods.values())
     return next((row.other for row in rows if row), None)
 
@@ -153,7 +153,7 @@ def classical_table(results: Results) -> dict[str, Any]:
 
 
 def choices(results: Results) -> list[str]:
-    """One sentence per method that tried more than one student; a gain is only as much its own as it was kept."""
+    """One sentence per method that tried more than one student; a gain is its gain as far as its student was kept."""
     sentences = []
     for method in results.students:
         models = []
@@ -161,7 +161,7 @@ def choices(results: Results) -> list[str]:
             try:
                 models.append(read_description(results.run.student(*pair, method)))
             except ArtifactError:
-                # Without a description nothing is known of the choice, and nothing is said.
+                # Without a description nothing is known of the choice, so there is no sentence.
                 continue
         models = [model for model in models if len(model.tried) > 1]
         if models:

@@ -1,7 +1,7 @@
 """What a run has logged, handed to an experiment tracker: losses of every epoch, scores of every method.
 
-The histories and metrics.json stay the truth; a tracker is told of them afterwards, as often as one likes: what it has
-been told is replaced (TensorBoard) or left alone (MLflow).
+The histories and metrics.json stay the truth; they are copied into a tracker afterwards, as often as one likes: what
+it has of a unit is replaced (TensorBoard) or left alone (MLflow).
 """
 
 import os
@@ -23,12 +23,12 @@ BATCH = 1000
 
 
 @dataclass(frozen=True)
-class Logged:
+class TrackedUnit:
     """One model, or the evaluation.
 
     Args:
-        unit: Its folder within the run, e.g. fold-0/seed-0/students/kd.
-        digest: Of what was made; another one where it was made anew.
+        unit: The unit's folder within the run, e.g. fold-0/seed-0/students/kd.
+        digest: Of its manifest; another one where the unit was made anew.
         values: (name, epoch, value).
     """
 
@@ -37,13 +37,13 @@ class Logged:
     values: list[tuple[str, int, float]]
 
 
-def logged(run: RunFolder) -> Iterator[Logged]:
+def tracked_units(run: RunFolder) -> Iterator[TrackedUnit]:
     """Everything that is finished and has numbers: teachers, alignment, students, and the evaluation last."""
     for path in run.repeated_files(HISTORY):
         folder, manifest = path.parent, read_manifest(path.parent)
         if manifest is not None:
             values = [item for epoch, entry in enumerate(read_history(path)) for item in _flat(entry, epoch)]
-            yield Logged(run.relative(folder), manifest.digest, values)
+            yield TrackedUnit(run.relative(folder), manifest.digest, values)
     manifest = read_manifest(run.evaluation)
     if manifest is not None:
         scores = [
@@ -52,11 +52,11 @@ def logged(run: RunFolder) -> Iterator[Logged]:
             for metric, score in row.scores.items()
             if score.value is not None
         ]
-        yield Logged(run.relative(run.evaluation), manifest.digest, scores)
+        yield TrackedUnit(run.relative(run.evaluation), manifest.digest, scores)
 
 
 def track(run: RunFolder, study: Study, tracker: Tracker, where: str | None) -> tuple[int, str]:
-    """Tells a tracker of all that is there; returns of how many units, and where.
+    """Copies all that is there into a tracker; returns how many units it copied, and where.
 
     Args:
         where: A folder (TensorBoard; None = RUN/tracking/tensorboard) or the address of a server or database (MLflow;
@@ -66,7 +66,7 @@ def track(run: RunFolder, study: Study, tracker: Tracker, where: str | None) -> 
         StudyError: The tracker is not installed, or there is no address.
         ArtifactError: Nothing of the run is finished, or the tracker refuses.
     """
-    units = list(logged(run))
+    units = list(tracked_units(run))
     if not units:
         raise ArtifactError("nothing is finished that could be tracked", where=run.root, todo=f"mtpkd run {run.root}")
     if tracker == "tensorboard":
@@ -87,7 +87,7 @@ def _flat(entry: dict[str, Any], epoch: int, prefix: str = "") -> Iterator[tuple
             yield f"{prefix}{name}", epoch, float(value)
 
 
-def _tensorboard(units: list[Logged], folder: Path) -> int:
+def _tensorboard(units: list[TrackedUnit], folder: Path) -> int:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as err:
@@ -104,14 +104,14 @@ def _tensorboard(units: list[Logged], folder: Path) -> int:
     return len(units)
 
 
-def _mlflow(units: list[Logged], study: str, address: str) -> int:
+def _mlflow(units: list[TrackedUnit], study: str, address: str) -> int:
     try:
         from mlflow import MlflowClient
         from mlflow.entities import Metric, RunTag
         from mlflow.exceptions import MlflowException
     except ImportError as err:
         raise _lacking("mlflow") from err
-    told = 0
+    copied = 0
     try:
         client = MlflowClient(address)
         experiment = client.get_experiment_by_name(study)
@@ -124,13 +124,13 @@ def _mlflow(units: list[Logged], study: str, address: str) -> int:
             values = [Metric(_allowed(name), value, 0, epoch) for name, epoch, value in unit.values]
             for first in range(0, len(values), BATCH):
                 client.log_batch(made, metrics=values[first : first + BATCH])
-            # The tags last: a run that was cut off is told anew.
+            # The tags last: a run that was cut off is copied anew.
             client.log_batch(made, tags=[RunTag(UNIT, unit.unit), RunTag(DIGEST, unit.digest)])
             client.set_terminated(made)
-            told += 1
+            copied += 1
     except MlflowException as err:
         raise ArtifactError(f"MLflow refuses: {str(err).splitlines()[0]}", where=address) from err
-    return told
+    return copied
 
 
 def _allowed(name: str) -> str:

@@ -15,7 +15,7 @@ from mtpkd_cli.report.drawing import Block
 
 
 @pytest.fixture(scope="module")
-def said(finished: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str, Any]:
+def classical(finished: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str, Any]:
     tiny = finished.copy(tmp_path_factory.mktemp("classical") / "copy")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(page, "FIGURES", {name: lambda _results: Block(absent="not drawn") for name in page.FIGURES})
@@ -24,8 +24,8 @@ def said(finished: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[
     return json.loads((tiny.run.classical / "classical.json").read_text()), result.output, tiny
 
 
-def test_every_teacher_and_the_student_alone_meet_both_models(said: tuple[dict[str, Any], str, Any]) -> None:
-    content, output, _ = said
+def test_every_teacher_and_the_student_alone_meet_both_models(classical: tuple[dict[str, Any], str, Any]) -> None:
+    content, output, _ = classical
     assert [row["network"] for row in content["rows"]] == [
         "teacher face",
         "teacher eda",
@@ -43,18 +43,18 @@ def test_every_teacher_and_the_student_alone_meet_both_models(said: tuple[dict[s
 
 
 def test_the_student_and_the_teacher_that_see_the_same_meet_the_same_model(
-    said: tuple[dict[str, Any], str, Any],
+    classical: tuple[dict[str, Any], str, Any],
 ) -> None:
-    rows = {row["network"]: row for row in said[0]["rows"]}
+    rows = {row["network"]: row for row in classical[0]["rows"]}
     for model in ("logistic regression", "random forest"):
         assert rows["teacher face"]["rivals"][model]["score"] == rows["student-only"]["rivals"][model]["score"]
 
 
 def test_the_report_shows_the_table_until_it_is_of_other_networks(
-    said: tuple[dict[str, Any], str, Any], tmp_path: Path, only: Callable[..., None]
+    classical: tuple[dict[str, Any], str, Any], tmp_path: Path, only: Callable[..., None]
 ) -> None:
     only()
-    content, tiny = said[0], said[2].copy(tmp_path / "copy")
+    content, tiny = classical[0], classical[2].copy(tmp_path / "copy")
     report = tiny.run.evaluation / "report.html"
     section = report.read_text().partition('id="classical"')[2].partition("</section>")[0]
     for row in content["rows"]:

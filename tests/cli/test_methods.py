@@ -11,34 +11,34 @@ NO_SOURCE = {"student-only", "tnet-only"}
 
 
 @pytest.fixture(scope="module")
-def told() -> dict[str, str]:
+def listed() -> dict[str, str]:
     """Method -> the lines under its name, in one line."""
     lines = CliRunner().invoke(app, ["methods"]).stdout.splitlines()
-    found, name = dict[str, str](), ""
+    texts, name = dict[str, str](), ""
     for line in lines:
         if line.startswith(" "):
-            found[name] = f"{found[name]} {line.strip()}".strip()
+            texts[name] = f"{texts[name]} {line.strip()}".strip()
         else:
             name = line
-            found[name] = ""
-    return found
+            texts[name] = ""
+    return texts
 
 
-def test_every_method_tells_what_it_is_its_formula_source_and_options(told: dict[str, str]) -> None:
-    assert list(told) == [*METHODS.names(), "NAME-placebo"]
-    assert f"NAME is {', '.join(METHODS.with_placebo())}; options" in told.pop("NAME-placebo")
-    for name, text in told.items():
+def test_every_method_tells_what_it_is_its_formula_source_and_options(listed: dict[str, str]) -> None:
+    assert list(listed) == [*METHODS.names(), "NAME-placebo"]
+    assert f"NAME is {', '.join(METHODS.with_placebo())}; options" in listed.pop("NAME-placebo")
+    for name, text in listed.items():
         assert text.startswith(METHODS.help(name))
         assert "L = " in text
         assert ("Source: " in text) == (name not in NO_SOURCE)
         assert all(f"{key} = {value!r}" in text for key, value in METHODS.options(name).items())
 
 
-def test_a_formula_ends_with_its_sentence_and_a_title_does_not_end_one(told: dict[str, str]) -> None:
-    assert "L = (1 - w) task + w t^2 KL(softmax(z_J / t) || softmax(z_S / t)) Source: Hinton" in told["kd"]
-    assert '"FitNets: Hints for Thin Deep Nets", ICLR 2015, arXiv 1412.6550 task_weight' in told["fitnet"]
-    assert "0.8 task + 0.2 OT(clouds" in told["mt-pkdot-released"]
-    assert "Furlanello et al., " in told["self"]
+def test_a_formula_ends_with_its_sentence_and_a_title_does_not_end_one(listed: dict[str, str]) -> None:
+    assert "L = (1 - w) task + w t^2 KL(softmax(z_J / t) || softmax(z_S / t)) Source: Hinton" in listed["kd"]
+    assert '"FitNets: Hints for Thin Deep Nets", ICLR 2015, arXiv 1412.6550 task_weight' in listed["fitnet"]
+    assert "0.8 task + 0.2 OT(clouds" in listed["mt-pkdot-released"]
+    assert "Furlanello et al., " in listed["self"]
 
 
 @pytest.mark.parametrize("name", [*METHODS.names(), "kd-placebo"])

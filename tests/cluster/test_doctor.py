@@ -30,11 +30,11 @@ def test_a_machine_on_which_the_tests_run_has_nothing_wrong(tmp_path: Path, mtpk
     assert (done.returncode, done.stderr) == (0, "")
     content = json.loads(done.stdout)
     assert content["ok"] is True
-    found = {(finding["topic"], finding["name"]): finding["value"] for finding in content["findings"]}
-    assert found["video", "av"] == "decodes H.264"
-    assert found["library", "torch"][0].isdigit()
-    assert float(found["disk", "free"].split()[0]) > 0
-    assert found["disk", "hard links"] == "yes"
+    values = {(finding["topic"], finding["name"]): finding["value"] for finding in content["findings"]}
+    assert values["video", "av"] == "decodes H.264"
+    assert values["library", "torch"][0].isdigit()
+    assert float(values["disk", "free"].split()[0]) > 0
+    assert values["disk", "hard links"] == "yes"
     assert list(tmp_path.glob(".mtpkd*")) == []
 
 

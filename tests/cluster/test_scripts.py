@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mtpkd_cli.cluster import Wishes, plan_jobs, write_scripts
+from mtpkd_cli.cluster import SlurmRequest, plan_jobs, write_scripts
 from mtpkd_cli.cluster.scripts import job_script
 
 
@@ -75,7 +75,7 @@ def test_scripts_of_an_earlier_plan_are_taken_away(tiny: Any) -> None:
     tiny.run.slurm.mkdir()
     (tiny.run.slurm / "train-teachers.sbatch").touch()
     shutil.rmtree(tiny.run.student(1, 0, "kd"))
-    paths = write_scripts(tiny.run.slurm, "tiny", list(_planned(tiny).values()), Wishes())
+    paths = write_scripts(tiny.run.slurm, "tiny", list(_planned(tiny).values()), SlurmRequest())
     assert set(paths) == set(tiny.run.slurm.iterdir())
     assert {path.name for path in paths} == {"distill.sbatch", "evaluate.sbatch", "submit.sh"}
 
@@ -95,7 +95,7 @@ def test_a_script_passes_signals_on_and_keeps_the_exit_code(
     tiny: Any, tmp_path: Path, program: str, signals: str, code: int, requeued: bool
 ) -> None:
     shutil.rmtree(tiny.run.student(1, 0, "kd"))
-    text = job_script("tiny", _planned(tiny)["evaluate"], Wishes())
+    text = job_script("tiny", _planned(tiny)["evaluate"], SlurmRequest())
     [command] = [line for line in text.splitlines() if line.endswith(" &")]
     (tmp_path / "script").write_text(text.replace(command, f"bash -c {json.dumps(program)} &"))
     (tmp_path / "scontrol").write_text(f'#!/bin/bash\necho "$@" > {tmp_path}/asked\n')

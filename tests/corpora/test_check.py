@@ -35,16 +35,16 @@ def _concerns(text: str) -> dict[str, dict[str, Any]]:
 def test_a_sound_corpus_has_no_problem_and_nothing_is_written(tmp_path: Path, table_tree: Callable[..., Path]) -> None:
     run = _init(table_tree(tmp_path / "corpus"), "table", *TABLE)
     before = sorted(tmp_path.rglob("*"))
-    found = _concerns(_call("check", run, "--json", "--trial", 2, "--workers", 0))
+    concerns = _concerns(_call("check", run, "--json", "--trial", 2, "--workers", 0))
     assert sorted(tmp_path.rglob("*")) == before
-    assert not [problem for entry in found.values() for problem in entry["problems"]]
-    assert found["labels"]["facts"]["classes"] == {"calm": 10, "stress": 10}
-    assert found["media video"]["facts"]["rates_hz"] == {"5.0": 10}
-    assert found["media eda"]["facts"] == {"files": 10, "open": 10, "hours": 0.0111, "rates_hz": {"64.0": 10}}
-    folds = found["folds"]["facts"]["folds"]
+    assert not [problem for entry in concerns.values() for problem in entry["problems"]]
+    assert concerns["labels"]["facts"]["classes"] == {"calm": 10, "stress": 10}
+    assert concerns["media video"]["facts"]["rates_hz"] == {"5.0": 10}
+    assert concerns["media eda"]["facts"] == {"files": 10, "open": 10, "hours": 0.0111, "rates_hz": {"64.0": 10}}
+    folds = concerns["folds"]["facts"]["folds"]
     assert [row["subjects"] for row in folds if row["fold"] == 0] == [6, 2, 2]
     assert folds[0]["classes"] == {"calm": 6, "stress": 6}
-    cost = found["cost eda"]["facts"]
+    cost = concerns["cost eda"]["facts"]
     assert cost["bytes"] == cost["samples"] * cost["steps"] * cost["features"] * 4
     assert cost["seconds"] > 0
     shown = _call("check", run, "--trial", 0, "--workers", 0)
@@ -145,14 +145,14 @@ def test_pictures_and_labels_of_other_rates_are_told(tmp_path: Path, affwild2_tr
     rates.to_csv(root / "rates.csv", index=False)
     raw = ("modalities.video.media=video", "data.options.rates=rates.csv")
     set_keys(run / "study.toml", list(raw))
-    found = _concerns(_call("check", run, "--trial", 0, "--workers", 0, "--json"))
-    assert found["frame rates video"]["problems"] == []
+    concerns = _concerns(_call("check", run, "--trial", 0, "--workers", 0, "--json"))
+    assert concerns["frame rates video"]["problems"] == []
 
 
 def test_ready_features_are_checked_without_media(tmp_path: Path, make_tiny: Callable[..., Any]) -> None:
     tiny = make_tiny(tmp_path / "s")
-    found = _concerns(_call("check", tiny.run.root, "--json", "--workers", 0))
-    assert found["features face"]["found"] == "72 samples"
-    assert found["leakage"]["problems"] == []
-    assert found["duplicates"]["facts"]["media"] == 0
-    assert not [name for name in found if name.startswith(("media", "cost"))]
+    concerns = _concerns(_call("check", tiny.run.root, "--json", "--workers", 0))
+    assert concerns["features face"]["found"] == "72 samples"
+    assert concerns["leakage"]["problems"] == []
+    assert concerns["duplicates"]["facts"]["media"] == 0
+    assert not [name for name in concerns if name.startswith(("media", "cost"))]

@@ -28,10 +28,10 @@ def test_copies_are_found_by_content_and_the_empty_are_not_alike(tmp_path: Path)
         (tmp_path / name).mkdir()
         (tmp_path / name / "1.jpg").write_bytes(b"one")
         (tmp_path / name / "2.jpg").write_bytes(b"two" if name != "z" else b"owt")
-    looked, copies = look_for_duplicates(tmp_path, [*"abcdefxyz", "gone"], lambda: None)
+    result, copies = look_for_duplicates(tmp_path, [*"abcdefxyz", "gone"], lambda: None)
     assert copies == [["a", "c"], ["x", "y"]]
-    assert looked.problems == []
-    assert looked.notes == ["a = c", "x = y"]
+    assert result.problems == []
+    assert result.notes == ["a = c", "x = y"]
 
 
 @pytest.mark.parametrize(
@@ -43,23 +43,23 @@ def test_people_are_parted_by_any_two_sides(subjects: str, expected: bool) -> No
 
 def test_leakage_is_told_for_media_and_copies_of_people_who_are_parted() -> None:
     samples = _samples(subject=list("abcde"), media_v=["1", "1", "2", "3", ""], media_t=["t"] * 5, label=[0] * 5)
-    looked = look_for_leakage(samples, [FOLD], [["2", "3"], ["3", "4"]], ready={"t"})
-    assert looked.problems == ["2 = 3: copies of 'c', 'd', on different sides of a fold"]
-    looked = look_for_leakage(samples, [FOLD], [], ready=set())
-    assert looked.problems == ["t is a medium of 'a', 'b', 'c', 'd' and 1 more, who are on different sides of a fold"]
+    result = look_for_leakage(samples, [FOLD], [["2", "3"], ["3", "4"]], ready={"t"})
+    assert result.problems == ["2 = 3: copies of 'c', 'd', on different sides of a fold"]
+    result = look_for_leakage(samples, [FOLD], [], ready=set())
+    assert result.problems == ["t is a medium of 'a', 'b', 'c', 'd' and 1 more, who are on different sides of a fold"]
 
 
 def test_subjects_that_are_spelt_alike_are_told() -> None:
     samples = _samples(subject=["p1", "P1", "p 1", "p2"], media_v=list("1234"), label=[0] * 4)
-    looked = look_for_leakage(samples, [], [], ready=set())
-    assert looked.notes == ["subjects 'P1', 'p 1', 'p1' are spelt alike: one person?"]
+    result = look_for_leakage(samples, [], [], ready=set())
+    assert result.notes == ["subjects 'P1', 'p 1', 'p1' are spelt alike: one person?"]
 
 
 def test_labels_are_counted_and_contradictions_told() -> None:
     samples = _samples(subject=["a"] * 4, media_v=["1", "1", "2", "3"], label=[0, 1, 0, 0])
-    looked = look_at_labels(samples, ["x", "y", "z"], None, set())
-    assert looked.facts["classes"] == {"x": 3, "y": 1, "z": 0}
-    assert looked.notes == ["s0, s1: the same part of the same media, labelled differently"]
+    result = look_at_labels(samples, ["x", "y", "z"], None, set())
+    assert result.facts["classes"] == {"x": 3, "y": 1, "z": 0}
+    assert result.notes == ["s0, s1: the same part of the same media, labelled differently"]
     samples["start_s"] = [0.0, 5.0, 0.0, 0.0]
     assert look_at_labels(samples, ["x", "y"], None, set()).notes == []
     one_table = _samples(subject=["a"] * 3, media_v=["t", "t", "t"], label=[0, 1, 0])
@@ -69,22 +69,22 @@ def test_labels_are_counted_and_contradictions_told() -> None:
 def test_targets_that_do_not_vary_or_are_missing_are_told() -> None:
     nan = float("nan")
     samples = _samples(subject=list("ab"), media_v=list("12"), target_u=[2.0, 2.0], target_v=[nan, 1.0])
-    looked = look_at_labels(samples, [], pd.DataFrame({"valid": [True, False]}), set())
-    assert looked.problems == [
+    result = look_at_labels(samples, [], pd.DataFrame({"valid": [True, False]}), set())
+    assert result.problems == [
         "target 'u' is 2 in every sample: there is nothing to predict",
         "target 'v': 1 samples have no finite value",
     ]
-    assert looked.found.endswith("1 of 2 frames count")
+    assert result.found.endswith("1 of 2 frames count")
 
 
 def test_a_class_that_no_training_subject_has_is_a_problem_elsewhere_it_is_a_note() -> None:
     samples = _samples(subject=["a", "b", "c", "d", "d"], label=[0, 0, 0, 0, 1])
     samples["split"] = ["train", "train", "validation", "test", "test"]
     data = DataSection(adapter="table", root=".", split="official")
-    looked, folds = look_at_folds(samples, ["x", "y"], data)
+    result, folds = look_at_folds(samples, ["x", "y"], data)
     assert folds == [Fold(["a", "b"], ["c"], ["d"])]
-    assert looked.problems[0] == "fold 0: no train sample of y"
-    assert looked.notes == ["fold 0: no validation sample of y"]
-    looked, folds = look_at_folds(samples.drop(columns="split"), ["x", "y"], data)
+    assert result.problems[0] == "fold 0: no train sample of y"
+    assert result.notes == ["fold 0: no validation sample of y"]
+    result, folds = look_at_folds(samples.drop(columns="split"), ["x", "y"], data)
     assert folds == []
-    assert "names no training and test side" in looked.problems[0]
+    assert "names no training and test side" in result.problems[0]

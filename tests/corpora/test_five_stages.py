@@ -40,9 +40,9 @@ def _run(root: Path, preset: str, *assignments: str) -> dict[str, Any]:
     _call("run", run, "--workers", 0, "--jobs", 1, "--device", "cpu", "--quiet")
     status = json.loads(_call("status", run, "--json"))
     assert {unit["state"] for unit in status["units"]} == {"done"}
-    found: dict[str, Any] = json.loads((run / "evaluation" / "metrics.json").read_text())
-    assert {"student-only", "mt-pkdot", "teacher joint"} <= set(found["methods"])
-    return found
+    summary: dict[str, Any] = json.loads((run / "evaluation" / "metrics.json").read_text())
+    assert {"student-only", "mt-pkdot", "teacher joint"} <= set(summary["methods"])
+    return summary
 
 
 @pytest.mark.slow
@@ -63,19 +63,19 @@ def test_affwild2(challenge: str, media: str, tmp_path: Path, affwild2_tree: Cal
             f"data.options.expressions={expressions}",
             "study.task=classification",
         ]
-    found = _run(tmp_path / "corpus", "affwild2", *options)
+    summary = _run(tmp_path / "corpus", "affwild2", *options)
     assert len(pd.read_parquet(tmp_path / "run" / "samples.parquet")) == 20
-    assert (found["samples"], found["subjects"], found["repetitions"]) == (6, 2, ["fold-0/seed-0"])
-    assert found["frames"]["frames"] == 3 * 27
-    for row in found["frames"]["methods"].values():
+    assert (summary["samples"], summary["subjects"], summary["repetitions"]) == (6, 2, ["fold-0/seed-0"])
+    assert summary["frames"]["frames"] == 3 * 27
+    for row in summary["frames"]["methods"].values():
         assert (row["scored"], row["unscored"]) == (81, 0)
-        assert set(row["scores"]) == set(found["metrics"])
+        assert set(row["scores"]) == set(summary["metrics"])
     [fold] = json.loads((tmp_path / "run" / "splits.json").read_text())["folds"]
     assert fold["test"] == ["v0", "v1"]
     assert len(fold["validation"]) == 1
-    said = pd.read_parquet(tmp_path / "run" / "evaluation" / "frames" / "mt-pkdot.parquet")
-    assert list(said["recording"].unique()) == ["v0", "v1_left", "v1_right"]
-    assert len(said) == 90
+    frames = pd.read_parquet(tmp_path / "run" / "evaluation" / "frames" / "mt-pkdot.parquet")
+    assert list(frames["recording"].unique()) == ["v0", "v1_left", "v1_right"]
+    assert len(frames) == 90
 
 
 def test_a_frame_that_is_labelled_anew_is_noticed(tmp_path: Path, affwild2_tree: Callable[..., Path]) -> None:
@@ -104,13 +104,13 @@ def test_a_frame_that_is_labelled_anew_is_noticed(tmp_path: Path, affwild2_tree:
 def test_biovid(images: bool, tmp_path: Path, biovid_tree: Callable[..., Path]) -> None:
     biovid_tree(tmp_path / "corpus", images)
     faces = [f"modalities.video.options.{key}" for key in FACE]
-    found = _run(tmp_path / "corpus", "biovid", "data.folds=2", *faces)
-    assert (found["samples"], found["subjects"]) == (20, 10)
-    assert found["repetitions"] == ["fold-0/seed-0", "fold-1/seed-0"]
-    assert "frames" not in found
+    summary = _run(tmp_path / "corpus", "biovid", "data.folds=2", *faces)
+    assert (summary["samples"], summary["subjects"]) == (20, 10)
+    assert summary["repetitions"] == ["fold-0/seed-0", "fold-1/seed-0"]
+    assert "frames" not in summary
     counts = json.loads((tmp_path / "run" / "features" / "eda" / "manifest.json").read_text())["counts"]
     assert (counts["notes"]["rows_trimmed"], counts["notes"]["rows_padded"]) == (6, 7)
-    assert {"teacher video", "teacher eda", "teacher ecg", "teacher emg"} <= set(found["methods"])
+    assert {"teacher video", "teacher eda", "teacher ecg", "teacher emg"} <= set(summary["methods"])
 
 
 @pytest.mark.slow
@@ -119,8 +119,8 @@ def test_table(tmp_path: Path, table_tree: Callable[..., Path]) -> None:
     table_tree(tmp_path / "corpus")
     options = [f"modalities.video.options.{key}" for key in FACE]
     options += ["modalities.ecg.options.sample_rate_hz=64.0", "data.split=official", "data.options.split_column=side"]
-    found = _run(tmp_path / "corpus", "table", *options)
-    assert (found["samples"], found["subjects"], found["outputs"]) == (6, 3, ["calm", "stress"])
+    summary = _run(tmp_path / "corpus", "table", *options)
+    assert (summary["samples"], summary["subjects"], summary["outputs"]) == (6, 3, ["calm", "stress"])
 
 
 @pytest.mark.slow
@@ -129,8 +129,8 @@ def test_table(tmp_path: Path, table_tree: Callable[..., Path]) -> None:
 def test_features(arrays: bool, tmp_path: Path, features_tree: Callable[..., Path]) -> None:
     root = features_tree(tmp_path / "corpus", arrays)
     official = ("data.split=official", "data.options.split_column=side")
-    found = _run(root, "features", *(official if arrays else ("data.folds=2",)))
-    assert (found["samples"], found["subjects"]) == ((6, 3) if arrays else (20, 10))
+    summary = _run(root, "features", *(official if arrays else ("data.folds=2",)))
+    assert (summary["samples"], summary["subjects"]) == ((6, 3) if arrays else (20, 10))
     counts = {
         name: json.loads((tmp_path / "run" / "features" / name / "manifest.json").read_text())["counts"]
         for name in ("video", "eda")

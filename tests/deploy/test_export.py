@@ -16,7 +16,7 @@ import torch
 
 from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.deploy import exporting
-from mtpkd_cli.deploy.exporting import Exported, check, export_student
+from mtpkd_cli.deploy.exporting import FlatStudent, check, export_student
 from mtpkd_cli.deploy.predict_onnx import standardised
 from mtpkd_cli.errors import NumericalError
 from mtpkd_cli.models import Student
@@ -53,7 +53,7 @@ def test_a_small_student_is_the_same_in_onnxruntime(tmp_path: Path) -> None:
 
 
 def test_a_model_that_says_something_else_is_not_handed_over() -> None:
-    model = Exported(_student("mlp", {"video": 5}, {}), True).eval()
+    model = FlatStudent(_student("mlp", {"video": 5}, {}), True).eval()
 
     def nearly(inputs: list[np.ndarray]) -> list[np.ndarray]:
         with torch.no_grad():
@@ -100,15 +100,17 @@ def test_the_example_predicts_a_clip_as_the_test_prediction_was_stored(
         env=os.environ | {"PYTHONPATH": root},
     )
     assert ran.returncode == 0, ran.stderr
-    said = json.loads(ran.stdout)
-    assert list(said["scores"].values()) == pytest.approx(stored.loc[clip.stem, "scores"], abs=1e-4)
-    assert said["confidence"] == max(said["scores"].values())
+    prediction = json.loads(ran.stdout)
+    assert list(prediction["scores"].values()) == pytest.approx(stored.loc[clip.stem, "scores"], abs=1e-4)
+    assert prediction["confidence"] == max(prediction["scores"].values())
     threshold = json.loads((media_run.evaluation / "metrics.json").read_text())["methods"]["kd"]["thresholds"]
     assert json.loads((place / "features.json").read_text())["threshold"] == threshold["fold-0/seed-1"]
-    assert said["predicted_tuned"] == ("PA4" if said["scores"]["PA4"] > threshold["fold-0/seed-1"] else "BL1")
+    assert prediction["predicted_tuned"] == (
+        "PA4" if prediction["scores"]["PA4"] > threshold["fold-0/seed-1"] else "BL1"
+    )
     card = (place / "MODEL_CARD.md").read_text()
-    for told in ("## Intended use", "12 samples of 6 people: 6 BL1, 6 PA4", "| video | prevalent | face |", "p = "):
-        assert told in card
+    for text in ("## Intended use", "12 samples of 6 people: 6 BL1, 6 PA4", "| video | prevalent | face |", "p = "):
+        assert text in card
 
 
 def test_a_student_of_ready_features_is_exported_without_an_encoder(tiny: Any, here: Callable[..., Any]) -> None:

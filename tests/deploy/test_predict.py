@@ -1,4 +1,4 @@
-"""Prediction on media: the stored test predictions again, windows, outputs, and what is told where it cannot be."""
+"""Prediction on media: the stored test predictions again, windows, outputs, and the errors where it cannot be."""
 
 import json
 import shutil
@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from mtpkd_cli.artifacts import RunFolder
-from mtpkd_cli.deploy.predicting import _answers, per_recording
+from mtpkd_cli.deploy.apply import _predictions, per_recording
 
 Call = Callable[..., Any]
 
@@ -31,33 +31,33 @@ def test_a_clip_is_predicted_as_evaluation_has_stored_it(
 ) -> None:
     stored = pd.read_parquet(media_run.student(1, 0, "kd") / "predictions.parquet")
     stored = stored[stored["part"] == "test"].set_index("sample_id")
-    own = [clip for clip in clips if clip.stem in stored.index]
+    tested = [clip for clip in clips if clip.stem in stored.index]
     out = tmp_path / "out.parquet"
     done = here(
-        "predict", copied, *own, "--method", "kd", "--fold", 1, "--seed", 0, "--workers", 0, "-o", out, "--json"
+        "predict", copied, *tested, "--method", "kd", "--fold", 1, "--seed", 0, "--workers", 0, "-o", out, "--json"
     )
     assert done.returncode == 0, done.stderr
     table = pd.read_parquet(out)
-    assert len(own) >= 4
-    assert table["level"].tolist() == ["window"] * len(own) + ["recording"] * len(own)
+    assert len(tested) >= 4
+    assert table["level"].tolist() == ["window"] * len(tested) + ["recording"] * len(tested)
     for level in ("window", "recording"):
         rows = table[table["level"] == level]
-        said = rows[["p_BL1", "p_PA4"]].to_numpy()
+        probabilities = rows[["p_BL1", "p_PA4"]].to_numpy()
         expected = np.stack(stored.loc[[Path(name).stem for name in rows["recording"]], "scores"])
-        np.testing.assert_allclose(said, expected, atol=1e-5)
-        np.testing.assert_allclose(rows["confidence"], said.max(1))
-        assert rows["predicted"].tolist() == [("BL1", "PA4")[c] for c in said.argmax(1)]
-    told = json.loads(done.stdout)
+        np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+        np.testing.assert_allclose(rows["confidence"], probabilities.max(1))
+        assert rows["predicted"].tolist() == [("BL1", "PA4")[c] for c in probabilities.argmax(1)]
+    printed = json.loads(done.stdout)
     # At the threshold of the validation people both say the same as the evaluation, whichever that threshold is.
     evaluated = pd.read_parquet(media_run.evaluation / "predictions.parquet").query("method == 'kd' and seed == 0")
     tuned = evaluated[evaluated["fold"] == 1].set_index("sample_id")["predicted_tuned"]
     summary = json.loads((media_run.evaluation / "metrics.json").read_text())
-    assert told["threshold"] == summary["methods"]["kd"]["thresholds"]["fold-1/seed-0"]
+    assert printed["threshold"] == summary["methods"]["kd"]["thresholds"]["fold-1/seed-0"]
     for rows in (table[table["level"] == "window"], table[table["level"] == "recording"]):
         expected_tuned = [("BL1", "PA4")[tuned[Path(name).stem]] for name in rows["recording"]]
         assert rows["predicted_tuned"].tolist() == expected_tuned
-    assert told["students"][0].startswith("kd, fold 1, seed 0")
-    assert [row["recording"] for row in told["recordings"]] == [str(clip) for clip in own]
+    assert printed["students"][0].startswith("kd, fold 1, seed 0")
+    assert [row["recording"] for row in printed["recordings"]] == [str(clip) for clip in tested]
 
 
 def test_windows_files_and_the_mean_of_all_students(
@@ -88,20 +88,20 @@ def test_what_is_said_at_the_threshold_is_left_out_where_nothing_tells_it(
     for path in list(bare.glob(lacking)):
         path.unlink()
     arguments = (clips[0], "--workers", 0, "--json", "-q")
-    without, told = (json.loads(here("predict", run, *arguments).stdout) for run in (bare, copied))
+    without, whole = (json.loads(here("predict", run, *arguments).stdout) for run in (bare, copied))
     assert without["threshold"] is None
-    assert set(told["windows"][0]) - set(without["windows"][0]) == {"predicted_tuned"}
-    assert without["windows"][0]["predicted"] == told["windows"][0]["predicted"]
+    assert set(whole["windows"][0]) - set(without["windows"][0]) == {"predicted_tuned"}
+    assert without["windows"][0]["predicted"] == whole["windows"][0]["predicted"]
 
 
 @pytest.mark.parametrize(("threshold", "expected"), [(0.2, ["b", "b"]), (0.35, ["a", "b"]), (0.6, ["a", "a"])])
 def test_the_threshold_is_for_the_second_class(threshold: float, expected: list[str]) -> None:
     """Of one student, of the mean of two (probabilities .3 and .5), and of a recording: the mean of its windows."""
-    said = np.array([[[0.8, 0.2], [0.4, 0.6]], [[0.6, 0.4], [0.6, 0.4]]])
-    answers = pd.DataFrame(_answers(said, "classification", ["a", "b"], threshold))
-    assert answers["predicted_tuned"].tolist() == expected
-    assert answers["predicted"].tolist() == ["a", "a"]
-    windows = answers.assign(recording="r", error="")
+    probabilities = np.array([[[0.8, 0.2], [0.4, 0.6]], [[0.6, 0.4], [0.6, 0.4]]])
+    predictions = pd.DataFrame(_predictions(probabilities, "classification", ["a", "b"], threshold))
+    assert predictions["predicted_tuned"].tolist() == expected
+    assert predictions["predicted"].tolist() == ["a", "a"]
+    windows = predictions.assign(recording="r", error="")
     of_recording = per_recording(windows, "classification", ["a", "b"], threshold)
     assert of_recording["predicted_tuned"].tolist() == ["b" if threshold < 0.4 else "a"]
 
@@ -152,7 +152,7 @@ def test_another_encoder_than_the_students_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["-o", "out.xlsx"], "expected: a name that ends in .parquet, .csv, .jsonl"),
         (["--hop", "1"], "a hop without a window"),
@@ -161,10 +161,10 @@ def test_another_encoder_than_the_students_is_refused(
         (["--overlay", "out.avi"], "a name that ends in .mp4"),
     ],
 )
-def test_wrong_use_is_told(copied: Path, clips: list[Path], here: Call, arguments: list[str], said: str) -> None:
+def test_wrong_use_is_told(copied: Path, clips: list[Path], here: Call, arguments: list[str], message: str) -> None:
     done = here("predict", copied, clips[0], *arguments)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert message in done.stderr
 
 
 def test_the_overlay_shows_the_video_with_the_prediction(

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mtpkd_cli.config.study import ExtractSection
-from mtpkd_cli.deploy.reading import Read, padded, read_windows, windows_of
+from mtpkd_cli.deploy.reading import EncodedWindow, padded, read_windows, windows_of
 from mtpkd_cli.deploy.windows import Window
 from mtpkd_cli.encoders import Features, resnet18
 from mtpkd_cli.encoders.eda import VERSION, Config
@@ -31,12 +31,12 @@ def test_a_signal_of_another_rate_than_the_students_is_told_and_the_others_are_r
     windows, unread = windows_of([right, wrong], 3.0, 3.0, options, HERE)
     assert [(w.recording.name, w.end_s) for w in windows] == [("right.csv", 3.0), ("right.csv", 6.0)]
     assert "has 100 rows per second, sample_rate_hz is 128" in unread[0].errors["length"]
-    reads = read_windows([*windows, Window(wrong, 0)], encoders, HERE, lambda: None)
-    assert [list(read.features) for read in reads] == [["eda"], ["eda"], []]
-    assert "rows per second" in reads[2].errors["eda"]
-    values, mask = padded(reads, "eda", reads[0].features["eda"].values.shape[1])
+    encoded = read_windows([*windows, Window(wrong, 0)], encoders, HERE, lambda: None)
+    assert [list(window.features) for window in encoded] == [["eda"], ["eda"], []]
+    assert "rows per second" in encoded[2].errors["eda"]
+    values, mask = padded(encoded, "eda", encoded[0].features["eda"].values.shape[1])
     assert mask.sum(1).tolist() == [6, 6, 0]
-    np.testing.assert_array_equal(values[1], reads[1].features["eda"].values)
+    np.testing.assert_array_equal(values[1], encoded[1].features["eda"].values)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")
@@ -64,6 +64,6 @@ def test_the_share_of_steps_without_a_face_is_the_worst_of_the_modalities() -> N
         return Features(np.zeros((4, 1), np.float32), np.arange(4.0), ("a",), notes)
 
     seen = features(steps=4, steps_without_face=1, steps_without_frames=4)
-    read = Read(Window(Path("a.mp4"), 0), {"video": seen, "audio": features()})
-    assert read.unseen == 0.25
-    assert Read(Window(Path("a.mp4"), 0), {"audio": features()}).unseen is None
+    encoded = EncodedWindow(Window(Path("a.mp4"), 0), {"video": seen, "audio": features()})
+    assert encoded.unseen == 0.25
+    assert EncodedWindow(Window(Path("a.mp4"), 0), {"audio": features()}).unseen is None

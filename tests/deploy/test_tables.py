@@ -7,41 +7,41 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtpkd_cli.deploy.predicting import _answers, per_recording
+from mtpkd_cli.deploy.apply import _predictions, per_recording
 from mtpkd_cli.deploy.tables import write_table
 
 
-def _windows(answers: dict[str, object]) -> pd.DataFrame:
+def _windows(predictions: dict[str, object]) -> pd.DataFrame:
     base = {"recording": ["a", "a", "b"], "window": [0, 1, 0], "start_s": [0.0, 2.0, None], "end_s": [2.0, 4.0, None]}
-    table = pd.DataFrame(base).join(pd.DataFrame(answers, index=[0, 1]))
+    table = pd.DataFrame(base).join(pd.DataFrame(predictions, index=[0, 1]))
     return table.assign(unseen=[0.5, 0.0, None], missing=["", "", "video"], error=["", "", "no face, really"])
 
 
 def test_targets_are_averaged_over_windows_and_spread_over_students() -> None:
-    said = np.array([[[1.0, -1.0], [3.0, 0.0]], [[2.0, -1.0], [3.0, 1.0]]])
-    answers = _answers(said, "regression", ["arousal", "valence"])
-    np.testing.assert_allclose(answers["arousal"], [1.5, 3.0])
-    np.testing.assert_allclose(answers["spread_valence"], [0.0, 0.5])
-    found = per_recording(_windows(answers), "regression", ["arousal", "valence"])
-    assert found["arousal"].tolist()[0] == pytest.approx(2.25)
-    assert np.isnan(found["arousal"][1])
-    assert found[["windows", "of"]].to_numpy().tolist() == [[2, 2], [0, 1]]
-    assert found["error"].tolist() == ["", "no face, really"]
+    scores = np.array([[[1.0, -1.0], [3.0, 0.0]], [[2.0, -1.0], [3.0, 1.0]]])
+    predictions = _predictions(scores, "regression", ["arousal", "valence"])
+    np.testing.assert_allclose(predictions["arousal"], [1.5, 3.0])
+    np.testing.assert_allclose(predictions["spread_valence"], [0.0, 0.5])
+    recordings = per_recording(_windows(predictions), "regression", ["arousal", "valence"])
+    assert recordings["arousal"].tolist()[0] == pytest.approx(2.25)
+    assert np.isnan(recordings["arousal"][1])
+    assert recordings[["windows", "of"]].to_numpy().tolist() == [[2, 2], [0, 1]]
+    assert recordings["error"].tolist() == ["", "no face, really"]
 
 
 def test_a_recording_is_the_class_of_the_mean_probability() -> None:
-    said = np.array([[[0.9, 0.1], [0.3, 0.7]]])
-    answers = _answers(said, "classification", ["calm", "pain"])
-    assert answers["predicted"] == ["calm", "pain"]
-    assert "spread" not in answers
-    found = per_recording(_windows(answers), "classification", ["calm", "pain"])
-    assert found["predicted"][0] == "calm"
-    assert found["confidence"][0] == pytest.approx(0.6)
+    scores = np.array([[[0.9, 0.1], [0.3, 0.7]]])
+    predictions = _predictions(scores, "classification", ["calm", "pain"])
+    assert predictions["predicted"] == ["calm", "pain"]
+    assert "spread" not in predictions
+    recordings = per_recording(_windows(predictions), "classification", ["calm", "pain"])
+    assert recordings["predicted"][0] == "calm"
+    assert recordings["confidence"][0] == pytest.approx(0.6)
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
 def test_every_format_holds_the_same_rows(suffix: str, tmp_path: Path) -> None:
-    windows = _windows(_answers(np.array([[[0.9, 0.1], [0.3, 0.7]]]), "classification", ["calm", "pain"]))
+    windows = _windows(_predictions(np.array([[[0.9, 0.1], [0.3, 0.7]]]), "classification", ["calm", "pain"]))
     path = tmp_path / f"out.{suffix}"
     write_table(path, windows, per_recording(windows, "classification", ["calm", "pain"]))
     readers = {"csv": pd.read_csv, "parquet": pd.read_parquet}

@@ -22,8 +22,8 @@ CLIP = Path("clip.mp4")
     ],
 )
 def test_windows_by_hand(length: float, window: float, hop: float, expected: list[tuple[float, float]]) -> None:
-    found = [(w.start_s, w.end_s) for w in lay_windows(CLIP, length, window, hop)]
-    assert found == [pytest.approx(pair) for pair in expected]
+    windows = [(w.start_s, w.end_s) for w in lay_windows(CLIP, length, window, hop)]
+    assert windows == [pytest.approx(pair) for pair in expected]
 
 
 def test_many_hops_do_not_drift() -> None:

@@ -106,8 +106,8 @@ def test_a_name_is_never_a_path(tiny: Any, mtpkd: Callable[..., Any], key: str) 
     text = tiny.run.study.read_text()
     head, last = section.rsplit(".", 1)
     lines = [line for line in text.splitlines() if not (line.startswith(f"{last} ") and last != "role")]
-    found = lines.index(f"[{head}]") if f"[{head}]" in lines else -1
-    lines = [*lines[: found + 1], f"{last} = {value}", *lines[found + 1 :]] if found >= 0 else [
+    header_at = lines.index(f"[{head}]") if f"[{head}]" in lines else -1
+    lines = [*lines[: header_at + 1], f"{last} = {value}", *lines[header_at + 1 :]] if header_at >= 0 else [
         *lines, f"[{head}]", f"{last} = {value}"
     ]  # fmt: skip
     tiny.run.study.write_text("\n".join(lines))

@@ -46,7 +46,7 @@ def test_a_grid_is_read_with_the_commas_of_values_left_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("over", "told"),
+    ("over", "message"),
     [
         (["distill.anchors"], "not KEY=V1,V2"),
         (["distill.anchors=least,"], "not KEY=V1,V2"),
@@ -57,13 +57,13 @@ def test_a_grid_is_read_with_the_commas_of_values_left_alone() -> None:
         (["distill.methods=[1],[2]"], "an ablation is of one method"),
     ],
 )
-def test_what_cannot_be_swept_is_refused_with_the_reason(over: list[str], told: str) -> None:
-    with pytest.raises(StudyError, match=told):
+def test_what_cannot_be_swept_is_refused_with_the_reason(over: list[str], message: str) -> None:
+    with pytest.raises(StudyError, match=message):
         swept_values(over)
 
 
 @pytest.mark.parametrize(
-    ("method", "over", "told"),
+    ("method", "over", "message"),
     [
         ("mt-pkdot", "distill.anchorz=least,most", "did you mean 'anchors'"),
         ("mt-pkdot", "distill.anchors=least,mots", "'least', 'most'"),
@@ -73,10 +73,10 @@ def test_what_cannot_be_swept_is_refused_with_the_reason(over: list[str], told: 
         ("mt-pkdot", "distill.method.kd.temperature=1.0,2.0", "mt-pkdot does not read distill.method.kd.temperature"),
     ],
 )
-def test_a_key_that_means_nothing_is_told(finished: Any, method: str, over: str, told: str) -> None:
+def test_a_key_that_means_nothing_is_told(finished: Any, method: str, over: str, message: str) -> None:
     with pytest.raises(StudyError) as caught:
         cells_of(finished.run, method, [over], "x")
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert not (finished.run.root / "ablation").exists()
 
 
@@ -145,12 +145,12 @@ def test_an_ablation_trains_scores_and_touches_nothing_of_the_run(tiny: Any) -> 
                 assert row[key]["auroc"]["low"] <= gain <= row[key]["auroc"]["high"]
 
     # What a cell scores is what its own predictions say.
-    own = [
+    predictions = [
         read_parquet(cells[1].run.student(fold, 0, "mt-pkdot") / "predictions.parquet").to_pandas() for fold in (0, 1)
     ]
     labels = read_parquet(tiny.run.samples).to_pandas().set_index("sample_id")["label"]
     right = []
-    for predicted in own:
+    for predicted in predictions:
         part = predicted[predicted["part"] == "test"]
         right.append(np.mean(np.stack(part["scores"]).argmax(1) == labels[part["sample_id"]].to_numpy()))
     assert rows["anchors=shared"]["scores"]["accuracy"]["value"] == pytest.approx(np.mean(right))

@@ -58,8 +58,8 @@ def test_a_file_that_is_gone_or_cut_off_is_made_again_and_nothing_else(
     damage(tiny.run.root / file)
     states = {label: state for label, state in tiny.states().items() if state.kind != "done"}
     assert states
-    found, _ = tiny.do()
-    assert found == made
+    remade, _ = tiny.do()
+    assert remade == made
     assert tiny.artifacts() == finished.artifacts()
 
 

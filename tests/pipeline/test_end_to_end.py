@@ -38,8 +38,8 @@ def test_everybody_is_tested_once_by_every_method_and_teacher(finished: Any) -> 
     folds = read_folds(finished.run.splits)
     for _, rows in predictions.groupby("method"):
         assert sorted(rows["sample_id"]) == sorted(samples["sample_id"])
-        for fold, own in rows.groupby("fold"):
-            assert set(own["subject"]) == set(folds[fold].test)
+        for fold, of_fold in rows.groupby("fold"):
+            assert set(of_fold["subject"]) == set(folds[fold].test)
     scores = np.stack(predictions["scores"].to_list())
     assert scores.shape == (len(predictions), 2)
     np.testing.assert_allclose(scores.sum(1), 1, atol=1e-5)

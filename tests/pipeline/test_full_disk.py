@@ -88,11 +88,11 @@ def test_the_command_line_says_it_and_leaves_with_74(
     tiny = finished.copy(small_disk / "study")
     shutil.rmtree(tiny.run.student(0, 0, "kd"))
     with _filled(small_disk, 12_288):
-        told = mtpkd("distill", tiny.run.root, "--method", "kd", "--fold", 0)
-    assert told.returncode == 74, told.stderr
-    assert "No space left on device" in told.stderr
-    assert "to do: free some space" in told.stderr
-    assert "Traceback" not in told.stderr
+        done = mtpkd("distill", tiny.run.root, "--method", "kd", "--fold", 0)
+    assert done.returncode == 74, done.stderr
+    assert "No space left on device" in done.stderr
+    assert "to do: free some space" in done.stderr
+    assert "Traceback" not in done.stderr
     tiny.do("distill")
     assert tiny.artifacts() == finished.artifacts()
 
@@ -129,10 +129,10 @@ def test_a_finished_run_can_be_read_where_it_cannot_be_written(
         changed = mtpkd("distill", tiny.run.root, "--set", "distill.epochs=3")
     finally:
         subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
-    for told in (refused, changed):
-        assert told.returncode == 74, told.stderr
-        assert "Read-only file system" in told.stderr
-        assert "to do: have the disk mounted for writing" in told.stderr
+    for done in (refused, changed):
+        assert done.returncode == 74, done.stderr
+        assert "Read-only file system" in done.stderr
+        assert "to do: have the disk mounted for writing" in done.stderr
     assert wanted.items() <= tiny.artifacts().items()
 
 

@@ -44,10 +44,10 @@ def test_every_model_is_the_one_of_the_cpu(on_both: tuple[Any, Any]) -> None:
     assert here.keys() == there.keys()
     assert len(here) == 2 * (3 + 2 + len(METHODS.names()) - 1)
     for name, path in here.items():
-        found = read_weights(there[name])
+        on_gpu = read_weights(there[name])
         for key, tensor in read_weights(path).items():
             torch.testing.assert_close(
-                found[key], tensor, rtol=5e-3, atol=5e-3, msg=lambda m, n=name, k=key: f"{n} {k}: {m}"
+                on_gpu[key], tensor, rtol=5e-3, atol=5e-3, msg=lambda m, n=name, k=key: f"{n} {k}: {m}"
             )
 
 

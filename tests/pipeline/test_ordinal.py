@@ -83,7 +83,7 @@ def test_a_study_without_order_has_none_of_it(finished: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("assignments", "told"),
+    ("assignments", "message"),
     [
         (["study.ordinal=true", "study.task=regression"], "study.ordinal = true: a regression has no classes"),
         (
@@ -94,10 +94,10 @@ def test_a_study_without_order_has_none_of_it(finished: Any) -> None:
         (['evaluate.metrics=["rmse"]', "study.ordinal=true"], "'rmse' is not for study.task = 'classification'"),
     ],
 )
-def test_an_order_that_cannot_be_is_refused(finished: Any, assignments: list[str], told: str) -> None:
+def test_an_order_that_cannot_be_is_refused(finished: Any, assignments: list[str], message: str) -> None:
     text = finished.run.study.read_text()
     with pytest.raises(StudyError) as caught:
         with_keys(text, assignments, where="study")
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     ordered = with_keys(text, ["study.ordinal=true", 'evaluate.metrics=["qwk", "auroc"]'], where="study")[0]
     assert parse_study(ordered, where="study").network.classifier == "ordinal"

@@ -40,23 +40,23 @@ def test_a_browser_shows_all_figures_without_a_word_on_its_console(report: Path,
 @pytest.mark.parametrize(("number", "colours"), [("0", "dark"), ("1", "light")])
 def test_a_phone_never_scrolls_the_page_sideways(report: Path, tmp_path: Path, number: str, colours: str) -> None:
     """390 px wide, whatever the least width of the browser's own window: the page stands in a frame of that width."""
-    told = "[document.documentElement.scrollWidth, innerWidth, matchMedia('(prefers-color-scheme: dark)').matches]"
-    script = f"<script>addEventListener('load', () => parent.postMessage({told}.join(' '), '*'))</script>"
+    sizes = "[document.documentElement.scrollWidth, innerWidth, matchMedia('(prefers-color-scheme: dark)').matches]"
+    script = f"<script>addEventListener('load', () => parent.postMessage({sizes}.join(' '), '*'))</script>"
     source = report.read_text()
     assert source.count('http-equiv="Content-Security-Policy"') == 1
     source = source.replace('http-equiv="Content-Security-Policy"', "", 1)  # it would refuse the script that measures
     (tmp_path / "page.html").write_text(source.replace("</body>", f"{script}</body>", 1))
     frame = tmp_path / "frame.html"
     frame.write_text(
-        "<script>addEventListener('message', (told) => { document.title = told.data })</script>"
+        "<script>addEventListener('message', (event) => { document.title = event.data })</script>"
         '<iframe src="page.html" style="width:390px;height:844px;border:0"></iframe>'
     )
     dom, _ = _load(frame, tmp_path / "profile", f"--blink-settings=preferredColorScheme={number}")
-    found = re.search(r"<title>(\d+) (\d+) (true|false)", dom)
-    assert found is not None
-    assert found[3] == ("true" if colours == "dark" else "false")
-    assert int(found[2]) == 390
-    assert int(found[1]) <= 390
+    title = re.search(r"<title>(\d+) (\d+) (true|false)", dom)
+    assert title is not None
+    assert title[3] == ("true" if colours == "dark" else "false")
+    assert int(title[2]) == 390
+    assert int(title[1]) <= 390
 
 
 def test_what_a_page_tries_to_load_would_be_refused_and_heard(

@@ -18,8 +18,8 @@ def test_gains_over_the_best_control_are_told_in_every_metric(tiny: Any, monkeyp
     summary = json.loads(path.read_text())
     row = summary["methods"]["mt-pkdot"]
     for number, (metric, versus) in enumerate(row["differences"].items()):
-        own = {"from": "placebo" if number else "label-structure", "p": 0.0004, "p_holm": 0.03}
-        row["over_control"][metric] = versus | own
+        control = {"from": "placebo" if number else "label-structure", "p": 0.0004, "p_holm": 0.03}
+        row["over_control"][metric] = versus | control
     row["over_control"]["ece"] |= {"p": None, "p_holm": None}  # of an evaluation by an earlier version
     path.write_text(json.dumps(summary))
     table = control_table(read_results(tiny.run))
@@ -39,13 +39,11 @@ def test_the_gain_over_a_methods_own_placebo_is_told(tiny: Any, monkeypatch: pyt
     path = tiny.run.evaluation / "metrics.json"
     summary = json.loads(path.read_text())
     row, headline = summary["methods"]["mt-pkdot"], summary["headline"]
-    told = {"from": "placebo", "value": 0.0321, "low": 0.01, "high": 0.05, "p": 0.004, "p_holm": 0.0123}
-    row["over_placebo"] = {headline: row["differences"][headline] | told}
+    placebo = {"from": "placebo", "value": 0.0321, "low": 0.01, "high": 0.05, "p": 0.004, "p_holm": 0.0123}
+    row["over_placebo"] = {headline: row["differences"][headline] | placebo}
     path.write_text(json.dumps(summary))
     text = " ".join(write_report(tiny.run).read_text().replace("\u00a0", " ").split())
     assert "minus its placebo" in text
-    told_first = (
-        "Over placebo, its own loss with the teachers&#39; rows permuted, it is +3.2 points [+1.0, +5.0], which"
-    )
-    assert told_first in text
+    sentence = "Over placebo, its own loss with the teachers&#39; rows permuted, it is +3.2 points [+1.0, +5.0], which"
+    assert sentence in text
     assert "<td>+3.2 [+1.0, +5.0]</td><td>.012</td>" in text

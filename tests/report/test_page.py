@@ -128,8 +128,8 @@ def test_teachers_that_need_privileged_modalities_stand_apart(page: Page) -> Non
 
 
 def test_provenance_names_commands_versions_and_the_study(finished: Any, page: Page) -> None:
-    for said in ("mtpkd distill RUN --device cpu", "torch", "numpy", "mtpkd run RUN"):
-        assert said in page.text
+    for text in ("mtpkd distill RUN --device cpu", "torch", "numpy", "mtpkd run RUN"):
+        assert text in page.text
     assert re.sub(r"\s+", " ", finished.run.study.read_text()).strip() in page.text
     assert page.text.strip().startswith("tiny \u2013 mtpkd report mtpkd report tiny a tiny study")
 
@@ -170,14 +170,14 @@ def test_figures_of_an_earlier_report_do_not_stay(tiny: Any, only: Callable[...,
 
 def test_every_section_that_is_drawn_is_told(tiny: Any, only: Callable[..., None]) -> None:
     only("forest")
-    told: list[object] = []
+    calls: list[object] = []
 
     def begin(label: str, total: int) -> Callable[[], None]:
-        told.append((label, total))
-        return lambda: told.append("one more")
+        calls.append((label, total))
+        return lambda: calls.append("one more")
 
     write_report(tiny.run, begin)
-    assert told == [("report", len(whole.FIGURES))] + ["one more"] * len(whole.FIGURES)
+    assert calls == [("report", len(whole.FIGURES))] + ["one more"] * len(whole.FIGURES)
 
 
 @pytest.mark.slow
@@ -206,7 +206,7 @@ def test_the_text_of_strangers_stays_text(tiny: Any, only: Callable[..., None]) 
 
 
 @pytest.mark.parametrize(
-    ("lost", "figure", "said"),
+    ("lost", "figure", "sentence"),
     [
         ("evaluation/predictions.parquet", "agreement", "evaluation/predictions.parquet is missing"),
         ("fold-0/seed-0/bank", "matrices", "fold-0/seed-0/bank/joint.parquet is missing"),
@@ -217,15 +217,15 @@ def test_the_text_of_strangers_stays_text(tiny: Any, only: Callable[..., None]) 
     ],
 )
 def test_a_missing_artifact_leaves_its_section_out_with_a_sentence(
-    tiny: Any, only: Callable[..., None], lost: str, figure: str, said: str
+    tiny: Any, only: Callable[..., None], lost: str, figure: str, sentence: str
 ) -> None:
     only(figure)
-    found = list(tiny.run.root.glob(lost))
-    assert found
-    for path in found:
+    files = list(tiny.run.root.glob(lost))
+    assert files
+    for path in files:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     page = Page(write_report(tiny.run))
-    assert said in page.text
+    assert sentence in page.text
     assert str(tiny.root) not in page.source
     assert all(figure["svg"] and figure["caption"] for figure in page.figures)
 

@@ -8,11 +8,11 @@ import pytest
 
 from mtpkd_cli.cli.work import tell_tracker
 from mtpkd_cli.errors import StudyError
-from mtpkd_cli.report.tracking import logged, track
+from mtpkd_cli.report.tracking import track, tracked_units
 
 
 def test_all_models_and_the_evaluation_are_logged(finished: Any) -> None:
-    units = {unit.unit: unit for unit in logged(finished.run)}
+    units = {unit.unit: unit for unit in tracked_units(finished.run)}
     assert {"evaluation", "fold-0/seed-0/students/kd", "fold-1/seed-0/teachers/eda"} <= set(units)
     history = (finished.run.student(0, 0, "kd") / "history.jsonl").read_text().splitlines()
     values = units["fold-0/seed-0/students/kd"].values
@@ -29,9 +29,9 @@ def test_tensorboard_reads_what_was_written(finished: Any, tmp_path: Path) -> No
     (tmp_path / "other").mkdir()
     with pytest.raises(StudyError, match="something else"):
         track(finished.run, finished.study, "tensorboard", str(tmp_path / "other"))
-    for _ in range(2):  # told twice, there is one of each
-        told, _place = track(finished.run, finished.study, "tensorboard", str(tmp_path / "board"))
-    assert told == len(list(logged(finished.run)))
+    for _ in range(2):  # copied twice, there is one of each
+        copied, _place = track(finished.run, finished.study, "tensorboard", str(tmp_path / "board"))
+    assert copied == len(list(tracked_units(finished.run)))
     files = list((tmp_path / "board" / "fold-0/seed-0/students/kd").iterdir())
     assert len(files) == 1
     events = EventAccumulator(str(files[0])).Reload()
@@ -42,8 +42,8 @@ def test_mlflow_is_told_once(finished: Any, tmp_path: Path, monkeypatch: pytest.
     mlflow = pytest.importorskip("mlflow")
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "runs").as_uri())
-    told, place = track(finished.run, finished.study, "mlflow", None)
-    assert told == len(list(logged(finished.run)))
+    copied, place = track(finished.run, finished.study, "mlflow", None)
+    assert copied == len(list(tracked_units(finished.run)))
     assert track(finished.run, finished.study, "mlflow", None) == (0, place)
     client = mlflow.MlflowClient(place)
     number = client.get_experiment_by_name("tiny").experiment_id

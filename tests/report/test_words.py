@@ -30,8 +30,8 @@ def _first(results: Results) -> str:
 
 
 def test_a_difference_whose_interval_holds_zero_may_be_chance(results: Results) -> None:
-    said = _first(_with_difference(results, 0.024, -0.016, 0.061))
-    assert "the difference of +2.4 points [\u22121.6, +6.1] may be chance: its 95 % interval includes 0." in said
+    sentence = _first(_with_difference(results, 0.024, -0.016, 0.061))
+    assert "the difference of +2.4 points [\u22121.6, +6.1] may be chance: its 95 % interval includes 0." in sentence
 
 
 @pytest.mark.parametrize(("sign", "word"), [(1, "gain"), (-1, "loss")])
@@ -56,9 +56,9 @@ def test_a_difference_without_interval_is_not_sold_as_one(results: Results) -> N
 def test_a_study_of_the_reference_alone_speaks_of_no_difference(results: Results) -> None:
     alone = {"student-only": results.summary.methods["student-only"]}
     summary = results.summary.model_copy(update={"methods": alone})
-    said = _first(replace(results, summary=summary))
-    assert said.startswith("student-only reaches")
-    assert "difference" not in said
+    sentence = _first(replace(results, summary=summary))
+    assert sentence.startswith("student-only reaches")
+    assert "difference" not in sentence
 
 
 def test_a_student_that_beats_the_proposed_one_is_named(results: Results) -> None:
