@@ -17,7 +17,6 @@ from pydantic import Field, field_validator
 
 from mtpkd_cli.config import Options
 from mtpkd_cli.datasets._biovid_files import LEVELS, NAME, find_files
-from mtpkd_cli.datasets._biovid_subjects import NON_REACTIVE
 from mtpkd_cli.errors import DataError, did_you_mean, first_ten
 
 Level = Literal["BL1", "PA1", "PA2", "PA3", "PA4"]
@@ -25,6 +24,17 @@ Level = Literal["BL1", "PA1", "PA2", "PA3", "PA4"]
 _LISTING = "starting_point/samples.csv"
 # Positions in the listing; its header's names differ between releases.
 _SUBJECT, _CLASS, _SAMPLE = 1, 2, 5
+
+# fmt: off
+NON_REACTIVE = frozenset({
+    "082315_w_60", "082414_m_64", "082909_m_47", "083009_w_42", "083013_w_47", "083109_m_60",
+    "083114_w_55", "091914_m_46", "092009_m_54", "092014_m_56", "092509_w_51", "092714_m_64",
+    "100514_w_51", "100914_m_39", "101114_w_37", "101209_w_61", "101809_m_59", "101916_m_40",
+    "111313_m_64", "120614_w_61",
+})
+# fmt: on
+"""The 20 subjects that much of the literature leaves out, since their faces hardly react to the heat: Werner et al.,
+"Analysis of Facial Expressiveness During Experimentally Induced Heat Pain", ACIIW 2017."""
 
 
 class Config(Options):
