@@ -88,6 +88,11 @@ class RunFolder:
         return self.root / "ablation" / name
 
     @property
+    def ablations(self) -> list[str]:
+        """Names of the ablations that are there, sorted."""
+        return sorted(path.name for path in (self.root / "ablation").glob("*") if path.is_dir())
+
+    @property
     def evaluation(self) -> Path:
         """Folder of metrics, predictions, figures and the report."""
         return self.root / self.branch / "evaluation"

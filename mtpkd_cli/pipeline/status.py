@@ -6,7 +6,6 @@ from typing import Any, Literal
 from mtpkd_cli.artifacts import RunFolder, read_manifest
 from mtpkd_cli.artifacts.tasks import Failure, failure_of, running
 from mtpkd_cli.config import Study
-from mtpkd_cli.pipeline.ablation import units_of_ablations
 from mtpkd_cli.pipeline.optional_units import optional_units
 from mtpkd_cli.pipeline.states import States
 from mtpkd_cli.pipeline.unit import Unit
@@ -60,7 +59,12 @@ class UnitStatus:
 def status_of(run: RunFolder, study: Study) -> list[UnitStatus]:
     """The state of all units: those of the study, and the optional results that somebody has asked for."""
     units = units_of(run, study)
-    others = [*optional_units(run, study), *units_of_ablations(run, study)]
+    others = optional_units(run, study)
+    if run.ablations:
+        # Loaded where it is needed: what judges takes half a second to load.
+        from mtpkd_cli.pipeline.ablation import units_of_ablations
+
+        others += units_of_ablations(run, study)
     states = States(run, study, [*units, *others])
     return [_status(run, states, unit) for unit in [*units, *others]]
 

@@ -36,7 +36,7 @@ STOREYS = (
 )
 STOREY = {room: number for number, rooms in enumerate(STOREYS) for room in rooms}
 MEMBERS = [(registry, name) for registry in (DATASETS, ENCODERS, METHODS, METRICS) for name in registry.names()]
-HEAVY = ("torch", "librosa", "decord", "av", "cv2", "neurokit2", "sklearn", "matplotlib")
+HEAVY = ("torch", "librosa", "decord", "av", "cv2", "neurokit2", "sklearn", "matplotlib", "scipy")
 
 
 def _name(path: Path) -> str:
