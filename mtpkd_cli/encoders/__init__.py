@@ -26,8 +26,8 @@ from typing import Any
 import numpy as np
 
 from mtpkd_cli.errors import DataError, StudyError
-from mtpkd_cli.media.damage import Damage, suffering
-from mtpkd_cli.media.reader_used import readers_used
+from mtpkd_cli.media.damage import Damage, apply_damage
+from mtpkd_cli.media.reader_names import take_reader_names
 from mtpkd_cli.registry import ENCODERS
 
 
@@ -134,11 +134,11 @@ def encode_sample(
         DataError: The medium cannot be read, or the encoder gave no step or values that are not finite.
     """
     module = ENCODERS.load(encoder)
-    readers_used()
-    with suffering(damage):
+    take_reader_names()  # what an earlier sample left behind when it failed
+    with apply_damage(damage):
         features: Features = module.encode(segment, module.Config(**options))
     if not len(features.values):
         raise DataError(f"encoder '{encoder}' gave no time step", where=segment.path)
     if not np.isfinite(features.values).all():
         raise DataError(f"encoder '{encoder}' gave values that are not finite", where=segment.path)
-    return features, readers_used()
+    return features, take_reader_names()

@@ -47,7 +47,7 @@ class Outcome:
 def prepare_worker(parent: int) -> None:
     """Called first in a worker of the process `parent`."""
     interruption.follow(parent)
-    # Python's own handler waits for native code to return; the default action stops a hung decoder at once.
+    # Python's handler waits for native code to return; the default action stops a hung decoder at once.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
     _keep_freed_memory()

@@ -1,4 +1,4 @@
-"""What a media file holds, told by its headers, its first and its last frame; nothing is decoded in between."""
+"""What a media file holds, read from its headers, its first and its last frame; nothing is decoded in between."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ class Probe:
         picture_hz: Frames per second; 0 = no picture.
         frames: Number of frames or images, as far as the file says; 0 = none.
         sound_hz: Rate of the sound; 0 = no sound.
-        tail_read: Whether the last second could be decoded; false = the file ends before it says it does.
+        tail_read: Whether the last second could be decoded; false = the file ends before its stated end.
     """
 
     length_s: float
@@ -116,9 +116,9 @@ def _tail(container: Any, stream: Any, length_s: float) -> bool:
     return last is not None and float((last - start) * stream.time_base) >= begin - _TAIL_S
 
 
-def _no_media(path: Path, found: str) -> DataError:
+def _no_media(path: Path, reason: str) -> DataError:
     return DataError(
-        f"the file cannot be opened: {found}",
+        f"the file cannot be opened: {reason}",
         where=path,
         expected="a whole video or sound file",
         todo="copy it again or re-encode it, or leave its samples out",

@@ -37,8 +37,8 @@ def yunet(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name, values in (("bbox", BOX), ("kps", POINTS)):
             nothing = constant(f"none_{name}_{stride}", np.zeros((1, len(values)), np.float32))
             nodes.append(helper.make_node("MatMul", [f"cls_{stride}", nothing], [f"flat_{name}_{stride}"]))
-            told = constant(f"told_{name}_{stride}", np.array(values, np.float32).reshape(1, 1, -1))
-            nodes.append(helper.make_node("Add", [f"flat_{name}_{stride}", told], [f"{name}_{stride}"]))
+            output = constant(f"output_{name}_{stride}", np.array(values, np.float32).reshape(1, 1, -1))
+            nodes.append(helper.make_node("Add", [f"flat_{name}_{stride}", output], [f"{name}_{stride}"]))
         # The real file states 640 x 640 too, and OpenCV gives it other sizes.
         for name, size in (("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10)):
             dims = [1, (640 // stride) ** 2, size]
@@ -64,8 +64,8 @@ def test_yunet_gives_the_square_around_eyes_and_mouth(yunet: Path) -> None:
     side = 0.6 * 32 / 0.42  # the eyes' distance
     np.testing.assert_allclose(track.centres_px, np.tile([2.5 * 32, 1.3 * 32 + 0.115 * side], (3, 1)), rtol=1e-3)
     np.testing.assert_allclose(track.sides_px, side, rtol=1e-3)
-    assert track.found.all()
-    assert not FaceTracker(1.0, yunet).track(np.zeros_like(frames), np.arange(3) / 2).found.any()
+    assert track.detected.all()
+    assert not FaceTracker(1.0, yunet).track(np.zeros_like(frames), np.arange(3) / 2).detected.any()
     # Larger frames are sampled down: the same place in pixels of the frame.
     large = np.zeros((1, 512, 640, 3), np.uint8)
     large[:, 128:192, 256:320] = 255
@@ -85,7 +85,7 @@ def test_given_boxes_are_interpolated_in_the_segments_time(tmp_path: Path) -> No
     track = GivenFaces(tmp_path / "a.csv", 4.0, 0).track(np.zeros((4, 9, 9, 3)), np.array([0.0, 0.5, 1.0, 3.0]))
     np.testing.assert_allclose(track.centres_px, [[30, 40], [40, 45], [50, 50], [50, 50]])
     np.testing.assert_allclose(track.sides_px, [40, 50, 60, 60])
-    assert track.found.tolist() == [True, True, True, False]
+    assert track.detected.tolist() == [True, True, True, False]
     smoothed = GivenFaces(tmp_path / "a.csv", 4.0, 1).track(np.zeros((1, 9, 9, 3)), np.zeros(1))
     assert smoothed.centres_px[0, 0] == pytest.approx(35)
 
@@ -109,7 +109,7 @@ def test_cropped_pictures_are_their_centre_square() -> None:
     track = CroppedFaces().track(np.zeros((2, 37, 53, 3), np.uint8), np.zeros(2))
     np.testing.assert_array_equal(track.centres_px, [[26.5, 18.5]] * 2)
     assert track.crop_side_px == 37
-    assert track.found.all()
+    assert track.detected.all()
 
 
 def test_boxes_get_steadier_with_each_smoothing() -> None:
