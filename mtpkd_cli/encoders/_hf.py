@@ -1,7 +1,7 @@
 """What the encoders of transformers' models share: options, loading a model once per process, and its hidden states.
 
 transformers is an optional library (`pip install 'mtpkd[hf]'`). A model is a folder that `save_pretrained` wrote, or a
-name on the Hugging Face hub, which is then downloaded into the hub's own cache. Code in a model's folder is never run.
+name on the Hugging Face hub, which is then downloaded into the hub's cache. Code in a model's folder is never run.
 """
 
 import json
@@ -86,17 +86,17 @@ def settings_of(config: HfOptions) -> dict[str, Any]:
     _quiet()
     from transformers.utils import cached_file
 
-    found: str | None
+    file: str | None
     try:
-        found = cached_file(
+        file = cached_file(
             str(config.folder or config.model),
             "preprocessor_config.json",
             revision=config.revision,
             _raise_exceptions_for_missing_entries=False,
         )
     except OSError:
-        found = None
-    content: dict[str, Any] = json.loads(Path(found).read_text(encoding="utf-8")) if found else {}
+        file = None
+    content: dict[str, Any] = json.loads(Path(file).read_text(encoding="utf-8")) if file else {}
     return content
 
 

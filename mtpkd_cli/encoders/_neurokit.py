@@ -17,7 +17,7 @@ def clean_and_find(
     min_values: int,
     min_rate_hz: float,
 ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-    """Cleans a signal by `<kind>_clean` and finds its events by `<kind>_peaks`, with NeuroKit2's own defaults.
+    """Cleans a signal by `<kind>_clean` and finds its events by `<kind>_peaks`, with NeuroKit2's defaults.
 
     Args:
         values: (N,) finite.
@@ -51,9 +51,9 @@ def clean_and_find(
         warnings.simplefilter("ignore")
         cleaned = np.asarray(getattr(nk, f"{kind}_clean")(values, sampling_rate=rate_hz), dtype=float)
         try:
-            _, found = getattr(nk, f"{kind}_peaks")(cleaned, sampling_rate=rate_hz)
+            _, events_of = getattr(nk, f"{kind}_peaks")(cleaned, sampling_rate=rate_hz)
         except (ValueError, IndexError, TypeError):
             # What NeuroKit2 raises where it finds no event at all; the encoders flag such a clip.
             return cleaned, nothing
-    positions = (np.asarray(found[name], dtype=float) for name in events)
+    positions = (np.asarray(events_of[name], dtype=float) for name in events)
     return cleaned, tuple(p[np.isfinite(p)].astype(int) for p in positions)

@@ -2,7 +2,7 @@
 
 Reads one column of a table, in microsiemens, at any rate from about 2 Hz. The signal is cleaned and split into a
 tonic (slow) and a phasic (fast) part by NeuroKit2; a response is a peak of the phasic part that rises by at least
-`scr_min_us` and a tenth of the clip's largest rise, which is NeuroKit2's own rule with a floor against noise.
+`scr_min_us` and a tenth of the clip's largest rise, which is NeuroKit2's rule with a floor against noise.
 
 References:
     Makowski et al., "NeuroKit2", Behavior Research Methods 53, 2021. Boucsein et al., "Publication recommendations
@@ -31,7 +31,7 @@ class Config(SignalOptions):
 
     column: str = Field("gsr", min_length=1, description="Name of the signal's column.")
     decomposition: Literal["highpass", "smoothmedian"] = Field(
-        "highpass", description="How the phasic part is found: above 0.05 Hz, or what a running median leaves."
+        "highpass", description="How the phasic part is separated: above 0.05 Hz, or what a running median leaves."
     )
     scr_min_us: float = Field(0.03, gt=0, description="Least rise of a response in the signal's unit.")
 
@@ -102,10 +102,10 @@ def _responses(phasic: np.ndarray, scr_min_us: float) -> tuple[np.ndarray, np.nd
     """Onsets and peaks (P,) as positions, and rises (P,) from onset to peak, all > 0."""
     from scipy.signal import find_peaks
 
-    peaks, found = find_peaks(phasic, prominence=scr_min_us)
+    peaks, properties = find_peaks(phasic, prominence=scr_min_us)
     if not peaks.size:
         return peaks, peaks, np.zeros(0)
-    peaks = peaks[found["prominences"] >= _SCR_SHARE * found["prominences"].max()]
+    peaks = peaks[properties["prominences"] >= _SCR_SHARE * properties["prominences"].max()]
     starts = np.concatenate([[0], peaks[:-1]])
     onsets = np.array([start + np.argmin(phasic[start:peak]) for start, peak in zip(starts, peaks, strict=True)])
     return onsets, peaks, phasic[peaks] - phasic[onsets]
