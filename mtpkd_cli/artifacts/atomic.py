@@ -123,8 +123,8 @@ def remove_leftovers(folder: Path, name: str = "") -> list[str]:
     """
     removed = []
     for path in list(folder.glob(f".{escape(name)}.*@*" if name else ".*@*")):
-        found = _LEFTOVER.fullmatch(path.name)
-        if found is None or _lives(path, Process(found["host"], int(found["pid"]), found["start"])):
+        match = _LEFTOVER.fullmatch(path.name)
+        if match is None or _lives(path, Process(match["host"], int(match["pid"]), match["start"])):
             continue
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

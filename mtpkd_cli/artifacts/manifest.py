@@ -138,13 +138,13 @@ def _sha256(path: Path) -> str:
 
 @cache
 def _versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for library in LIBRARIES:
         try:
-            found[library] = version(library)
+            versions[library] = version(library)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def _flat(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:

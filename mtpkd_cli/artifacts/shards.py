@@ -41,15 +41,15 @@ def parse_shard(text: str, environment: Mapping[str, str]) -> Shard:
     """
     if text == FROM_SLURM:
         return _from_slurm(environment)
-    found = re.fullmatch(r"(\d+)/(\d+)", text)
-    if found is None or not 1 <= int(found[1]) <= int(found[2]):
+    match = re.fullmatch(r"(\d+)/(\d+)", text)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
         raise StudyError(
             f"'{text}' is no shard",
             where="--shard",
             expected=f"i/n with i from 1 to n, or {FROM_SLURM}",
             todo="e.g. 1/4",
         )
-    return Shard(int(found[1]), int(found[2]))
+    return Shard(int(match[1]), int(match[2]))
 
 
 def _from_slurm(environment: Mapping[str, str]) -> Shard:

@@ -47,7 +47,7 @@ def read_labels(folder: Path, challenge: str) -> list[VideoLabels]:
         challenge: "VA" or "EXPR".
 
     Raises:
-        DataError: There is no such folder, or files are not as they should be; all of them are told at once.
+        DataError: There is no such folder, or files are not as they should be; all of them are reported at once.
     """
     top = _top(folder, challenge)
     videos, problems = [], []
@@ -76,15 +76,15 @@ def read_labels(folder: Path, challenge: str) -> list[VideoLabels]:
 
 
 def _top(folder: Path, challenge: str) -> Path:
-    found = sorted(path for path in folder.glob(f"{challenge}_*") if path.is_dir())
-    if len(found) != 1:
+    folders = sorted(path for path in folder.glob(f"{challenge}_*") if path.is_dir())
+    if len(folders) != 1:
         raise DataError(
-            f"{len(found)} folders of labels are there ({', '.join(path.name for path in found) or 'none'})",
+            f"{len(folders)} folders of labels are there ({', '.join(path.name for path in folders) or 'none'})",
             where=folder,
             expected=f"one folder {challenge}_..._Challenge with {' and '.join(SIDE_OF_SET)}",
             todo="point data.root to the corpus, or name the folder of the labels in data.options.annotations",
         )
-    return found[0]
+    return folders[0]
 
 
 @lru_cache(maxsize=2048)

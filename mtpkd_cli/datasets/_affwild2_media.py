@@ -22,12 +22,12 @@ def shared_name(video: str) -> str:
 
 def raw_videos(root: Path) -> dict[str, str]:
     """Name of a raw video -> its path relative to the root, with forward slashes."""
-    found: dict[str, str] = {}
+    videos: dict[str, str] = {}
     for folder in sorted(path for path in root.glob("batch*") if path.is_dir()):
         for path in sorted(folder.iterdir()):
             if path.suffix.lower() in _VIDEO_SUFFIXES:
-                found.setdefault(path.stem, f"{folder.name}/{path.name}")
-    return found
+                videos.setdefault(path.stem, f"{folder.name}/{path.name}")
+    return videos
 
 
 def raw_video_of(video: str, raw: dict[str, str]) -> str:

@@ -53,17 +53,17 @@ def _by_subject(root: Path, folder: str, suffix: str) -> WindowFiles:
     if not (root / folder).is_dir():
         missing = f"{root / folder}: no such folder, expected one folder of {suffix} files per subject"
         return WindowFiles(expected, {}, [missing])
-    found = {}
+    paths = {}
     for subject in (path for path in (root / folder).iterdir() if path.is_dir()):
         for path in subject.iterdir():
             match = NAME.match(path.name)
             if match and path.name.endswith(suffix) and match[1] == subject.name:
-                found[path.name.removesuffix(suffix)] = f"{folder}/{subject.name}/{path.name}"
-    return WindowFiles(expected, found, [])
+                paths[path.name.removesuffix(suffix)] = f"{folder}/{subject.name}/{path.name}"
+    return WindowFiles(expected, paths, [])
 
 
 def _by_class(root: Path, expected: str, suffix: str) -> WindowFiles:
-    above, found, problems = expected.partition("<class>")[0], {}, []
+    above, paths, problems = expected.partition("<class>")[0], {}, []
     if not (root / above).is_dir():
         problems.append(f"{root / above}: no such folder, expected one folder of {suffix} files per class")
     for number, level in enumerate(LEVELS):
@@ -74,7 +74,7 @@ def _by_class(root: Path, expected: str, suffix: str) -> WindowFiles:
             if match is None or not path.name.endswith(suffix) or (not suffix and not path.is_dir()):
                 continue
             if match[2] == level:
-                found[sample] = f"{above}{number}/{path.name}"
+                paths[sample] = f"{above}{number}/{path.name}"
             else:
                 problems.append(f"{path}: {match[2]} in the folder of class {number}, which is {level}")
-    return WindowFiles(expected, found, problems)
+    return WindowFiles(expected, paths, problems)

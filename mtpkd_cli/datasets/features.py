@@ -90,7 +90,7 @@ def feature_table(root: Path, config: Config, modality: str) -> pd.DataFrame:
         modality: A prefix of the table's columns, or a key of `arrays`.
 
     Returns:
-        Columns sample_id, t_s (0 for a row of a table, which has no time of its own) and features ((D,) float32, NaN
+        Columns sample_id, t_s (0 for a row of a table, which has no time) and features ((D,) float32, NaN
         where a cell is missing), sorted by sample_id and time, without the samples that lack the modality;
         `attrs["names"]` holds the D names.
 
@@ -127,19 +127,19 @@ def _columns(path: Path, config: Config) -> dict[str, list[str]]:
         DataError: The table cannot be read or has no features, or a modality is in the table and in an .npz file.
     """
     try:
-        found = modalities_of(path)
+        modalities = modalities_of(path)
     except DataError:
         if not config.arrays:
             raise
-        column_names(path)  # a table that cannot be read is told all the same
+        column_names(path)  # a table that cannot be read is still reported
         return {}
-    if both := [modality for modality in found if modality in config.arrays]:
+    if both := [modality for modality in modalities if modality in config.arrays]:
         raise DataError(
             f"modality '{both[0]}' is in columns of the table and in {config.arrays[both[0]]}",
             where=path,
             todo="leave it out of data.options.arrays, or rename the columns",
         )
-    return found
+    return modalities
 
 
 def _steps(path: Path, config: Config) -> pd.DataFrame:
@@ -154,12 +154,12 @@ def _steps(path: Path, config: Config) -> pd.DataFrame:
 
 def modalities_of(path: Path) -> dict[str, list[str]]:
     """Columns by prefix, both in the table's order."""
-    found: dict[str, list[str]] = {}
+    columns: dict[str, list[str]] = {}
     for name in column_names(path):
         prefix, separator, feature = name.partition(_SEPARATOR)
         if prefix and separator and feature:
-            found.setdefault(prefix, []).append(name)
-    if not found:
+            columns.setdefault(prefix, []).append(name)
+    if not columns:
         expected = f"columns named <modality>{_SEPARATOR}<feature>, e.g. eda{_SEPARATOR}mean"
         raise DataError("the table has no feature columns", where=path, expected=expected, todo="rename the columns")
-    return found
+    return columns

@@ -25,8 +25,8 @@ def test_a_signal_is_noted_and_raised_at_the_next_safe_point(number: signal.Sign
 
 
 def test_only_a_second_ctrl_c_leaves_at_once_and_not_the_echo_of_the_first() -> None:
-    told: list[str] = []
-    before = interruption.listen(told.append)
+    lines: list[str] = []
+    before = interruption.listen(lines.append)
     try:
         for number in (signal.SIGINT, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
             os.kill(os.getpid(), number)
@@ -40,7 +40,7 @@ def test_only_a_second_ctrl_c_leaves_at_once_and_not_the_echo_of_the_first() -> 
         for number, handler in before.items():
             signal.signal(number, handler)
     assert caught.value.code == 75
-    assert told == ["SIGINT: ending this step; Ctrl-C again leaves at once"]
+    assert lines == ["SIGINT: ending this step; Ctrl-C again leaves at once"]
 
 
 def test_a_worker_that_dies_of_the_same_signal_is_an_interrupt_and_else_none() -> None:
