@@ -2,7 +2,7 @@
 
 Nothing is raised wherever the program happens to be: native code, clean-up and half-made results are left in peace, and
 a fit can write its checkpoint first. Work calls `check()` between its steps. Only a second Ctrl-C leaves at once.
-Processes that a program starts for parts of its work are told by an event (`follow`) and end when it ends.
+Processes that a program starts for parts of its work are asked by an event (`follow`) and end when it ends.
 """
 
 import ctypes
@@ -51,21 +51,21 @@ def listen(tell: Callable[[str], None] = lambda _: None) -> dict[int, Any]:
             again = "; Ctrl-C again leaves at once" if received is signal.SIGINT else ""
             tell(f"{received.name}: ending this step{again}")
         elif received is signal.SIGINT and now - _Asked.at > _SAME_SIGNAL_S:
-            # No KeyboardInterrupt: the command line's library makes an exit code of its own of it.
+            # No KeyboardInterrupt: the command line's library makes another exit code of it.
             raise SystemExit(Interrupted.exit_code)
 
     return {number: signal.signal(number, note) for number in SIGNALS}
 
 
 def end_listening() -> None:
-    """All is done and said: a signal from now on, while Python takes itself down, does not change the exit code."""
+    """All is done and reported: a signal from now on, while Python takes itself down, does not change the exit code."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager
 def listening() -> Iterator[None]:
-    """Within the block the four signals are noted; after it all is as before, and what was asked is forgotten."""
+    """Within the block the four signals are noted; then the former handlers are back, and a request is forgotten."""
     before = listen()
     try:
         yield

@@ -103,7 +103,7 @@ def assignments(syntax: ast.Module) -> dict[str, ast.expr]:
 
 @cache
 def _files(package: str, besides: tuple[str, ...]) -> dict[str, Path]:
-    # The folder is found from this file, not by import, since a package's front door may load heavy libraries.
+    # The folder is located from this file, not by import, since a package's front door may load heavy libraries.
     folder = Path(__file__).parent.joinpath(*package.split(".")[1:])
     stems = {p.stem: p for p in folder.glob("*.py") if not p.stem.startswith("_") and p.stem not in besides}
     return {stem.replace("_", "-"): path for stem, path in stems.items()}

@@ -1,4 +1,4 @@
-"""What is told of the parts of a modality together: who failed and why, who read the others, counts."""
+"""What is known of the parts of a modality together: who failed and why, who read the others, counts."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

@@ -66,7 +66,7 @@ class PartAbout:
 
     @property
     def without_seconds(self) -> "PartAbout":
-        """The same without how long failures took, which is another number every time."""
+        """What the part says of itself, without how long failures took, which is another number every time."""
         return replace(self, failures=tuple(failure._replace(seconds=0.0) for failure in self.failures))
 
 

@@ -1,7 +1,7 @@
 """The last checkpoint of a unit that is being fitted: one safetensors file in RUN/tasks, replaced as a whole.
 
 It is deleted when the unit is done. What it holds are tensors and, in the file's header, plain data as JSON; nothing in
-it can run code. A digest over all of it tells damage, a fingerprint tells whether it is of the same study and inputs.
+it can run code. A digest over all of it shows damage, a fingerprint shows whether it is of the same study and inputs.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ class LastCheckpoint:
     tell: Callable[[str], None] = lambda _: None
 
     def read(self) -> tuple[dict[str, "Tensor"], dict[str, Any]] | None:
-        """Reads tensors and plain data; None where there is no checkpoint, or none that can be used, which is told."""
+        """Reads tensors and plain data; None where there is none, or none that can be used, which is reported."""
         from safetensors import SafetensorError, safe_open
 
         if not self.path.exists():

@@ -44,7 +44,7 @@ class Holder:
 
     @property
     def lives(self) -> bool:
-        """Whether it is still at work, as far as can be told from here."""
+        """Whether it is still at work, as far as can be seen from here."""
         lives = self.process.lives
         return self.silent_s < SILENT_S if lives is None else lives
 
@@ -72,7 +72,7 @@ def locked(path: Path, label: str, wait_s: float = 0.0) -> Iterator[None]:
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + wait_s
-    while not _taken(path, mine):
+    while not _try_to_take(path, mine):
         try:
             text = path.read_text(encoding="utf-8", errors="replace")
             holder = _holder(path, text)
@@ -110,7 +110,7 @@ def holder_of(path: Path) -> Holder | None:
         return None
 
 
-def _taken(path: Path, content: str) -> bool:
+def _try_to_take(path: Path, content: str) -> bool:
     """Tries to make the lock's file with this content; False where there is one."""
     beside = path.with_name(f".{path.name}.{this_process()}")
     with writing(path):
@@ -124,14 +124,14 @@ def _taken(path: Path, content: str) -> bool:
             except OSError as err:
                 if err.errno not in NO_LINKS:
                     raise
-                return _created(path, content)
+                return _try_to_create(path, content)
             return True
         finally:
             beside.unlink(missing_ok=True)
 
 
-def _created(path: Path, content: str) -> bool:
-    """The same on a file system without hard links."""
+def _try_to_create(path: Path, content: str) -> bool:
+    """Tries to make the lock's file on a file system without hard links; False where there is one."""
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(content)
@@ -141,7 +141,7 @@ def _created(path: Path, content: str) -> bool:
 
 
 def _holder(path: Path, text: str) -> Holder | None:
-    """Reads a lock; None where it says nothing and is old, as after a crash between its making and its first word.
+    """Reads a lock; None where it says nothing and is old, as after a crash between its making and its first content.
 
     Raises:
         FileNotFoundError: It was given back meanwhile.

@@ -1,7 +1,7 @@
 """Logs: one JSONL file per process in RUN/logs, in which every line says when, where and for which task it was written.
 
 A log is for people who look for what happened; no stage reads it. Where it cannot be written (a full disk, a run folder
-that is read only) that is said once on stderr, and the work goes on.
+that is read only) that is reported once on stderr, and the work goes on.
 """
 
 import json

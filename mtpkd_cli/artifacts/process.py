@@ -14,7 +14,7 @@ class Process:
     """One process of one machine.
 
     Args:
-        host: The machine and, within it, the space that process numbers belong to: containers have their own.
+        host: The machine and, within it, the space that process numbers belong to: every container has one.
         pid: Its number there.
         start: When it began, in hundredths of a second, see `_start_of`; "0" where that was not known.
     """

@@ -24,7 +24,7 @@ class RunFolder:
 
     Args:
         root: The folder itself. It may be moved or shared: nothing below it holds an absolute path.
-        branch: Folder below the root for students and evaluation of a variant of the study; all else is the run's own.
+        branch: Folder below the root for students and evaluation of a variant of the study; all else is of the run.
     """
 
     root: Path
@@ -149,7 +149,7 @@ class RunFolder:
 
     @property
     def tracking(self) -> Path:
-        """Folder of what experiment trackers are told, where they keep it in files."""
+        """Folder of what experiment trackers are given, where they keep it in files."""
         return self.root / "tracking"
 
     def data_root(self, root: str) -> Path:

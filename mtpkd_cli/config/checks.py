@@ -114,7 +114,7 @@ def _methods(study: Study) -> Iterator[str]:
 
 
 def _bounds(where: str, key: str, value: object) -> Iterator[str]:
-    """A method's own table takes no value that the shared key would refuse."""
+    """The table of one method takes no value that the shared key would refuse."""
     try:
         DistillSection.model_validate({key: value})
     except ValidationError as err:

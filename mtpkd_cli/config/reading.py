@@ -133,7 +133,7 @@ def _assign(document: tomlkit.TOMLDocument, assignment: str) -> str | None:
 
 
 def _is_encoder_option(document: tomlkit.TOMLDocument, parents: list[str], key: str) -> bool:
-    """Whether a key of a modality is not one of its own, but an option of its encoder."""
+    """Whether a key of a modality is not a key of the section itself, but an option of its encoder."""
     if len(parents) != 2 or parents[0] != "modalities" or key in ModalitySection.model_fields:
         return False
     encoder = document.get("modalities", {}).get(parents[1], {}).get("encoder")
@@ -156,6 +156,6 @@ def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[
         if isinstance(current, type) and issubclass(current, BaseModel):
             current = current.model_fields[str(part)].annotation
         else:
-            # dict[Name, Section]: the part is a name of the user's own; its value is the section.
+            # dict[Name, Section]: the part is a name that the user chose; its value is the section.
             current = get_args(current)[-1]
     return list(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else []

@@ -35,7 +35,7 @@ class ModalitySection(Options):
 
     role: Literal["prevalent", "privileged"]
     encoder: str = Field(READY_FEATURES, description="a file of mtpkd_cli/encoders, or 'table' for ready features")
-    media: str = Field("", description="kind of medium in the samples table; empty = the modality's own name")
+    media: str = Field("", description="kind of medium in the samples table; empty = the modality's name")
     options: dict[str, Any] = Field({}, description="options of the encoder")
 
 
@@ -57,7 +57,7 @@ class ExtractSection(Options):
     part_samples: Count = Field(64, description="samples in a part file; bounds memory and work lost")
 
     def with_workers(self, workers: int | None) -> "ExtractSection":
-        """The same with another number of processes; None = as it is."""
+        """Returns this section with another number of worker processes; None = unchanged."""
         return self if workers is None else self.model_copy(update={"workers": workers})
 
     @property

@@ -1,4 +1,4 @@
-"""The sections of study.toml, one per stage: a stage is given its own section and no other."""
+"""The sections of study.toml, one per stage: a stage is given that section and no other."""
 
 from typing import Annotated, Any, Literal
 
@@ -103,7 +103,7 @@ class StudentSection(Options):
 
 
 class DistillSection(FitOptions):
-    """Distillation. Keys that are left out take each method's own default (`mtpkd methods` lists them)."""
+    """Distillation. Keys that are left out take the default of each method (`mtpkd methods` lists them)."""
 
     methods: list[str] = Field(["student-only", "kd", "pkdot", "mt-pkdot", *CONTROLS], min_length=1)
     selection: Literal["batch", "sample", "soft", "mean"] | None = Field(None, description="which teacher speaks")

@@ -14,7 +14,7 @@ A dataset file has
               and, where the corpus has them,
               split        str, "train", "validation" or "test": the official side, for data.split = "official"
               first_frame, last_frame     int, the labelled frames of the recording that it covers, counted from 1
-              start_s_<kind>, end_s_<kind>  start and end for one kind of media that has a clock of its own
+              start_s_<kind>, end_s_<kind>  start and end for one kind of media that is timed by another clock
     classes   (root: Path, Config) -> tuple[str, ...], class names in index order; () in regression
     frames    optional, (root: Path, Config) -> pandas.DataFrame, one row per labelled frame, sorted: recording, frame
               (int, from 1), valid (bool), and label or target_<name> as above, -1 or NaN where not valid
@@ -34,7 +34,7 @@ SIDES = ("train", "validation", "test")
 
 
 def media_of(samples: pd.DataFrame, name: str, medium: str) -> pd.DataFrame:
-    """Returns sample_id, start_s, end_s (by the medium's own clock) and media of one modality.
+    """Returns sample_id, start_s, end_s (by the medium's clock) and media of one modality.
 
     Args:
         samples: A samples table.

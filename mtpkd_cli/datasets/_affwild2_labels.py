@@ -47,7 +47,7 @@ def read_labels(folder: Path, challenge: str) -> list[VideoLabels]:
         challenge: "VA" or "EXPR".
 
     Raises:
-        DataError: There is no such folder, or files are not as they should be; all of them are told at once.
+        DataError: There is no such folder, or files are not as they should be; all of them are reported at once.
     """
     top = _top(folder, challenge)
     videos, problems = [], []

@@ -69,10 +69,10 @@ def read_arrays(path: Path) -> Arrays:
 def _ids(content: dict[str, np.ndarray], problems: list[str]) -> np.ndarray | None:
     ids = content.get("ids")
     if ids is None or ids.ndim != 1 or ids.dtype.kind not in "USiu":
-        found = (
+        received = (
             f"found {', '.join(content) or 'nothing'}" if ids is None else f"ids are {ids.dtype} of shape {ids.shape}"
         )
-        problems.append(f"there is no array ids of text or whole numbers, (N,): {found}")
+        problems.append(f"there is no array ids of text or whole numbers, (N,): {received}")
         return None
     names = np.char.decode(ids, "utf-8") if ids.dtype.kind == "S" else ids.astype(str)
     distinct, counts = np.unique(names, return_counts=True)

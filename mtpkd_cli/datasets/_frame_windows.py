@@ -34,7 +34,7 @@ def mean_targets(values: np.ndarray, spans: np.ndarray) -> np.ndarray:
     return np.divide(sums[last] - sums[first], count, out=np.full(count.shape, np.nan), where=count > 0)
 
 
-def usual_class(classes: np.ndarray, spans: np.ndarray, n_classes: int) -> np.ndarray:
+def most_common_class(classes: np.ndarray, spans: np.ndarray, n_classes: int) -> np.ndarray:
     """The class of most frames that count, the lowest of several, (W,) int; -1 where no frame counts.
 
     Args:

@@ -29,7 +29,9 @@ class RowOptions(Options):
     file: str = Field(min_length=1, description="The table, relative to the data root; .parquet or .csv.")
     sample_column: str = Field("sample_id", description="Column of the samples' names, each once.")
     subject_column: str = Field("subject", description="Column of the persons; splits keep a person on one side.")
-    recording_column: str | None = Field(None, description="Column of the recordings; none = every sample its own.")
+    recording_column: str | None = Field(
+        None, description="Column of the recordings; none = every sample is a recording."
+    )
     split_column: str | None = Field(
         None, description="Column of train, validation (or val, dev) and test, for data.split = official."
     )
@@ -109,7 +111,7 @@ def label_indices(labels: pd.Series, names: list[str]) -> tuple[np.ndarray, list
 
     Args:
         labels: (N,); a missing label gives -1 and is no problem of this function.
-        names: The classes in index order; empty = the labels' own values, sorted.
+        names: The classes in index order; empty = the values of the labels, sorted.
     """
     known = names or list(_sorted_names(labels))
     texts = labels.map(_name)

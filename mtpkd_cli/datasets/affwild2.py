@@ -1,4 +1,4 @@
-"""Aff-Wild2 (ABAW): valence and arousal, or eight expressions, of every frame of videos found in the wild.
+"""Aff-Wild2 (ABAW): valence and arousal, or eight expressions, of every frame of videos in the wild.
 
 Reads the frame labels of the training and validation set, raw videos (`batch1` to `batch3`) and crops
 (`cropped_aligned`), whichever are there. Gives one sample per window that holds a labelled frame: its targets are the
@@ -21,7 +21,7 @@ from pydantic import Field, model_validator
 from mtpkd_cli.config import Options
 from mtpkd_cli.datasets._affwild2_labels import EXPRESSIONS, TARGETS, VideoLabels, read_labels
 from mtpkd_cli.datasets._affwild2_media import crop_numbers, raw_video_of, raw_videos, shared_name
-from mtpkd_cli.datasets._frame_windows import mean_targets, usual_class, windows
+from mtpkd_cli.datasets._frame_windows import mean_targets, most_common_class, windows
 from mtpkd_cli.datasets._wide_table import numbers, read_columns
 from mtpkd_cli.errors import DataError, did_you_mean
 
@@ -141,14 +141,14 @@ def _windows(labels: VideoLabels, rate_hz: float, config: Config) -> pd.DataFram
         outcomes = pd.DataFrame(mean_targets(labels.values, spans), columns=[f"target_{name}" for name in TARGETS])
         kept = outcomes.notna().all(axis=1)
     else:
-        outcomes = pd.DataFrame({"label": usual_class(_indices(labels), spans, len(config.expressions))})
+        outcomes = pd.DataFrame({"label": most_common_class(_indices(labels), spans, len(config.expressions))})
         kept = outcomes["label"] >= 0
     table = pd.DataFrame({"sample_id": [f"{labels.video}-{first:06d}" for first in spans[:, 0]]})
     table["subject"] = labels.video if config.separate_people else shared_name(labels.video)
     table["recording"] = labels.video
     table["start_s"], table["end_s"] = (spans[:, 0] - 1) / rate_hz, spans[:, 1] / rate_hz
     if config.rates:
-        # Crops are numbered images without a rate of their own: they are counted at one rate in every video.
+        # Crops are numbered images without a rate: they are counted at one rate in every video.
         table["start_s_crops"], table["end_s_crops"] = (spans[:, 0] - 1) / config.rate_hz, spans[:, 1] / config.rate_hz
     table["split"] = labels.side
     table["first_frame"], table["last_frame"] = spans.T

@@ -6,7 +6,8 @@ folder per class (see `_biovid_files.py`). Gives one sample per window, its clas
 Part B, with facial EMG, has the same layout.
 
 References:
-    Walter et al., "The BioVid Heat Pain Database", CYBCONF 2013.
+    Walter et al., "The BioVid Heat Pain Database", CYBCONF 2013. Werner et al., "Analysis of Facial Expressiveness
+    During Experimentally Induced Heat Pain", ACIIW 2017 (the subjects whose faces hardly react).
 """
 
 from pathlib import Path
@@ -24,17 +25,15 @@ Level = Literal["BL1", "PA1", "PA2", "PA3", "PA4"]
 _LISTING = "starting_point/samples.csv"
 # Positions in the listing; its header's names differ between releases.
 _SUBJECT, _CLASS, _SAMPLE = 1, 2, 5
-
+# Much of the literature leaves these 20 subjects out, since their faces hardly react to the heat.
 # fmt: off
-NON_REACTIVE = frozenset({
+_NON_REACTIVE = frozenset({
     "082315_w_60", "082414_m_64", "082909_m_47", "083009_w_42", "083013_w_47", "083109_m_60",
     "083114_w_55", "091914_m_46", "092009_m_54", "092014_m_56", "092509_w_51", "092714_m_64",
     "100514_w_51", "100914_m_39", "101114_w_37", "101209_w_61", "101809_m_59", "101916_m_40",
     "111313_m_64", "120614_w_61",
 })
 # fmt: on
-"""The 20 subjects that much of the literature leaves out, since their faces hardly react to the heat: Werner et al.,
-"Analysis of Facial Expressiveness During Experimentally Induced Heat Pain", ACIIW 2017."""
 
 
 class Config(Options):
@@ -79,11 +78,11 @@ def samples(root: Path, config: Config) -> pd.DataFrame:
     """
     root = Path(root)
     files = find_files(root, config.biosignals)
-    problems = [problem for windows in files.values() for problem in windows.problems]
+    problems = [problem for window_files in files.values() for problem in window_files.problems]
     if problems:
         raise _not_biovid(root, problems)
     listing = root / _LISTING
-    listed = set().union(*(windows.paths for windows in files.values()))
+    listed = set().union(*(window_files.paths for window_files in files.values()))
     names = _read_listing(listing) if listing.is_file() else sorted(listed)
     table = pd.DataFrame(
         [(name, *NAME.match(name).group(1, 2)) for name in names],  # type: ignore[union-attr]
@@ -94,24 +93,24 @@ def samples(root: Path, config: Config) -> pd.DataFrame:
     if config.subjects:
         table = table[table["subject"].isin(config.subjects)]
     if config.exclude_nonreactive:
-        table = table[~table["subject"].isin(NON_REACTIVE)]
+        table = table[~table["subject"].isin(_NON_REACTIVE)]
     table = table.sort_values("sample_id", ignore_index=True)
     if not problems and table.empty:
         problems.append("no window is left; every subject asked for is one of the non-reactive ones")
     table["recording"] = table["sample_id"]
     table["start_s"] = table["end_s"] = float("nan")
     table["label"] = table["level"].map(config.levels.index).astype("int64")
-    for kind, windows in files.items():
-        table[f"media_{kind}"] = [windows.paths.get(name, "") for name in table["sample_id"]]
+    for kind, window_files in files.items():
+        table[f"media_{kind}"] = [window_files.paths.get(name, "") for name in table["sample_id"]]
         if not table.empty and not table[f"media_{kind}"].any():
-            problems.append(f"{kind}: none of the {len(table)} windows is here, expected {windows.expected}")
+            problems.append(f"{kind}: none of the {len(table)} windows is here, expected {window_files.expected}")
     if problems:
         raise _not_biovid(root, problems)
     return table.drop(columns="level")
 
 
 def _read_listing(path: Path) -> list[str]:
-    """Names of the samples in the corpus's own list, in its order."""
+    """Names of the samples in the list that the corpus brings, in its order."""
     try:
         table = pd.read_csv(path, sep="\t", header=None, dtype=str, keep_default_na=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as err:

@@ -90,7 +90,7 @@ def feature_table(root: Path, config: Config, modality: str) -> pd.DataFrame:
         modality: A prefix of the table's columns, or a key of `arrays`.
 
     Returns:
-        Columns sample_id, t_s (0 for a row of a table, which has no time of its own) and features ((D,) float32, NaN
+        Columns sample_id, t_s (0 for a row of a table, which has no time) and features ((D,) float32, NaN
         where a cell is missing), sorted by sample_id and time, without the samples that lack the modality;
         `attrs["names"]` holds the D names.
 
@@ -131,7 +131,7 @@ def _columns(path: Path, config: Config) -> dict[str, list[str]]:
     except DataError:
         if not config.arrays:
             raise
-        column_names(path)  # a table that cannot be read is told all the same
+        column_names(path)  # a table that cannot be read is still reported
         return {}
     if both := [modality for modality in modalities if modality in config.arrays]:
         raise DataError(

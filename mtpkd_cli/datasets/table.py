@@ -5,7 +5,7 @@
     p01-task,p01,stress,clips/p01.mp4,signals/p01.csv,60,65.5
 
 File names are relative to the data root, with forward slashes; an empty cell says that the sample lacks the medium. A
-file that is not there is told when it is to be read, by extraction. Columns start_s and end_s (seconds within the
+file that is not there is reported when it is to be read, by extraction. Columns start_s and end_s (seconds within the
 files) and recording are read where they exist. A link inside the root may lead out of it: whoever made it meant it.
 """
 
@@ -37,7 +37,7 @@ class Config(RowOptions):
         description="Columns of file names; a modality names one of them in its key media."
     )
     recording_column: str | None = Field(
-        "recording", description="Column of the recordings; where there is none every sample is its own."
+        "recording", description="Column of the recordings; where there is none every sample is a recording."
     )
     start_column: str = Field("start_s", min_length=1, description="Column of starts, seconds; empty cell = beginning.")
     end_column: str = Field("end_s", min_length=1, description="Column of ends, seconds; empty cell = the end.")
@@ -76,9 +76,9 @@ def samples(root: Path, config: Config) -> pd.DataFrame:
     config, times = _existing_columns(path, config)
     table = read_rows(path, config, numeric=times, text=config.media)
     problems = row_problems(table, config)
-    outcomes, label_problems = _outcomes(table, config)
+    outcomes, bad_outcomes = _outcomes(table, config)
     starts_and_ends, bad_times = _segments(table, config)
-    problems += label_problems + bad_times
+    problems += bad_outcomes + bad_times
     media = {name: table[name].fillna("").astype(str).tolist() for name in config.media}
     for name, cells in media.items():
         reasons = ((i, _unfit(cell, config.allow_outside)) for i, cell in enumerate(cells) if cell)
@@ -98,7 +98,7 @@ def _existing_columns(path: Path, config: Config) -> tuple[Config, list[str]]:
     What the user named must exist; only a default may be absent.
     """
     known, named = column_names(path), config.model_fields_set
-    # 'Start_s' is meant to be read, so its absence as 'start_s' is told by who reads the columns.
+    # 'Start_s' is meant to be read, so its absence as 'start_s' is reported by who reads the columns.
     alike = {name.strip().casefold() for name in known}
     times = [
         getattr(config, field)
@@ -126,8 +126,8 @@ def _segments(table: pd.DataFrame, config: Config) -> tuple[pd.DataFrame, list[s
     problems: list[str] = []
     for name, column in columns.items():
         if column in table:
-            numbers, unreadable = numbers_and_problems(table[[column]])
-            values[name], problems = numbers[:, 0], problems + unreadable
+            numbers, bad_cells = numbers_and_problems(table[[column]])
+            values[name], problems = numbers[:, 0], problems + bad_cells
     starts, ends = values["start_s"].fillna(0.0), values["end_s"]
     for i in np.flatnonzero((starts < 0) | (ends <= starts)):
         end = "the end" if np.isnan(ends[i]) else f"{ends[i]:g} s"

@@ -8,7 +8,7 @@ Legend: T time steps, D features. An encoder file has
     Config    its options, a `mtpkd_cli.config.Options`; units in the names
     encode    (Segment, Config) -> Features
     files     Config -> paths of what features depend on besides the media, e.g. weights; left out where there is none
-    prepare   (function that tells the user a line) -> None: what is made once on a machine, before workers start; left
+    prepare   (function that shows the user a line) -> None: what is made once on a machine, before workers start; left
               out where there is none
 
 Where Config has an option `device`, "cpu" or "cuda", a network runs there. What runs encoders over samples is
@@ -26,8 +26,8 @@ from typing import Any
 import numpy as np
 
 from mtpkd_cli.errors import DataError, StudyError
-from mtpkd_cli.media.damage import Damage, suffering
-from mtpkd_cli.media.reader_used import readers_used
+from mtpkd_cli.media.damage import Damage, apply_damage
+from mtpkd_cli.media.reader_names import take_reader_names
 from mtpkd_cli.registry import ENCODERS
 
 
@@ -37,7 +37,7 @@ class Segment:
 
     Args:
         path: The media file.
-        start_s: Start in the file's own time, seconds from its first frame or row; None = its beginning.
+        start_s: Start in the file's time, seconds from its first frame or row; None = its beginning.
         end_s: End in the same time; None = its end.
     """
 
@@ -64,7 +64,7 @@ class Features:
 
 
 def prepare_encoder(encoder: str, options: dict[str, Any], say: Callable[[str], None] = lambda _: None) -> None:
-    """Called before workers encode samples: makes what has to be made once on a machine, and tells it.
+    """Called before workers encode samples: makes what has to be made once on a machine, and shows a line about it.
 
     Raises:
         DataError: A file that the encoder reads for every sample, such as weights, is not there.
@@ -103,15 +103,15 @@ UNSEEN = "steps_without_"
 
 
 def unseen_shares(features: Features) -> Iterator[tuple[str, float]]:
-    """What was looked for (face) and the share of steps in which it was not found."""
+    """What was searched for (face) and the share of steps in which it was not detected."""
     steps = features.notes.get("steps", len(features.values))
     for note, count in features.notes.items():
         if note.startswith(UNSEEN) and note != f"{UNSEEN}frames":
             yield note.removeprefix(UNSEEN), count / steps
 
 
-def never_found(features: Features) -> str:
-    """What an encoder looked for and never found, in words: its features describe something else; "" = all is well."""
+def never_detected(features: Features) -> str:
+    """What an encoder searched for and never detected, in words: its features describe something else; "" = none."""
     lost = [what for what, share in unseen_shares(features) if share >= 1]
     return f"no {lost[0]} was found in any of its {len(features.values)} steps" if lost else ""
 
@@ -134,11 +134,11 @@ def encode_sample(
         DataError: The medium cannot be read, or the encoder gave no step or values that are not finite.
     """
     module = ENCODERS.load(encoder)
-    readers_used()
-    with suffering(damage):
+    take_reader_names()  # what an earlier sample left behind when it failed
+    with apply_damage(damage):
         features: Features = module.encode(segment, module.Config(**options))
     if not len(features.values):
         raise DataError(f"encoder '{encoder}' gave no time step", where=segment.path)
     if not np.isfinite(features.values).all():
         raise DataError(f"encoder '{encoder}' gave values that are not finite", where=segment.path)
-    return features, readers_used()
+    return features, take_reader_names()

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from mtpkd_cli.encoders import Features, Segment
-from mtpkd_cli.encoders._networks import CLIP_COLOURS, NetworkOptions, encode_windows, network_of, normalised
+from mtpkd_cli.encoders._networks import CLIP_COLOURS, NetworkOptions, encode_windows, network_of, normalise
 
 
 class ClipNetworkOptions(NetworkOptions):
@@ -37,7 +37,7 @@ def encode_clips(segment: Segment, config: ClipNetworkOptions, kind: Literal["r3
 
     def run(pixels: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
-            clip = normalised(pixels, CLIP_COLOURS, config.device).transpose(0, 1)[None]
+            clip = normalise(pixels, CLIP_COLOURS, config.device).transpose(0, 1)[None]
             features: np.ndarray = network.features(clip)[0].cpu().numpy()
             return features
 

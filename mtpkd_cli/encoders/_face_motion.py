@@ -1,6 +1,6 @@
-"""How a face moves from frame to frame: optical flow, split into the head's movement and the face's own.
+"""How a face moves from frame to frame: optical flow, split into movement of the head and within the face.
 
-What is told of the flow is linear in it, so all frames go through one matrix product. Legend: T frames, S side of the
+All measures of the flow are linear in it, so all frames go through one matrix product. Legend: T frames, S side of the
 crop, R regions.
 
 References:
@@ -15,7 +15,7 @@ import numpy as np
 
 from mtpkd_cli.encoders._face_looks import REGIONS, region_means, region_of
 
-# The head's own movement is measured where the skin moves least with the face's expression.
+# The head's movement is measured where the skin moves least with the face's expression.
 _RIGID = ("glabella", "nose", "cheek_left", "cheek_right", "brow_left", "brow_right")
 _STRETCHED = (("mouth", 0), ("mouth", 1), ("eye_left", 1), ("eye_right", 1))
 
@@ -34,14 +34,14 @@ def motion(crops: np.ndarray, *, coarse: bool = False) -> tuple[np.ndarray, np.n
     """Measures the movement from each crop to the next.
 
     The flow is split into what a rigid head does (shift, growth, roll; least squares over the steady regions) and the
-    rest, which is the face's own. Lengths are shares of the crop's side, per pair of frames.
+    rest, which is movement within the face. Lengths are shares of the crop's side, per pair of frames.
 
     Args:
         crops: (T, S, S) uint8 grey, T >= 2.
         coarse: Measure at two thirds of the detail, which takes half the time.
 
     Returns:
-        speeds: (T - 1, R) float32, mean length of the face's own flow, columns `SPEED_NAMES`.
+        speeds: (T - 1, R) float32, mean length of the flow within the face, columns `SPEED_NAMES`.
         flows: (T - 1, 2R + 4) float32, its mean direction per region, and how much mouth and eyes
             stretch, columns `FLOW_NAMES`.
         head: (T - 1, 4) float32, columns `HEAD_NAMES`; growth as a share, roll in radians, clockwise positive.
@@ -49,11 +49,11 @@ def motion(crops: np.ndarray, *, coarse: bool = False) -> tuple[np.ndarray, np.n
     flow = _flow(crops, _COARSE_FLOW_PX if coarse else _FLOW_SIDE_PX)
     n, size = flow.shape[:2]
     rigid, flat = _rigid(size), flow.reshape(n, -1)
-    coordinates = flat @ rigid.fit
-    head, flows = coordinates[:, : len(HEAD_NAMES)], coordinates[:, len(HEAD_NAMES) :]
-    rest = flat - head @ rigid.fields
-    np.square(rest, out=rest)
-    lengths = np.sqrt(rest[:, ::2] + rest[:, 1::2])
+    measures = flat @ rigid.fit
+    head, flows = measures[:, : len(HEAD_NAMES)], measures[:, len(HEAD_NAMES) :]
+    residual = flat - head @ rigid.fields
+    np.square(residual, out=residual)
+    lengths = np.sqrt(residual[:, ::2] + residual[:, 1::2])
     return lengths @ region_means(size), flows, head
 
 
@@ -84,26 +84,26 @@ def _rigid(size: int) -> _Rigid:
     chosen = np.repeat(steady.ravel(), 2)
     head = np.zeros_like(fields.T)
     head[chosen] = np.linalg.pinv(fields[:, chosen])
-    patterns = _of_own_flow(size)
+    factors = _face_flow_factors(size)
     # All of it is linear, so what the head's share takes away is taken out of the factors once.
-    fit = np.concatenate([head, patterns - head @ (fields @ patterns)], axis=1)
+    fit = np.concatenate([head, factors - head @ (fields @ factors)], axis=1)
     return _Rigid(fit.astype(np.float32), fields.astype(np.float32))
 
 
-def _of_own_flow(size: int) -> np.ndarray:
-    """(2P, 2R + 4): a flow's mean direction per region and stretches, columns `FLOW_NAMES`."""
-    patterns = np.zeros((size, size, 2, len(FLOW_NAMES)))
+def _face_flow_factors(size: int) -> np.ndarray:
+    """(2P, 2R + 4) factors of a flow: its mean direction per region and stretches, columns `FLOW_NAMES`."""
+    factors = np.zeros((size, size, 2, len(FLOW_NAMES)))
     n_directions = 2 * len(REGIONS)
     for axis in (0, 1):
-        patterns[:, :, axis, axis:n_directions:2] = region_means(size).reshape(size, size, -1)
+        factors[:, :, axis, axis:n_directions:2] = region_means(size).reshape(size, size, -1)
     for column, (name, axis) in enumerate(_STRETCHED, n_directions):
-        # Slope of one component along its own axis: positive where the region widens (0) or opens (1).
-        region = region_of(patterns[None, :, :, axis, column], REGIONS[name])
+        # Slope of one component along the axis that it points to: positive where the region widens (0) or opens (1).
+        region = region_of(factors[None, :, :, axis, column], REGIONS[name])
         length = region.shape[2 - axis]
         ticks = np.arange(length) - (length - 1) / 2
         slope = ticks / (ticks @ ticks) * length / region.shape[1 + axis]
         region[...] = slope if axis == 0 else slope[:, None]
-    return patterns.reshape(2 * size**2, -1)
+    return factors.reshape(2 * size**2, -1)
 
 
 def _flow(crops: np.ndarray, side_px: int) -> np.ndarray:

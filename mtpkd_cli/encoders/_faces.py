@@ -29,9 +29,11 @@ class FaceOptions(Options):
     frame_side_px: int = Field(640, ge=64, description="Frames are sampled down to this longest side while decoding.")
     image_rate_hz: float = Field(25.0, gt=0, description="Images per second where the medium is a folder of images.")
     face: Literal["search", "boxes", "cropped"] = Field(
-        "search", description="Looked for, told by a table of boxes, or the pictures are face crops already."
+        "search", description="By a search, from a table of boxes, or the pictures are face crops already."
     )
-    face_model: str = Field("", description="Absolute path of YuNet (ONNX); empty = OpenCV's own cascade.")
+    face_model: str = Field(
+        "", description="Absolute path of YuNet (ONNX); empty = the cascade that ships with OpenCV."
+    )
     detect_every_s: float = Field(1.0, gt=0, description="Time between two searches for the face in seconds.")
     smooth_boxes: int = Field(1, ge=0, le=10, description="How often boxes are averaged with their neighbours.")
     boxes: str = Field("{stem}_boxes.csv", description="Table of boxes beside the video; {stem} = the video's name.")
@@ -43,7 +45,7 @@ class FaceOptions(Options):
 
 
 class CropOptions(FaceOptions):
-    """The same, and what is cut out."""
+    """Which frames are read, where the face is in them, and what is cut out."""
 
     crop_side_px: int = Field(112, ge=16, le=512, description="Side of the crops.")
     margin: float = Field(0.2, ge=0, le=2, description="Room around the face, as a share of its side, on every side.")
@@ -62,7 +64,7 @@ def face_files(options: FaceOptions) -> list[Path]:
 
 
 def face_tracker(segment: Segment, options: FaceOptions) -> "FaceTracker | GivenFaces | CroppedFaces":
-    """What tells where the face is in the frames of a segment; raises DataError where its file is missing or wrong."""
+    """Gives what locates the face in the frames of a segment; raises DataError where its file is missing or wrong."""
     if options.face == "search":
         from mtpkd_cli.media.faces import FaceTracker
 
@@ -78,7 +80,7 @@ def face_tracker(segment: Segment, options: FaceOptions) -> "FaceTracker | Given
 
 
 def frame_side(options: FaceOptions) -> int | None:
-    """The longest side that frames are read at: boxes are told in pixels of the stored size."""
+    """The longest side that frames are read at: boxes are in pixels of the stored size."""
     return None if options.face == "boxes" else options.frame_side_px
 
 
@@ -89,7 +91,7 @@ class Crops:
     Args:
         pixels: (T, S, S, 3) uint8 RGB.
         times_s: (T,) seconds from the segment's start.
-        detected: (T,) bool, whether the face was found nearby; True where it is not looked for.
+        detected: (T,) bool, whether the face was detected nearby; True where it is not searched for.
         length_s: Length of the whole video.
         reader: Who decoded it.
     """
@@ -145,11 +147,11 @@ def parts_of(segment: Segment, options: FaceOptions, size: int) -> Iterator[Part
 
 def iter_crops(segment: Segment, options: CropOptions) -> Iterator[Crops]:
     """Yields the crops of a segment in order; raises DataError as `mtpkd_cli.media.video.iter_frames` does."""
-    from mtpkd_cli.media.face_crops import crop_faces, widened
+    from mtpkd_cli.media.face_crops import crop_faces, with_margin
 
     tracker, margin = face_tracker(segment, options), 0.0 if options.face == "cropped" else options.margin
     for part in parts_of(segment, options, _CHUNK):
-        track = widened(tracker.track(part.frames, part.times_s), margin)
+        track = with_margin(tracker.track(part.frames, part.times_s), margin)
         pixels = crop_faces(part.frames, track, options.crop_side_px)
         yield Crops(pixels, part.times_s, track.detected, part.length_s, part.reader)
 

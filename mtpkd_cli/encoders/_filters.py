@@ -8,7 +8,7 @@ _ORDER = 4
 _NYQUIST_SHARE = 0.95
 
 
-def filtered_between(
+def filter_between(
     values: np.ndarray, rate_hz: float, low_hz: float | None, high_hz: float | None, *, padding_s: float, where: str
 ) -> np.ndarray:
     """The part of a signal (N,) between two frequencies, of which one or both may be open.
@@ -18,7 +18,7 @@ def filtered_between(
         rate_hz: Rate of the values.
         low_hz: Lower end; None = down to the constant part, which is kept then.
         high_hz: Upper end, moved below half the rate where it is not; None = open.
-        padding_s: How far the signal is continued at both ends, at most by its own length.
+        padding_s: How far the signal is continued at both ends, at most by its length.
         where: File and column, for messages.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What heart beats say, whatever sensor they were found by: rate over time, change, variation, height, quality.
+"""Features of heart beats, whatever sensor detected them: rate over time, change, variation, height, quality.
 
 Intervals between beats that no heart makes (outside 30..220 beats a minute, or further than 40 % from the median of
 five neighbours) are left out and lower `quality`. With fewer than three beats there is no rate: `beats_missing` is 1

@@ -1,7 +1,7 @@
 """What the encoders of transformers' models share: options, loading a model once per process, and its hidden states.
 
 transformers is an optional library (`pip install 'mtpkd[hf]'`). A model is a folder that `save_pretrained` wrote, or a
-name on the Hugging Face hub, which is then downloaded into the hub's own cache. Code in a model's folder is never run.
+name on the Hugging Face hub, which is then downloaded into the hub's cache. Code in a model's folder is never run.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""librosa with its compiled code in a folder of mtpkd's own, so that processes that start together do not break it.
+"""librosa with its compiled code in a folder for mtpkd alone, so that processes that start together do not break it.
 
 librosa compiles some functions with numba when it is imported, which takes half a minute, and numba keeps the result on
 disk. Two processes that compile at once can leave halves there that do not fit together, and every later process that
@@ -48,7 +48,7 @@ def prepare(say: Callable[[str], None]) -> None:
 
 
 def _root() -> Path:
-    """Where numba is told to keep its files, else the user's cache folder (XDG base directory specification)."""
+    """Where NUMBA_CACHE_DIR points, else the user's cache folder (XDG base directory specification)."""
     if os.environ.get(_CACHE_KEY):
         return Path(os.environ[_CACHE_KEY])
     return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "mtpkd" / "compiled"

@@ -30,7 +30,7 @@ Kind = Literal["resnet18", "r3d18", "r2plus1d18"]
 class DeviceOptions(Options):
     """Where a network runs."""
 
-    device: Literal["cpu", "cuda"] = Field("cpu", description="Where the network runs; each worker loads its own.")
+    device: Literal["cpu", "cuda"] = Field("cpu", description="Where the network runs; each worker loads one.")
 
 
 class NetworkOptions(CropOptions, DeviceOptions):
@@ -74,7 +74,7 @@ def colours_of(settings: Mapping[str, Any]) -> Colours:
     return tuple(settings.get("image_mean") or mean), tuple(settings.get("image_std") or deviation)
 
 
-def normalised(pixels: np.ndarray, colours: Colours, device: str) -> "Tensor":
+def normalise(pixels: np.ndarray, colours: Colours, device: str) -> "Tensor":
     """(T, S, S, 3) uint8 -> (T, 3, S, S) float on the device, standardised per colour."""
     import torch
 

@@ -17,7 +17,7 @@ def clean_and_find(
     min_values: int,
     min_rate_hz: float,
 ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-    """Cleans a signal by `<kind>_clean` and finds its events by `<kind>_peaks`, with NeuroKit2's own defaults.
+    """Cleans a signal by `<kind>_clean` and finds its events by `<kind>_peaks`, with NeuroKit2's defaults.
 
     Args:
         values: (N,) finite.

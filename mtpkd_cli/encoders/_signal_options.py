@@ -26,7 +26,7 @@ class SignalSource(Options):
 
 
 class SignalOptions(SignalSource):
-    """Options common to signals that are told in steps."""
+    """Options common to signals that are described in steps."""
 
     step_s: float = Field(0.5, gt=0, description="Length of a step of the features in seconds.")
 

@@ -48,7 +48,7 @@ class SoundOptions(Options):
 
 
 class VoiceOptions(SoundOptions):
-    """Options common to encoders that look for a voice and tell it in steps."""
+    """Options common to encoders that look for a voice and describe it in steps."""
 
     pitch_min_hz: float = Field(60.0, ge=30, description="Lowest pitch of a voice.")
     pitch_max_hz: float = Field(400.0, le=2_000, description="Highest pitch of a voice.")
@@ -138,8 +138,8 @@ def voice_frames(samples: np.ndarray, config: VoiceOptions) -> dict[str, np.ndar
         crossings = librosa.feature.zero_crossing_rate(stretch, frame_length=n_fft, hop_length=hop)[0]
         return {"loudness": 20.0 * np.log10(np.maximum(rms, _DB_FLOOR)), "crossings": crossings, "pitch": pitch}
 
-    frames = in_blocks(samples, hop, max(n_fft, config.pitch_frame), describe)
-    loudness, crossings, pitch = frames["loudness"], frames["crossings"], frames["pitch"]
+    columns = in_blocks(samples, hop, max(n_fft, config.pitch_frame), describe)
+    loudness, crossings, pitch = columns["loudness"], columns["crossings"], columns["pitch"]
     floor = max(config.voicing_floor_db, loudness.max() - _VOICED_RANGE_DB)
     voiced = (loudness > floor) & (crossings < _VOICED_CROSSINGS)
     return {

@@ -1,4 +1,4 @@
-"""Steps of a feature sequence: equal stretches of a signal, each told by a few numbers."""
+"""Steps of a feature sequence: equal stretches of a signal, each described by a few numbers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
 """Electrocardiogram: heart rate over time, its change and variation, height of the R waves, and how far to trust them.
 
-Reads one column of a table at any rate from about 50 Hz. R waves are found by NeuroKit2. Intervals between them that no
-heart makes (outside 30..220 beats a minute, or further than 40 % from the median of five neighbours) are left out and
-lower `quality`. With fewer than three beats there is no rate: `beats_missing` is 1 and neutral values stand in.
+Reads one column of a table at any rate from about 50 Hz. R waves are detected by NeuroKit2. Intervals between them that
+no heart makes (outside 30..220 beats a minute, or further than 40 % from the median of five neighbours) are left out
+and lower `quality`. With fewer than three beats there is no rate: `beats_missing` is 1 and neutral values stand in.
 
 References:
     Makowski et al., "NeuroKit2", Behavior Research Methods 53, 2021.

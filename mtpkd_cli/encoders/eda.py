@@ -2,7 +2,7 @@
 
 Reads one column of a table, in microsiemens, at any rate from about 2 Hz. The signal is cleaned and split into a
 tonic (slow) and a phasic (fast) part by NeuroKit2; a response is a peak of the phasic part that rises by at least
-`scr_min_us` and a tenth of the clip's largest rise, which is NeuroKit2's own rule with a floor against noise.
+`scr_min_us` and a tenth of the clip's largest rise, which is NeuroKit2's rule with a floor against noise.
 
 References:
     Makowski et al., "NeuroKit2", Behavior Research Methods 53, 2021. Boucsein et al., "Publication recommendations
@@ -31,7 +31,7 @@ class Config(SignalOptions):
 
     column: str = Field("gsr", min_length=1, description="Name of the signal's column.")
     decomposition: Literal["highpass", "smoothmedian"] = Field(
-        "highpass", description="How the phasic part is found: above 0.05 Hz, or what a running median leaves."
+        "highpass", description="How the phasic part is separated: above 0.05 Hz, or what a running median leaves."
     )
     scr_min_us: float = Field(0.03, gt=0, description="Least rise of a response in the signal's unit.")
 

@@ -1,7 +1,7 @@
 """Electromyogram: strength of muscle activity, its bursts and spectrum, and change since the clip's first second.
 
 Reads one column of a table. The signal is band-passed (Butterworth, both ways), squared and averaged over a short
-window: the root is the envelope, told as its decadic logarithm since activity spans orders of magnitude. Where the
+window: the root is the envelope, given as its decadic logarithm since activity spans orders of magnitude. Where the
 rate is too low for the band, its upper end moves below half the rate; bands that would vanish are an error.
 """
 
@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from mtpkd_cli.encoders import Features, Segment
-from mtpkd_cli.encoders._filters import filtered_between
+from mtpkd_cli.encoders._filters import filter_between
 from mtpkd_cli.encoders._signal_options import SignalOptions, baseline_length, load_signal
 from mtpkd_cli.encoders._windows import Steps, split_steps, stepwise
 
@@ -53,7 +53,7 @@ def encode(segment: Segment, config: Config) -> Features:
     steps = split_steps(len(values), rate_hz, config.step_s)
     flat = float(np.ptp(values) == 0)
     where = f"{segment.path}, column '{config.column}'"
-    filtered = filtered_between(values, rate_hz, config.low_hz, config.high_hz, padding_s=_PADDING_S, where=where)
+    filtered = filter_between(values, rate_hz, config.low_hz, config.high_hz, padding_s=_PADDING_S, where=where)
     columns = _describe(filtered, rate_hz, steps, config)
     if flat:
         columns = {name: np.zeros(len(values)) for name, values in columns.items()}

@@ -1,9 +1,9 @@
 """Face video: how facial regions look, how they change since the clip's start, and how face and head move.
 
-Reads a video of one person. The face is found by OpenCV's own cascade, so no weights are downloaded. Each step tells,
-for nine facial regions, edges in four directions and brightness (their level, and their change against the clip's own
-baseline, which takes out what differs from person to person), the optical flow that is left once the head's movement
-is removed, the head's movement itself, and the change of skin colour.
+Reads a video of one person. The face is detected by the cascade that ships with OpenCV, so no weights are downloaded.
+Each step holds, for nine facial regions, edges in four directions and brightness (their level, and their change against
+the clip's baseline, which takes out what differs from person to person), the optical flow that is left once the head's
+movement is removed, the head's movement, and the change of skin colour.
 
 References:
     Werner et al., "Automatic pain assessment with facial activity descriptors", IEEE T-AFFC 8(3), 2017 (change against
@@ -67,7 +67,7 @@ class Config(FaceOptions):
 
 @dataclass(frozen=True)
 class _Frames:
-    """Descriptors of F frames: times and found (F,), the others (F, columns)."""
+    """Descriptors of F frames: times and detected (F,), the others (F, columns)."""
 
     times_s: np.ndarray
     looks: np.ndarray
@@ -83,12 +83,12 @@ def encode(segment: Segment, config: Config) -> Features:
     """Encodes a segment of face video.
 
     Lengths are shares of the face's side and speeds are per second, so neither the resolution nor the rate matters.
-    Movement is 0 in the first frame. Where no face is found the picture's centre square is described, at
+    Movement is 0 in the first frame. Where no face is detected the picture's centre square is described, at
     less detail.
 
     Returns:
         Features with T = duration / step_s, rounded up; a step beyond the last frame does not count. Notes count
-        steps, steps in which no face was found, steps that hold no frame (they repeat the one before), videos
+        steps, steps in which no face was detected, steps that hold no frame (they repeat the one before), videos
         that only PyAV could read, and seconds by which the segment passes the video's end.
 
     Raises:
@@ -151,14 +151,14 @@ def _describe(
     tracker: "FaceTracker | GivenFaces | CroppedFaces",
     config: Config,
 ) -> _Frames:
-    from mtpkd_cli.media.face_crops import crop_faces, thinned
+    from mtpkd_cli.media.face_crops import crop_faces, downsample
 
     track = tracker.track(frames, times_s)
     places = np.column_stack([track.centres_px / track.crop_side_px, np.log(track.sides_px)])
     crop_px, seen = config.crop_side_px, bool(track.detected.any())
     if not seen:
         # There is less to see where there is no face.
-        frames, track = thinned(frames, track, crop_px)
+        frames, track = downsample(frames, track, crop_px)
         crop_px //= 2
     crops = crop_faces(frames, track, crop_px, grey=True)
     n, side = len(crops), track.crop_side_px

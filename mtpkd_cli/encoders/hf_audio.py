@@ -75,7 +75,7 @@ def _states(model: object, samples: np.ndarray, config: Config, rate: int, *, no
 
     padded = np.pad(samples, (0, max(0, round(_LEAST_S * rate) - len(samples))))
     if normalise:
-        # As transformers' own feature extractor does it.
+        # As the feature extractor of transformers does it.
         padded = (padded - padded.mean()) / np.sqrt(padded.var() + 1e-7)
     given = torch.from_numpy(padded.astype(np.float32))[None].to(config.device)
     states: np.ndarray = hidden_states(model, given, config.layer)[0].float().cpu().numpy()

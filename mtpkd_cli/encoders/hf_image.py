@@ -16,7 +16,7 @@ from pydantic import Field
 from mtpkd_cli.encoders import Features, Segment
 from mtpkd_cli.encoders._faces import CropOptions, face_files
 from mtpkd_cli.encoders._hf import HfOptions, hidden_states, load_model, model_files, settings_of
-from mtpkd_cli.encoders._networks import colours_of, encode_windows, normalised
+from mtpkd_cli.encoders._networks import colours_of, encode_windows, normalise
 
 VERSION = 3
 READS = "pictures"
@@ -44,7 +44,7 @@ def encode(segment: Segment, config: Config) -> Features:
     model, colours = load_model(config), colours_of(settings_of(config))
 
     def run(pixels: np.ndarray) -> np.ndarray:
-        states = hidden_states(model, normalised(pixels, colours, config.device), config.layer)
+        states = hidden_states(model, normalise(pixels, colours, config.device), config.layer)
         pooled: np.ndarray = (states[:, 0] if config.pool == "first" else states.mean(dim=1)).mean(0).cpu().numpy()
         return pooled
 

@@ -16,7 +16,7 @@ from pydantic import Field
 from mtpkd_cli.encoders import Features, Segment
 from mtpkd_cli.encoders._faces import CropOptions, face_files
 from mtpkd_cli.encoders._hf import HfOptions, hidden_states, load_model, model_files, settings_of
-from mtpkd_cli.encoders._networks import colours_of, encode_windows, normalised
+from mtpkd_cli.encoders._networks import colours_of, encode_windows, normalise
 
 VERSION = 3
 READS = "pictures"
@@ -25,7 +25,7 @@ READS = "pictures"
 class Config(HfOptions, CropOptions):
     """Options of the encoder."""
 
-    crop_side_px: int = Field(224, ge=16, le=512, description="Side of the crops; the model's own picture size.")
+    crop_side_px: int = Field(224, ge=16, le=512, description="Side of the crops; the model's picture size.")
     pool: Literal["first", "mean"] = Field("mean", description="The first token (class), or the mean of all.")
     overlap: float = Field(0.5, ge=0, lt=1, description="Share of a window that the next one sees again.")
 
@@ -45,7 +45,7 @@ def encode(segment: Segment, config: Config) -> Features:
     window = int(getattr(model.config, "num_frames", getattr(model.config, "frames_per_clip", 16)))
 
     def run(pixels: np.ndarray) -> np.ndarray:
-        states = hidden_states(model, normalised(pixels, colours, config.device)[None], config.layer)[0]
+        states = hidden_states(model, normalise(pixels, colours, config.device)[None], config.layer)[0]
         pooled: np.ndarray = (states[0] if config.pool == "first" else states.mean(dim=0)).cpu().numpy()
         return pooled
 

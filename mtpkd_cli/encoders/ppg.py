@@ -1,9 +1,9 @@
 """Blood volume pulse (PPG): heart rate over time, its change and variation, height of pulses, how far to trust them.
 
-Reads one column of a table at any rate from about 20 Hz. Pulses are found by NeuroKit2; a pulse is as high as its peak
-above the lowest point since the peak before. Intervals that no heart makes (outside 30..220 beats a minute, or further
-than 40 % from the median of five neighbours) are left out and lower `quality`. With fewer than three beats there is no
-rate: `beats_missing` is 1 and neutral values stand in.
+Reads one column of a table at any rate from about 20 Hz. Pulses are detected by NeuroKit2; a pulse is as high as its
+peak above the lowest point since the peak before. Intervals that no heart makes (outside 30..220 beats a minute, or
+further than 40 % from the median of five neighbours) are left out and lower `quality`. With fewer than three beats
+there is no rate: `beats_missing` is 1 and neutral values stand in.
 
 References:
     Makowski et al., "NeuroKit2", Behavior Research Methods 53, 2021. Elgendi et al., "Systolic peak detection in

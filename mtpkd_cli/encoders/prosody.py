@@ -54,7 +54,7 @@ def encode(segment: Segment, config: Config) -> Features:
 
 
 def _functionals(frames: dict[str, np.ndarray], steps: Steps, hop_s: float) -> dict[str, np.ndarray]:
-    """Columns (T,) by name of columns (F,); NaN in a frame = not told by it."""
+    """Columns (T,) by name of columns (F,); NaN in a frame = it has no such value."""
     columns = _timing(frames["voiced"], frames["loudness"], steps, hop_s)
     for name, values in frames.items():
         if name == "voiced":

@@ -1,7 +1,8 @@
-"""R(2+1)D-18: the same with space and time apart, which learns more easily; windows of face video.
+"""R(2+1)D-18: what a network for actions with space and time apart sees in short windows of face video.
 
-Reads a video of one person and a file of weights in torchvision's layout (its own, or of a network that you trained);
-nothing is downloaded. A step is a window of frames, 512 numbers. It costs about 40 GFLOP per window: a GPU helps.
+Reads a video of one person and a file of weights in torchvision's layout, from torchvision or of a network that you
+trained; nothing is downloaded. A step is a window of frames, 512 numbers. It costs about 40 GFLOP per window: a GPU
+helps.
 
 References:
     Tran et al., "A closer look at spatiotemporal convolutions for action recognition", CVPR 2018.

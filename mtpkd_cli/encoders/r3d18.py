@@ -1,7 +1,8 @@
 """R3D-18: what a network for actions, trained on Kinetics or by you, sees in short windows of face video.
 
-Reads a video of one person and a file of weights in torchvision's layout (its own, or of a network that you trained);
-nothing is downloaded. A step is a window of frames, 512 numbers. It costs about 40 GFLOP per window: a GPU helps.
+Reads a video of one person and a file of weights in torchvision's layout, from torchvision or of a network that you
+trained; nothing is downloaded. A step is a window of frames, 512 numbers. It costs about 40 GFLOP per window: a GPU
+helps.
 
 References:
     Tran et al., "A closer look at spatiotemporal convolutions for action recognition", CVPR 2018.

@@ -1,7 +1,7 @@
 """ResNet-18: what a network for pictures, trained on ImageNet, faces or by you, sees in each frame; mean per step.
 
-Reads a video of one person and a file of weights in torchvision's layout (its own, or of a network that you trained);
-nothing is downloaded. A step is the mean over its frames, 512 numbers.
+Reads a video of one person and a file of weights in torchvision's layout, from torchvision or of a network that you
+trained; nothing is downloaded. A step is the mean over its frames, 512 numbers.
 
 References:
     He et al., "Deep residual learning for image recognition", CVPR 2016.
@@ -16,7 +16,7 @@ from mtpkd_cli.encoders._networks import (
     NetworkOptions,
     encode_windows,
     network_of,
-    normalised,
+    normalise,
     weights_of,
 )
 
@@ -44,7 +44,7 @@ def encode(segment: Segment, config: Config) -> Features:
     def run(pixels: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
             features: np.ndarray = (
-                network.features(normalised(pixels, PICTURE_COLOURS, config.device)).mean(0).cpu().numpy()
+                network.features(normalise(pixels, PICTURE_COLOURS, config.device)).mean(0).cpu().numpy()
             )
             return features
 

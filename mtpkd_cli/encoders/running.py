@@ -17,7 +17,7 @@ from mtpkd_cli.artifacts.feature_ledgers import readable, sum_of_notes
 from mtpkd_cli.artifacts.feature_parts import Failure, FailureStage, PartAbout, write_part
 from mtpkd_cli.config import parse_options
 from mtpkd_cli.config.study import ModalitySection
-from mtpkd_cli.encoders import Features, Segment, encode_sample, never_found, prepare_encoder
+from mtpkd_cli.encoders import Features, Segment, encode_sample, never_detected, prepare_encoder
 from mtpkd_cli.errors import DataError
 from mtpkd_cli.media.damage import Damage
 from mtpkd_cli.media.pool import Outcome, Task, run_isolated
@@ -32,7 +32,7 @@ class Sample:
     Args:
         sample_id: Its name.
         medium: Its file, relative to the corpus folder where there is one; "" = the corpus lists none.
-        start_s: Start in the file's own time; None = its beginning.
+        start_s: Start in the file's time; None = its beginning.
         end_s: End in the same time; None = its end.
         damage: What the medium suffers before the encoder sees it; None = nothing.
         was_there: Its medium was there when the run began. That it has vanished since is no failure of the sample.
@@ -204,7 +204,7 @@ def _of_outcome(sample: Sample, outcome: Outcome, root: Path | None, must_detect
         stage, kind, error = _stage(outcome), outcome.error_kind, outcome.error
     else:
         features, reader = outcome.value
-        lost = never_found(features) if must_detect else ""
+        lost = never_detected(features) if must_detect else ""
         if not lost:
             return EncodedSample(sample, features, reader=reader, seconds=seconds)
         # Whoever gives no folder names the media beside their errors.
@@ -215,7 +215,7 @@ def _of_outcome(sample: Sample, outcome: Outcome, root: Path | None, must_detect
 
 
 def _stage(outcome: Outcome) -> FailureStage:
-    """Where a sample failed: "read" its medium, "encode" it, or "worker": the process ended before it could say."""
+    """Where a sample failed: "read" its medium, "encode" it, or "worker": the process ended before it reported."""
     if outcome.error_kind != "raised":
         return "worker"
     return "read" if outcome.module.startswith("mtpkd_cli.media.") else "encode"

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from mtpkd_cli.encoders import Features, Segment
-from mtpkd_cli.encoders._filters import filtered_between
+from mtpkd_cli.encoders._filters import filter_between
 from mtpkd_cli.encoders._signal_options import SignalSource, load_signal
 
 VERSION = 1
@@ -42,7 +42,7 @@ class Config(SignalSource):
 
 
 def encode(segment: Segment, config: Config) -> Features:
-    """Encodes a segment as its own values.
+    """Encodes a segment as the values of the signal.
 
     Returns:
         Features with T = duration * rate_hz and D = 1, step i at i / rate_hz; notes count interpolated rows and clips
@@ -54,10 +54,10 @@ def encode(segment: Segment, config: Config) -> Features:
     signal = load_signal(segment, config)
     padding_s = max(_PADDING_S, _PADDING_PERIODS / config.low_hz if config.low_hz else 0.0)
     where = f"{segment.path}, column '{config.column}'"
-    filtered = filtered_between(
+    filtered = filter_between(
         signal.values, signal.rate_hz, config.low_hz, config.high_hz, padding_s=padding_s, where=where
     )
-    values = resampled(filtered, signal.rate_hz, config.rate_hz)
+    values = resample(filtered, signal.rate_hz, config.rate_hz)
     flat = np.ptp(signal.values) == 0
     if config.standardise:
         values = values - values.mean()
@@ -71,7 +71,7 @@ def encode(segment: Segment, config: Config) -> Features:
     )
 
 
-def resampled(values: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:
+def resample(values: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:
     """Values (N,) at another rate, (T,) with T = N / from_hz * to_hz rounded, at least 1; the first stays the first."""
     from scipy.signal import resample_poly
 

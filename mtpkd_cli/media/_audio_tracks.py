@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mtpkd_cli.errors import DataError
-from mtpkd_cli.media._resampled import Resampled
+from mtpkd_cli.media._resampler import Resampler
 
 # A lossy codec needs the packets before the wanted one to settle; what they decode to is thrown away.
 _PREROLL_S = 0.3
@@ -22,7 +22,7 @@ _SHORTFALL_S = 0.5
 class Sound:
     """A stretch of mono sound, at least one value, and the seconds of it that have no sound."""
 
-    collected: Resampled
+    resampler: Resampler
     silent_s: float
 
 
@@ -38,34 +38,34 @@ def read_track(path: Path, begin_s: float, end_s: float | None, to_hz: int) -> S
         with av.open(str(path)) as container:
             if container.format.name == "tty":
                 # FFmpeg plays any .txt as a film of its letters.
-                raise damaged(path, "it is text")
+                raise damaged_file(path, "it is text")
             stream: Any = container.streams.best("audio")
             if stream is None:
                 raise _no_track(path, [s.type for s in container.streams])
             if stream.codec_context is None:
-                raise damaged(path, "its sound is in a codec that FFmpeg does not know")
+                raise damaged_file(path, "its sound is in a codec that FFmpeg does not know")
             rate, zero_s, stated_s = int(stream.rate), _zero_s(container, stream), np.inf
             if stream.duration:
                 stated_s = float(((stream.start_time or 0) + stream.duration) * stream.time_base) - zero_s
             if begin_s >= stated_s:
-                raise nothing_there(path, begin_s, end_s, stated_s)
+                raise no_sound_between(path, begin_s, end_s, stated_s)
             if begin_s > 0:
                 container.seek(int((zero_s + begin_s - _PREROLL_S) / stream.time_base), stream=stream)
-            collected = Resampled(rate, to_hz)
-            filled_s, reached_s = _cut(_frames(container, stream, zero_s), collected, begin_s, end_s)
+            resampler = Resampler(rate, to_hz)
+            filled_s, reached_s = _cut(_frames(container, stream, zero_s), resampler, begin_s, end_s)
     except av.FFmpegError as err:
-        raise damaged(path, str(err)) from err
+        raise damaged_file(path, str(err)) from err
     wanted_s = reached_s if end_s is None else end_s
     if np.isfinite(stated_s) and reached_s < min(stated_s, end_s or stated_s) - _SHORTFALL_S:
-        raise damaged(path, f"its sound ends at {reached_s:.2f} s of the {stated_s:.2f} s that it states")
-    if not collected.n_given:
-        raise nothing_there(path, begin_s, end_s, reached_s)
+        raise damaged_file(path, f"its sound ends at {reached_s:.2f} s of the {stated_s:.2f} s that it states")
+    if not resampler.n_given:
+        raise no_sound_between(path, begin_s, end_s, reached_s)
     missing_s = wanted_s - reached_s
-    return Sound(collected, filled_s + (missing_s if missing_s * rate > 1 else 0.0))
+    return Sound(resampler, filled_s + (missing_s if missing_s * rate > 1 else 0.0))
 
 
-def damaged(path: Path, reason: str) -> DataError:
-    """The error for a file that cannot be decoded, or ends before it says it does."""
+def damaged_file(path: Path, reason: str) -> DataError:
+    """The error for a file that cannot be decoded, or ends before its stated end."""
     return DataError(
         f"the sound is truncated or damaged, or this is no media file: {reason}",
         where=path,
@@ -74,7 +74,7 @@ def damaged(path: Path, reason: str) -> DataError:
     )
 
 
-def nothing_there(path: Path, begin_s: float, end_s: float | None, length_s: float) -> DataError:
+def no_sound_between(path: Path, begin_s: float, end_s: float | None, length_s: float) -> DataError:
     """The error for a stretch without a single sample."""
     return DataError(
         f"there is no sound between {begin_s:.2f} s and {'the end' if end_s is None else f'{end_s:.2f} s'}",
@@ -112,14 +112,14 @@ def _frames(container: Any, stream: Any, zero_s: float) -> Iterator[tuple[float,
 
 
 def _cut(
-    frames: Iterator[tuple[float, np.ndarray]], collected: Resampled, begin_s: float, end_s: float | None
+    frames: Iterator[tuple[float, np.ndarray]], resampler: Resampler, begin_s: float, end_s: float | None
 ) -> tuple[float, float]:
     """Cuts frames to the stretch and collects them.
 
     Returns:
         Seconds filled with zeros; where the sound, or the stretch, ended, seconds.
     """
-    rate = collected.rate_hz
+    rate = resampler.rate_hz
     written, stop = round(begin_s * rate), np.inf if end_s is None else round(end_s * rate)
     filled, position = 0, None
     for time_s, samples in frames:
@@ -128,8 +128,8 @@ def _cut(
             position = stated
         first, last = max(position, written), int(min(position + len(samples), stop))
         if last > first:
-            collected.add(np.zeros(first - written, np.float32))
-            collected.add(samples[first - position : last - position])
+            resampler.add(np.zeros(first - written, np.float32))
+            resampler.add(samples[first - position : last - position])
             filled, written = filled + first - written, last
         position += len(samples)
         if position >= stop:

@@ -37,7 +37,7 @@ def read_decord(request: Request) -> Iterator[Stream]:
         wanted = choose(times, request)
         for first in range(0, max(1, len(wanted)), request.chunk):
             part = wanted[first : first + request.chunk]
-            frames = _shared(reader.get_batch(part.tolist())) if len(part) else np.empty((0, 0, 0, 3), np.uint8)
+            frames = _without_copy(reader.get_batch(part.tolist())) if len(part) else np.empty((0, 0, 0, 3), np.uint8)
             yield Stream(frames, times[part], rate, length_s(times, rate))
     except (DECORDError, RuntimeError, IndexError) as err:
         _open_decord.cache_clear()
@@ -57,7 +57,7 @@ def _open_decord(path: str, _state: tuple[int, int], max_side: int | None) -> An
         reader = decord.VideoReader(path, **options)
     if len(reader) == 0:
         raise RuntimeError("no frames")
-    # decord tells no size before it has decoded a frame, which it then decodes again; the file's header tells it.
+    # decord knows no size before it has decoded a frame, which it then decodes again; the file's header states it.
     if max_side is not None and not 0 < (mp4_side(Path(path)) or stated_side(path)) <= max_side:
         height, width = reader[0].shape[:2]
         if max(height, width) > max_side:
@@ -67,7 +67,7 @@ def _open_decord(path: str, _state: tuple[int, int], max_side: int | None) -> An
 
 
 @dataclass(frozen=True)
-class _Lent:
+class _Loan:
     """What decord holds, as NumPy's `from_dlpack` wants it."""
 
     array: Any
@@ -79,9 +79,9 @@ class _Lent:
         return 1, 0  # the processor's memory
 
 
-def _shared(array: Any) -> np.ndarray:
-    # decord's own `asnumpy` copies, which for frames of 640 x 480 costs a twentieth of decoding them.
-    frames: np.ndarray = np.from_dlpack(_Lent(array))
+def _without_copy(array: Any) -> np.ndarray:
+    # decord's `asnumpy` copies, which for frames of 640 x 480 costs a twentieth of decoding them.
+    frames: np.ndarray = np.from_dlpack(_Loan(array))
     return frames
 
 

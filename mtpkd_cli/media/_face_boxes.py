@@ -1,4 +1,4 @@
-"""One face out of many boxes: which of the boxes found in a few frames belong together.
+"""One face out of many boxes: which of the boxes detected in a few frames belong together.
 
 A box is (x, y, side): the centre and side of a square in pixels.
 """
@@ -12,7 +12,7 @@ def one_face(candidates: list[np.ndarray], last: np.ndarray | None) -> list[np.n
     """Follows the face with the most support forwards and backwards.
 
     Args:
-        candidates: For each frame the (n, 3) boxes found in it: centre x, y and side.
+        candidates: For each frame the (n, 3) boxes detected in it: centre x, y and side.
         last: The box of the part before.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Finding faces in one frame by OpenCV's own Haar cascade: in the whole picture, or near where they were before.
+"""Finding faces in one frame by the Haar cascade of OpenCV: in the whole picture, or near where they were before.
 
 The cascade ships with OpenCV, so nothing is downloaded, and it is deterministic. Searching a whole picture costs as
 much as decoding a few frames, and near a known box a fifth of that: there is less to look at, and one size to look for.
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 _CASCADE = "haarcascade_frontalface_alt2.xml"
-_WINDOW_PX = 20  # the cascade's own
+_WINDOW_PX = 20  # side of the picture that the cascade was trained on
 # Longest side of the picture that is searched, and the smallest face in it as a share of its short side. A coarse look
 # for faces from a fifth on takes a fifth of the time, so it comes first, and mostly alone.
 _PICTURE_PX, _LEAST_SHARE = 240, 1 / 7
@@ -49,7 +49,7 @@ def _near(frame: np.ndarray, known: np.ndarray) -> np.ndarray:
     boxes = [np.empty((0, 3))]
     whole = _fit(frame)
     for box in known:
-        if any((np.abs(other - box) < box[2] / 4).all(axis=1).any() for other in boxes):
+        if any((np.abs(others - box) < box[2] / 4).all(axis=1).any() for others in boxes):
             continue
         scale = whole * _COARSE if box[2] * whole * _COARSE >= _ENOUGH_PX else whole
         cell, reach = _GRID_PX / scale, _REACH * box[2]
@@ -58,8 +58,8 @@ def _near(frame: np.ndarray, known: np.ndarray) -> np.ndarray:
         part = frame[top : max(0, bottom), left : max(0, right)]
         if part.size:
             least_px, most_px = (box[2] * scale * change for change in (_SHRINKS, _GROWS))
-            inside = _search(part, scale, least_px, most_px, step=_FINE_STEP, agree=_SURE)
-            boxes.append(inside + np.array([left, top, 0]))
+            detected = _search(part, scale, least_px, most_px, step=_FINE_STEP, agree=_SURE)
+            boxes.append(detected + np.array([left, top, 0]))
     return np.concatenate(boxes)
 
 
@@ -71,9 +71,9 @@ def _anywhere(frame: np.ndarray, small: bool) -> np.ndarray:
     # A third of the bytes to sample down.
     grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) if frame.ndim == 3 else frame
     hints = _search(grey, whole * _COARSE, coarse_px * _COARSE)
-    boxes_near = _near(frame, hints)
-    if len(boxes_near) or not small:
-        return boxes_near
+    boxes = _near(frame, hints)
+    if len(boxes) or not small:
+        return boxes
     hints = _search(grey, whole * _SMALL, short_px * whole * _SMALL * _LEAST_SHARE, coarse_px * _SMALL * _GROWS)
     return _near(frame, hints)
 
@@ -101,10 +101,10 @@ def _search(
         return np.empty((0, 3))
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA) if scale < 1 else np.ascontiguousarray(picture)
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY) if small.ndim == 3 else small
-    rectangles = _cascade().detectMultiScale(
+    detected = _cascade().detectMultiScale(
         cv2.equalizeHist(grey), scaleFactor=step, minNeighbors=agree, minSize=(least, least), maxSize=(most, most)
     )
-    corners = np.array(rectangles, float).reshape(-1, 4) / scale
+    corners = np.array(detected, float).reshape(-1, 4) / scale
     return np.column_stack([corners[:, :2] + corners[:, 2:] / 2, corners[:, 2]])
 
 

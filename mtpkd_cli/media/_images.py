@@ -17,7 +17,7 @@ _NUMBER = re.compile(r"\d+$")
 
 
 def read_images(request: Request) -> Iterator[Stream]:
-    """Reads with OpenCV, turned upright as the images' own flag says.
+    """Reads with OpenCV, turned upright as the flag in each image says.
 
     Raises:
         Unreadable: There are no numbered images, two have one number, they differ in size, or one cannot be decoded.
@@ -42,17 +42,17 @@ def read_images(request: Request) -> Iterator[Stream]:
 
 
 def _numbered(folder: Path) -> dict[int, Path]:
-    images: dict[int, Path] = {}
+    image_of: dict[int, Path] = {}
     for path in folder.iterdir():
         match = _NUMBER.search(path.stem)
         if match is None or path.suffix.lower() not in _SUFFIXES:
             continue
-        if int(match[0]) in images:
-            raise Unreadable(f"{path.name} and {images[int(match[0])].name} have one number")
-        images[int(match[0])] = path
-    if not images:
+        if int(match[0]) in image_of:
+            raise Unreadable(f"{path.name} and {image_of[int(match[0])].name} have one number")
+        image_of[int(match[0])] = path
+    if not image_of:
         raise Unreadable("there are no numbered images in this folder")
-    return images
+    return image_of
 
 
 def _decode(path: Path, max_side: int | None) -> np.ndarray:

@@ -75,8 +75,8 @@ def choose(times_s: np.ndarray, request: Request) -> np.ndarray:
         return np.arange(begin, max(begin, stop))[request.skip :]
     n_ticks = int(np.ceil((times_s[stop - 1] - request.start_s + TOLERANCE_S) * request.rate_hz)) + 1
     ticks = request.start_s + np.arange(n_ticks) / request.rate_hz
-    chosen = np.unique(np.searchsorted(times_s, ticks - TOLERANCE_S))
-    return chosen[(chosen >= begin) & (chosen < stop)][request.skip :]
+    indices = np.unique(np.searchsorted(times_s, ticks - TOLERANCE_S))
+    return indices[(indices >= begin) & (indices < stop)][request.skip :]
 
 
 def fit(width: int, height: int, max_side: int | None) -> tuple[int, int]:
@@ -92,6 +92,6 @@ def length_s(times_s: np.ndarray, rate_hz: float) -> float:
 
 def one_line(err: Exception) -> str:
     """Returns the reason of a reader's error as one line."""
-    # decord puts the time and the source line of its own build before the reason, once per thread.
+    # decord puts the time and the line of its source before the reason, once per thread.
     lines = re.sub(r"\[\d\d:\d\d:\d\d\] \S+: ", "", str(err)).strip().splitlines()
     return lines[0] if lines else type(err).__name__

@@ -45,7 +45,7 @@ class Outcome:
 def prepare_worker(parent: int) -> None:
     """Called first in a worker of the process `parent`."""
     interruption.follow(parent)
-    # Python's own handler waits for native code to return; the default action stops a hung decoder at once.
+    # Python's handler waits for native code to return; the default action stops a hung decoder at once.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _keep_freed_memory()
 

@@ -10,7 +10,7 @@ _LOOK_EVERY_S = 0.2
 class MemoryWatch:
     """Kills the children of this process whose resident memory passes a limit.
 
-    The parent watches, since native code that eats memory may not let the worker's own Python run. A limit on address
+    The parent watches, since native code that eats memory may not let Python run in the worker. A limit on address
     space (RLIMIT_AS) would not do: libraries reserve many times what they use.
 
     Args:

@@ -35,7 +35,7 @@ class YuNet:
         if not path.is_file():
             raise DataError("there is no such face model", where=path, todo="set the encoder's option face_model")
         self._path, state = path, path.stat()
-        self._network = self._tried(lambda: _network(path, (state.st_mtime_ns, state.st_size)))
+        self._network = self._checked(lambda: _network(path, (state.st_mtime_ns, state.st_size)))
 
     def __call__(self, frame: np.ndarray, known: np.ndarray, *, small: bool = True) -> np.ndarray:
         """(H, W, 3) uint8 RGB, or (H, W) grey -> (n, 3) boxes."""
@@ -47,18 +47,18 @@ class YuNet:
         picture = cv2.resize(frame, size, interpolation=cv2.INTER_AREA) if scale < 1 else frame
         picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR if picture.ndim == 2 else cv2.COLOR_RGB2BGR)
         self._network.setInputSize(size)
-        _, faces = self._tried(lambda: self._network.detect(picture))
+        _, faces = self._checked(lambda: self._network.detect(picture))
         return squares(np.empty((0, 15)) if faces is None else faces.astype(float)) / scale
 
-    def _tried(self, call: Callable[[], Any]) -> Any:
+    def _checked(self, call: Callable[[], Any]) -> Any:
         import cv2
 
         try:
             return call()
         except cv2.error as err:
-            raise self._foreign(err) from err
+            raise self._unusable(err) from err
 
-    def _foreign(self, err: Exception) -> DataError:
+    def _unusable(self, err: Exception) -> DataError:
         return DataError(
             f"OpenCV cannot use this face model: {str(err).strip().splitlines()[-1]}",
             where=self._path,

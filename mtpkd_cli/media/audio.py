@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from mtpkd_cli.errors import DataError
-from mtpkd_cli.media._audio_tracks import Sound, damaged, nothing_there, read_track
-from mtpkd_cli.media._resampled import Resampled
+from mtpkd_cli.media._audio_tracks import Sound, damaged_file, no_sound_between, read_track
+from mtpkd_cli.media._resampler import Resampler
 from mtpkd_cli.media.damage import change_of
-from mtpkd_cli.media.reader_used import say_reader
+from mtpkd_cli.media.reader_names import note_reader
 
 _SNDFILE_SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".au", ".caf", ".w64", ".rf64"}
 _PEAK_LIMIT = 2.0
@@ -64,17 +64,17 @@ def read_audio(path: Path, sample_rate_hz: int, start_s: float | None = None, en
         raise DataError(f"the segment is from {begin_s} s to {end_s} s", where=path, expected="start_s < end_s")
     known = path.suffix.lower() in _SNDFILE_SUFFIXES
     sound = _read_sndfile(path, begin_s, end_s, sample_rate_hz) if known else None
-    say_reader("pyav" if sound is None else "soundfile")
+    note_reader("pyav" if sound is None else "soundfile")
     if sound is None:
         sound = read_track(path, begin_s, end_s, sample_rate_hz)
-    peak = sound.collected.peak
+    peak = sound.resampler.peak
     if not peak <= _PEAK_LIMIT:
         todo = "scale the file to [-1, 1] or export it again"
         raise DataError(f"the samples reach {peak:g}", where=path, expected="samples in [-1, 1]", todo=todo)
-    samples, change = sound.collected.samples(), change_of("sound")
+    samples, change = sound.resampler.samples(), change_of("sound")
     if change is not None:
         samples = change(samples, sample_rate_hz)
-    return Audio(samples, sample_rate_hz, sound.collected.rate_hz, sound.silent_s)
+    return Audio(samples, sample_rate_hz, sound.resampler.rate_hz, sound.silent_s)
 
 
 def _read_sndfile(path: Path, begin_s: float, end_s: float | None, to_hz: int) -> Sound | None:
@@ -91,18 +91,18 @@ def _read_sndfile(path: Path, begin_s: float, end_s: float | None, to_hz: int) -
         start = round(begin_s * rate)
         stop = file.frames if end_s is None else min(round(end_s * rate), file.frames)
         if start >= stop:
-            raise nothing_there(path, begin_s, end_s, file.frames / rate)
-        collected = Resampled(rate, to_hz)
+            raise no_sound_between(path, begin_s, end_s, file.frames / rate)
+        resampler = Resampler(rate, to_hz)
         try:
             file.seek(start)
             for block in file.blocks(_BLOCK, frames=stop - start, dtype="float32", always_2d=True):
-                collected.add(block.mean(axis=1))
+                resampler.add(block.mean(axis=1))
         except soundfile.LibsndfileError as err:
-            raise damaged(path, str(err)) from err
-    if collected.n_given < stop - start:
-        raise damaged(path, f"it ends at {(start + collected.n_given) / rate:.2f} s of {file.frames / rate:.2f} s")
+            raise damaged_file(path, str(err)) from err
+    if resampler.n_given < stop - start:
+        raise damaged_file(path, f"it ends at {(start + resampler.n_given) / rate:.2f} s of {file.frames / rate:.2f} s")
     missing = 0 if end_s is None else round(end_s * rate) - stop
-    return Sound(collected, missing / rate)
+    return Sound(resampler, missing / rate)
 
 
 def _check_riff_size(path: Path) -> None:
@@ -112,4 +112,4 @@ def _check_riff_size(path: Path) -> None:
     stated, size = int.from_bytes(head[4:8], "little") + 8, path.stat().st_size
     # Programs that write to a pipe leave the largest number or none at all.
     if head[:4] == b"RIFF" and size + 1 < stated < 0xFFFFFFFF:
-        raise damaged(path, f"its header states {stated} bytes and it holds {size}")
+        raise damaged_file(path, f"its header states {stated} bytes and it holds {size}")

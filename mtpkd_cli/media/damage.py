@@ -1,9 +1,9 @@
 """What recordings suffer in the field, done to decoded pictures and sound before anything else sees them.
 
-A process reads one sample at a time, so the process is the place to keep what its medium suffers: while `suffering`
-holds, `iter_frames` and `read_audio` give damaged pictures and sound, and an encoder, its face search included, meets
-them as it would in the field. Every kind draws by the seed of the sample alone, and at a worse level the same places
-suffer, and more of them: curves over levels are smooth.
+A process reads one sample at a time, so the process is the place to keep what its medium suffers: within a block
+of `apply_damage`, `iter_frames` and `read_audio` give damaged pictures and sound, and an encoder, its face search
+included, meets them as it would in the field. Every kind draws by the seed of the sample alone, and at a worse level
+the same places suffer, and more of them: curves over levels are smooth.
 """
 
 import hashlib
@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from mtpkd_cli.media import _damaged_pictures as pictures
-from mtpkd_cli.media import _damaged_sound as sound
+from mtpkd_cli.media import _picture_damage as pictures
+from mtpkd_cli.media import _sound_damage as sound
 
 VERSION = 1
 """Raised when the same damage would give other pictures or sound, so that features of older versions are stale."""
@@ -68,40 +68,47 @@ class Kind:
 KINDS: dict[str, dict[str, Kind]] = {
     "pictures": {
         "frame-drop": Kind(
-            "Frames are lost, the picture freezes", "frames lost (%)", (0.2, 0.4, 0.6, 0.8), "0", 100, pictures.dropped
+            "Frames are lost, the picture freezes",
+            "frames lost (%)",
+            (0.2, 0.4, 0.6, 0.8),
+            "0",
+            100,
+            pictures.drop_frames,
         ),
         "fewer-frames": Kind(
-            "Fewer frames", "one frame left of (frames)", (2.0, 4.0, 8.0, 16.0), "1", 1, pictures.fewer
+            "Fewer frames", "one frame left of (frames)", (2.0, 4.0, 8.0, 16.0), "1", 1, pictures.keep_every_nth
         ),
-        "blur": Kind(
-            "Blur", "Gaussian sd (% of picture height)", (0.005, 0.01, 0.02, 0.04), "0", 100, pictures.blurred
+        "blur": Kind("Blur", "Gaussian sd (% of picture height)", (0.005, 0.01, 0.02, 0.04), "0", 100, pictures.blur),
+        "noise": Kind(
+            "Noise", "sd per pixel (grey levels of 255)", (5.0, 10.0, 20.0, 40.0), "0", 1, pictures.add_noise
         ),
-        "noise": Kind("Noise", "sd per pixel (grey levels of 255)", (5.0, 10.0, 20.0, 40.0), "0", 1, pictures.noisy),
-        "occlusion": Kind("Partly hidden", "picture hidden (%)", (0.05, 0.1, 0.2, 0.4), "0", 100, pictures.hidden),
+        "occlusion": Kind("Partly hidden", "picture hidden (%)", (0.05, 0.1, 0.2, 0.4), "0", 100, pictures.occlude),
     },
     "sound": {
-        "noise": Kind("Noise", "signal-to-noise ratio (dB)", (30.0, 20.0, 10.0, 0.0), "none", 1, sound.noisy),
-        "dropouts": Kind("Sound drops out", "20 ms packets lost (%)", (0.1, 0.2, 0.4, 0.6), "0", 100, sound.dropped),
+        "noise": Kind("Noise", "signal-to-noise ratio (dB)", (30.0, 20.0, 10.0, 0.0), "none", 1, sound.add_noise),
+        "dropouts": Kind(
+            "Sound drops out", "20 ms packets lost (%)", (0.1, 0.2, 0.4, 0.6), "0", 100, sound.drop_packets
+        ),
     },
 }
 
-_suffered: list[Damage] = []
+_applied: list[Damage] = []
 
 
 @contextmanager
-def suffering(damage: Damage | None) -> Iterator[None]:
-    """Lets what is read within suffer in this process; None = nothing."""
-    before = _suffered[:]
-    _suffered[:] = [] if damage is None else [damage]
+def apply_damage(damage: Damage | None) -> Iterator[None]:
+    """Damages what this process reads within the block; None = nothing."""
+    before = _applied[:]
+    _applied[:] = [] if damage is None else [damage]
     try:
         yield
     finally:
-        _suffered[:] = before
+        _applied[:] = before
 
 
 def change_of(sense: str) -> Callable[..., Any] | None:
     """How a stream that begins now is changed part by part, as the sense's module says; None = it is left alone."""
-    for damage in _suffered:
+    for damage in _applied:
         if damage.sense == sense:
             return KINDS[sense][damage.kind].begin(damage.level, damage.generator)
     return None

@@ -1,6 +1,6 @@
 """Cutting the square around a face out of the frames of a video.
 
-A crop follows the face at sub-pixel positions: what is left of movement in it is the face's own.
+A crop follows the face at sub-pixel positions: what is left of movement in it is the face itself moving.
 """
 
 from collections.abc import Sequence
@@ -11,13 +11,13 @@ import numpy as np
 from mtpkd_cli.media.faces import FaceTrack
 
 
-def widened(track: FaceTrack, margin: float) -> FaceTrack:
-    """The same track with room around the face, `margin` of its side on every side."""
+def with_margin(track: FaceTrack, margin: float) -> FaceTrack:
+    """A track whose squares leave room around the face, `margin` of its side on every side."""
     grow = 1.0 + 2.0 * margin
     return replace(track, sides_px=track.sides_px * grow, crop_side_px=track.crop_side_px * grow)
 
 
-def thinned(frames: Sequence[np.ndarray], track: FaceTrack, least_px: int) -> tuple[list[np.ndarray], FaceTrack]:
+def downsample(frames: Sequence[np.ndarray], track: FaceTrack, least_px: int) -> tuple[list[np.ndarray], FaceTrack]:
     """Every k-th pixel of every k-th row, where k is the largest that leaves squares of `least_px`, and the track."""
     import cv2
 

@@ -1,4 +1,4 @@
-"""Where the face is in the frames of a video: looked for in a few of them, interpolated between them.
+"""Where the face is in the frames of a video: searched for in a few of them, interpolated between them.
 
 A head moves little within a second, so about one frame per second is searched; see `_face_search` for how.
 """
@@ -25,7 +25,7 @@ class FaceTrack:
         centres_px: (T, 2) float, x and y of the face's centre.
         sides_px: (T,) float, side of the square around the face, from brows to chin.
         crop_side_px: Median of the sides: one size for all crops, so that a crop changes only with what it shows.
-        detected: (T,) bool, whether the face was found in the nearest frame that was searched.
+        detected: (T,) bool, whether the face was detected in the nearest frame that was searched.
     """
 
     centres_px: np.ndarray
@@ -39,8 +39,8 @@ class FaceTracker:
 
     Args:
         detect_every_s: Time between two frames that are searched.
-        model: File of a YuNet network; None = OpenCV's own cascade.
-        times_smoothed: How often each found box is averaged with its neighbours (weights 1 2 1).
+        model: File of a YuNet network; None = the cascade that ships with OpenCV.
+        times_smoothed: How often each detected box is averaged with its neighbours (weights 1 2 1).
 
     Raises:
         DataError: The model's file is missing or of another kind.
@@ -56,8 +56,8 @@ class FaceTracker:
         """Finds the face in the next frames.
 
         The first frame is searched, one per interval and the last. The first search of all looks everywhere, the others
-        near what the one before found, and everywhere where that is gone. As long as nothing is found, the time to the
-        next search doubles; what was passed over is searched once something is. Of several faces the one that is
+        near what the one before detected, and everywhere where that is gone. As long as nothing is detected, the time
+        to the next search doubles; what was passed over is searched once something is. Of several faces the one that is
         largest and in most frames is kept. Without any, the last known box is kept, or the picture's centre square.
 
         Args:
@@ -65,10 +65,10 @@ class FaceTracker:
             times_s: (T,) increasing.
 
         Returns:
-            The track; all `found` are False where nothing was found.
+            The track; `detected` is False throughout where no face was detected.
         """
         height, width = frames[0].shape[:2]
-        tried, candidates = self._look(frames, times_s)
+        searched, candidates = self._search(frames, times_s)
         boxes = one_face(candidates, self._last)
         hits = [i for i, box in enumerate(boxes) if box is not None]
         if not hits:
@@ -79,16 +79,16 @@ class FaceTracker:
             return FaceTrack(np.tile(fallback[:2], (n, 1)), np.full(n, fallback[2]), fallback[2], np.zeros(n, bool))
         smoothed = smooth(np.array([boxes[i] for i in hits]), self._times_smoothed)
         self._last = smoothed[-1]
-        seen_s = times_s[tried]
-        track = np.stack([np.interp(times_s, seen_s[hits], smoothed[:, k]) for k in range(3)], axis=1)
-        nearest = np.abs(times_s[:, None] - seen_s[None, :]).argmin(axis=1)
+        searched_s = times_s[searched]
+        track = np.stack([np.interp(times_s, searched_s[hits], smoothed[:, k]) for k in range(3)], axis=1)
+        nearest = np.abs(times_s[:, None] - searched_s[None, :]).argmin(axis=1)
         detected = np.isin(nearest, hits)
         return FaceTrack(track[:, :2], track[:, 2], float(np.median(smoothed[:, 2])), detected)
 
-    def _look(
+    def _search(
         self, frames: Sequence[np.ndarray] | np.ndarray, times_s: np.ndarray
     ) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Indices of the frames that were searched, and the boxes found in each."""
+        """Indices of the frames that were searched, and the boxes detected in each."""
         ticks, goes_on = self._ticks(times_s), self._parts > 0
         self._parts += 1
         boxes_at: dict[int, np.ndarray] = {}
@@ -110,7 +110,7 @@ class FaceTracker:
             known, passed_over = boxes, []
             at, gap = at + 1, _FIRST_GAP
         if last == 1 and not goes_on and not any(map(len, boxes_at.values())):
-            # Two looks are few: one more, half-way.
+            # Two searches are few: one more, half-way.
             ticks = np.insert(ticks, 1, ticks.mean())
             boxes_at = {0: boxes_at[0], 1: self._find(frames[ticks[1]], known, small=False), 2: boxes_at[1]}
         order = sorted(boxes_at)

@@ -1,4 +1,4 @@
-"""Where the face is, told by others: a table of boxes beside the video, or pictures that are face crops already."""
+"""Where the face is without a search: from a table of boxes beside the video, or in pictures that are face crops."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ class CroppedFaces:
     """The centre square of every frame."""
 
     def track(self, frames: Sequence[np.ndarray] | np.ndarray, times_s: np.ndarray) -> FaceTrack:
-        """The track of T frames (H, W, ...); all are found."""
+        """The track of T frames (H, W, ...); all count as detected."""
         height, width = frames[0].shape[:2]
         n, side = len(times_s), float(min(height, width))
         return FaceTrack(np.tile([width / 2, height / 2], (n, 1)), np.full(n, side), side, np.ones(n, bool))

@@ -3,7 +3,7 @@
 Native decoders can abort, loop for ever or ask for all memory on a damaged file, so each task runs in a worker process
 under limits of time and memory, and no worker outlives this process, whatever ends it. A worker that dies or is stopped
 is replaced, its task is recorded as failed, and the other tasks go on. Workers are spawned, never forked: libraries
-with threads of their own do not survive a fork. A script that calls this at its top level therefore needs `if __name__
+that start threads do not survive a fork. A script that calls this at its top level therefore needs `if __name__
 == "__main__":`.
 """
 
@@ -110,7 +110,7 @@ def _outcomes(
         while True:
             interruption.check()
             for task in islice(tasks, workers * _IN_FLIGHT_PER_WORKER - len(waiting)):
-                # Pickled here and read inside the worker's own try: a function that cannot be imported there is then
+                # Pickled here and read inside the worker's `try`: a function that cannot be imported there is then
                 # an error of the task, not of the pool.
                 payload = pickle.dumps((function, task.args))
                 waiting.append((task.key, pool.schedule(work, args=(task.key, payload), timeout=timeout_s)))

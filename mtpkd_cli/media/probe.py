@@ -1,4 +1,4 @@
-"""What a media file holds, told by its headers, its first and its last frame; nothing is decoded in between."""
+"""What a media file holds, read from its headers, its first and its last frame; nothing is decoded in between."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ class Probe:
         picture_hz: Frames per second; 0 = no picture.
         frames: Number of frames or images, as far as the file says; 0 = none.
         sound_hz: Rate of the sound; 0 = no sound.
-        tail_read: Whether the last second could be decoded; false = the file ends before it says it does.
+        tail_read: Whether the last second could be decoded; false = the file ends before its stated end.
     """
 
     length_s: float

@@ -13,7 +13,7 @@ import numpy as np
 
 from mtpkd_cli.errors import DataError
 from mtpkd_cli.media._signal_tables import numbers, stamp, times_of
-from mtpkd_cli.media.reader_used import say_reader
+from mtpkd_cli.media.reader_names import note_reader
 
 GAP_LIMIT_S = 0.25
 GAP_LIMIT_SHARE = 0.05
@@ -96,7 +96,7 @@ def read_signal(
     """
     key = stamp(path)
     values = numbers(key, column)
-    say_reader("pyarrow")
+    note_reader("pyarrow")
     if time_column is None:
         if sample_rate_hz is None:
             todo = "set sample_rate_hz or time_column in the encoder's options"

@@ -14,7 +14,7 @@ from mtpkd_cli.media._images import read_images
 from mtpkd_cli.media._pyav import read_pyav
 from mtpkd_cli.media._video_request import Request, Unreadable
 from mtpkd_cli.media.damage import change_of
-from mtpkd_cli.media.reader_used import say_reader
+from mtpkd_cli.media.reader_names import note_reader
 
 _READERS = {"decord": read_decord, "pyav": read_pyav}
 
@@ -94,7 +94,7 @@ def _read(request: Request, reader: str) -> Iterator[VideoFrames]:
                 if not len(part.frames):
                     raise _no_frame(request, part.length_s)
                 n_read += len(part.frames)
-                say_reader(name)
+                note_reader(name)
                 times_s = part.times_s - request.start_s
                 yield VideoFrames(part.frames, times_s, part.native_rate_hz, part.length_s, name)
             return
@@ -118,7 +118,7 @@ def read_frames(
     reader: Literal["auto", "decord", "pyav"] = "auto",
     image_rate_hz: float = 25.0,
 ) -> VideoFrames:
-    """Returns all frames of a part of a video at once; arguments and errors as `iter_frames`."""
+    """Returns all frames of a part of a video at once; `iter_frames` tells of the arguments and errors."""
     chunks = iter_frames(
         path,
         start_s=start_s,

@@ -205,9 +205,9 @@ def test_features_read_as_written_in_the_order_asked_for(tmp_path: Path) -> None
     ids = ["s0", "s9", "s1", "s2"]
     rows, steps, values = read_parts(tmp_path, ids)
     for sample in ("s0", "s1", "s2"):
-        own = rows == ids.index(sample)
-        np.testing.assert_array_equal(steps[own], np.arange(len(made[sample][0])))
-        np.testing.assert_array_equal(values[own], made[sample][1])
+        of_sample = rows == ids.index(sample)
+        np.testing.assert_array_equal(steps[of_sample], np.arange(len(made[sample][0])))
+        np.testing.assert_array_equal(values[of_sample], made[sample][1])
     assert not (rows == 1).any()
     assert len(rows) == 8
 

@@ -129,7 +129,7 @@ def test_an_option_of_an_encoder_can_be_set_without_saying_options(path: Path) -
     assert read_study(path).modalities["video"].options == {"face_model": "/models/yunet.onnx", "rate_hz": 5.0}
     set_keys(path, ["modalities.video.options.rate_hz=6.0"])
     assert read_study(path).modalities["video"].options["rate_hz"] == 6.0
-    # Its own keys stay its own, and what is neither is unknown as before.
+    # Keys of the section stay keys of the section, and what is neither is still unknown.
     set_keys(path, ["modalities.eda.media=eda"])
     with pytest.raises(StudyError, match=r"modalities\.video\.rate_hx: unknown key"):
         set_keys(path, ["modalities.video.rate_hx=5.0"])

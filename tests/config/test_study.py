@@ -86,9 +86,9 @@ def test_the_sample_study_is_short() -> None:
 )
 def test_a_wrong_name_is_told_with_the_nearest_right_one(addition: str, expected: str) -> None:
     if addition.startswith("[align]"):
-        # The joint teacher is called as align.joint says; with teachers of one's own it has to be one of them.
-        own = "[teachers.video]\nmodalities=['video']\n[teachers.eda]\nmodalities=['eda']\n"
-        assert "align.joint: there is no teacher 'all'" in _error(MINIMAL + own + addition)
+        # The joint teacher is called as align.joint says; with named teachers it has to be one of them.
+        teachers = "[teachers.video]\nmodalities=['video']\n[teachers.eda]\nmodalities=['eda']\n"
+        assert "align.joint: there is no teacher 'all'" in _error(MINIMAL + teachers + addition)
         return
     assert expected in _error(MINIMAL + addition)
 
@@ -229,8 +229,8 @@ def test_teachers_are_one_per_modality_and_the_joint_one_unless_named() -> None:
 
 
 def _sections() -> list[type[BaseModel]]:
-    found = [value for value in vars(sections).values() if isinstance(value, type) and issubclass(value, BaseModel)]
-    return [model for model in found if model.__module__ == sections.__name__ and model is not Study]
+    models = [value for value in vars(sections).values() if isinstance(value, type) and issubclass(value, BaseModel)]
+    return [model for model in models if model.__module__ == sections.__name__ and model is not Study]
 
 
 def test_every_option_is_read_by_some_code() -> None:

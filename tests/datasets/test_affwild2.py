@@ -131,10 +131,10 @@ def test_a_choice_of_expressions_masks_the_others(tmp_path: Path) -> None:
 def test_raw_videos_of_another_rate_have_windows_of_the_same_length(corpus: Path) -> None:
     (corpus / "rates.csv").write_text("video,rate_hz\nvideo9,1\n")
     table = samples(corpus, Config(**SHORT, rates="rates.csv"))
-    own = table[table["recording"] == "video9_left"]
-    assert list(zip(own["first_frame"], own["last_frame"], strict=True)) == [(1, 2), (3, 4), (4, 5)]
+    rows = table[table["recording"] == "video9_left"]
+    assert list(zip(rows["first_frame"], rows["last_frame"], strict=True)) == [(1, 2), (3, 4), (4, 5)]
     raw, crops = media_of(table, "v", "video"), media_of(table, "v", "crops")
-    at = own.index[2]
+    at = rows.index[2]
     assert (raw.loc[at, "start_s"], raw.loc[at, "end_s"]) == (3, 5)
     assert (crops.loc[at, "start_s"], crops.loc[at, "end_s"]) == (1.5, 2.5)
     assert (raw.loc[0, "start_s"], crops.loc[0, "end_s"]) == (0, 2)

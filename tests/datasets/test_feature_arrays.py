@@ -78,8 +78,8 @@ def test_features_may_be_called_otherwise_and_ids_be_numbers(corpus: Path) -> No
 def test_columns_of_the_table_and_arrays_go_together(corpus: Path) -> None:
     table = pd.read_csv(corpus / "samples.csv").assign(face__x=[1.0, 2, 3, 4, 5])
     table.to_csv(corpus / "samples.csv", index=False)
-    found = samples(corpus, _config())
-    assert {"media_face", "media_video", "media_eda"} <= set(found)
+    table = samples(corpus, _config())
+    assert {"media_face", "media_video", "media_eda"} <= set(table)
     with pytest.raises(DataError, match=r"'face' is in columns of the table and in video.npz"):
         samples(corpus, _config(arrays={"face": "video.npz"}))
     with pytest.raises(DataError, match="no column begins with 'vido__'; did you mean 'video'"):
@@ -125,8 +125,8 @@ def test_files_that_are_no_arrays_are_told_and_nothing_is_unpickled(corpus: Path
 def test_a_split_column_names_the_official_sides(corpus: Path) -> None:
     table = pd.read_csv(corpus / "samples.csv").assign(part=["Train", "training", "val", "dev ", "TEST"])
     table.to_csv(corpus / "samples.csv", index=False)
-    found = samples(corpus, _config(split_column="part"))
-    assert list(found["split"]) == ["train", "train", "validation", "validation", "test"]
+    table = samples(corpus, _config(split_column="part"))
+    assert list(table["split"]) == ["train", "train", "validation", "validation", "test"]
     table["part"] = ["train", "", "val", "holdout", "test"]
     table.to_csv(corpus / "samples.csv", index=False)
     with pytest.raises(DataError) as caught:

@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 
-from mtpkd_cli.datasets._frame_windows import mean_targets, usual_class, windows
+from mtpkd_cli.datasets._frame_windows import mean_targets, most_common_class, windows
 
 
 def _wrong_windows(n_frames: int, length: int, hop: int) -> list[str]:
@@ -39,8 +39,8 @@ def test_labels_of_windows_are_those_of_their_valid_frames() -> None:
         np.testing.assert_allclose(mean, np.nanmean(values[first - 1 : last], axis=0))
     classes = rng.integers(-1, 3, size=43)
     classes[:9], classes[9] = -1, 2
-    usual = usual_class(classes, spans, 3)
-    assert usual[0] == -1
-    for (first, last), found in zip(spans[1:], usual[1:], strict=True):
-        own = classes[first - 1 : last]
-        assert found == np.bincount(own[own >= 0], minlength=3).argmax()
+    labels = most_common_class(classes, spans, 3)
+    assert labels[0] == -1
+    for (first, last), label in zip(spans[1:], labels[1:], strict=True):
+        in_window = classes[first - 1 : last]
+        assert label == np.bincount(in_window[in_window >= 0], minlength=3).argmax()

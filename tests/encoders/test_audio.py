@@ -69,12 +69,12 @@ def test_steps_are_the_means_and_deviations_of_librosas_frames(tmp_path: Path) -
 
 def test_pitch_is_librosas_yin_where_there_is_a_voice() -> None:
     samples = _voice(2.0)
-    told = frame_features(samples, Config())
+    columns = frame_features(samples, Config())
     oracle = librosa.yin(samples, fmin=60, fmax=400, sr=RATE, frame_length=1024, hop_length=160)
-    voiced = told["voiced"] == 1
+    voiced = columns["voiced"] == 1
     assert voiced.mean() > 0.5
-    np.testing.assert_allclose(told["pitch_semitones"][voiced], 12 * np.log2(oracle[voiced] / 55), atol=1e-6)
-    assert np.isnan(told["pitch_semitones"][~voiced]).all()
+    np.testing.assert_allclose(columns["pitch_semitones"][voiced], 12 * np.log2(oracle[voiced] / 55), atol=1e-6)
+    assert np.isnan(columns["pitch_semitones"][~voiced]).all()
 
 
 def test_flux_is_librosas_onset_strength() -> None:

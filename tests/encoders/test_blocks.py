@@ -9,7 +9,7 @@ import soundfile
 
 from mtpkd_cli.encoders import Segment, _blocks, audio, logmel, prosody
 from mtpkd_cli.encoders._librosa import load_librosa
-from mtpkd_cli.media._resampled import Resampled
+from mtpkd_cli.media._resampler import Resampler
 
 librosa = load_librosa()
 
@@ -41,11 +41,11 @@ def test_stretches_join_without_a_seam(
 @pytest.mark.parametrize("piece", [7, 1_000, 100_000])
 def test_sound_in_pieces_is_resampled_as_librosa_does_it_at_once(from_hz: int, piece: int) -> None:
     given = np.random.default_rng(1).normal(0, 0.1, 30_011).astype(np.float32)
-    collected = Resampled(from_hz, 16_000)
+    resampler = Resampler(from_hz, 16_000)
     for first in range(0, len(given), piece):
-        collected.add(given[first : first + piece])
-    assert collected.peak == np.abs(given).max()
+        resampler.add(given[first : first + piece])
+    assert resampler.peak == np.abs(given).max()
     oracle = librosa.resample(given, orig_sr=from_hz, target_sr=16_000, res_type="soxr_hq")
-    samples = collected.samples()
+    samples = resampler.samples()
     assert samples.dtype == np.float32
     np.testing.assert_allclose(samples, oracle, atol=1e-6)

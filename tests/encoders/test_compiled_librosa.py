@@ -28,11 +28,11 @@ PROGRAM = """\
 import numpy as np
 from mtpkd_cli.encoders import _librosa
 _librosa._COMPILING = ("tiny",)
-said = []
-_librosa.prepare(said.append)
+lines = []
+_librosa.prepare(lines.append)
 _librosa.load_librosa()
 import tiny
-print(len(said), tiny.thrice(tiny.twice(np.ones(1)))[0])
+print(len(lines), tiny.thrice(tiny.twice(np.ones(1)))[0])
 """
 
 
@@ -50,9 +50,9 @@ def _start(place: Path, cache: Path) -> "subprocess.Popen[str]":
 
 
 def _results(*processes: "subprocess.Popen[str]") -> list[str]:
-    told = [process.communicate(timeout=120)[0].strip() for process in processes]
+    outputs = [process.communicate(timeout=120)[0].strip() for process in processes]
     assert [process.returncode for process in processes] == [0] * len(processes)
-    return told
+    return outputs
 
 
 @pytest.mark.slow

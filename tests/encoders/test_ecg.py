@@ -55,8 +55,8 @@ def test_the_heart_rate_is_recovered_in_a_clip_of_five_seconds(tmp_path: Path, b
 
 def test_beats_are_those_of_neurokit2(tmp_path: Path) -> None:
     values = _simulate(83, seconds=30)
-    _, found = nk.ecg_peaks(nk.ecg_clean(values, sampling_rate=RATE), sampling_rate=RATE)
-    oracle = np.histogram(found["ECG_R_Peaks"] / RATE, bins=np.arange(0, 30.5, 0.5))[0]
+    _, events = nk.ecg_peaks(nk.ecg_clean(values, sampling_rate=RATE), sampling_rate=RATE)
+    oracle = np.histogram(events["ECG_R_Peaks"] / RATE, bins=np.arange(0, 30.5, 0.5))[0]
     np.testing.assert_array_equal(_column(_encode(tmp_path, values), "beats"), oracle)
 
 
@@ -64,10 +64,10 @@ def test_rate_and_variation_are_those_of_neurokit2(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         values = nk.ecg_simulate(duration=60, sampling_rate=RATE, heart_rate=70, heart_rate_std=3, random_state=4)
-        _, found = nk.ecg_peaks(nk.ecg_clean(values, sampling_rate=RATE), sampling_rate=RATE)
-        hrv = nk.hrv_time(found, sampling_rate=RATE)
+        _, events = nk.ecg_peaks(nk.ecg_clean(values, sampling_rate=RATE), sampling_rate=RATE)
+        hrv = nk.hrv_time(events, sampling_rate=RATE)
     features = _encode(tmp_path, values)
-    n = len(found["ECG_R_Peaks"]) - 1
+    n = len(events["ECG_R_Peaks"]) - 1
     assert _column(features, "quality").min() == 1
     np.testing.assert_allclose(_column(features, "rr_mean_s"), hrv["HRV_MeanNN"][0] / 1000, rtol=1e-4)
     # NeuroKit2 divides by n - 1 where this encoder divides by n.

@@ -54,8 +54,8 @@ def test_every_simulated_response_is_found(tmp_path: Path, decomposition: str) -
 def test_responses_are_those_of_neurokit2(tmp_path: Path) -> None:
     values = _simulate(60, 6)
     phasic = nk.eda_phasic(nk.eda_clean(values, sampling_rate=RATE), sampling_rate=RATE, method="highpass")
-    _, found = nk.eda_peaks(phasic["EDA_Phasic"].to_numpy(), sampling_rate=RATE)
-    oracle = np.histogram(found["SCR_Peaks"] / RATE, bins=np.arange(0, 60.5, 0.5))[0]
+    _, events = nk.eda_peaks(phasic["EDA_Phasic"].to_numpy(), sampling_rate=RATE)
+    oracle = np.histogram(events["SCR_Peaks"] / RATE, bins=np.arange(0, 60.5, 0.5))[0]
     np.testing.assert_array_equal(_column(_encode(tmp_path, values), "scr_peaks"), oracle)
 
 
@@ -73,9 +73,9 @@ def test_levels_and_rises_are_those_of_neurokit2(tmp_path: Path, method: str) ->
     for name, signal in steps.items():
         oracle = signal[: 120 * (RATE // 2)].reshape(120, RATE // 2).mean(axis=1)
         np.testing.assert_allclose(_column(features, name), oracle, rtol=1e-4, atol=1e-4)
-    _, found = nk.eda_peaks(parts["EDA_Phasic"].to_numpy(), sampling_rate=RATE)
+    _, events = nk.eda_peaks(parts["EDA_Phasic"].to_numpy(), sampling_rate=RATE)
     rises = _column(features, "scr_rise").sum()
-    assert rises == pytest.approx(np.nansum(found["SCR_Amplitude"]), rel=0.1)
+    assert rises == pytest.approx(np.nansum(events["SCR_Amplitude"]), rel=0.1)
 
 
 def test_more_responses_are_more_phasic_activity(tmp_path: Path) -> None:

@@ -64,8 +64,8 @@ def test_the_heart_rate_is_recovered_in_a_clip_of_five_seconds(tmp_path: Path, b
 
 def test_beats_are_those_of_neurokit2(tmp_path: Path) -> None:
     values = _simulate(83, seconds=30)
-    found = nk.ppg_findpeaks(nk.ppg_clean(values, sampling_rate=RATE), sampling_rate=RATE)
-    oracle = np.histogram(found["PPG_Peaks"] / RATE, bins=np.arange(0, 30.5, 0.5))[0]
+    events = nk.ppg_findpeaks(nk.ppg_clean(values, sampling_rate=RATE), sampling_rate=RATE)
+    oracle = np.histogram(events["PPG_Peaks"] / RATE, bins=np.arange(0, 30.5, 0.5))[0]
     np.testing.assert_array_equal(_column(_encode(tmp_path, values), "beats"), oracle)
 
 

@@ -69,11 +69,11 @@ def test_breaths_and_their_rate_are_those_of_neurokit2(tmp_path: Path) -> None:
         warnings.simplefilter("ignore")
         values = nk.rsp_simulate(duration=90, sampling_rate=RATE, respiratory_rate=14, method="breathmetrics")
         cleaned = nk.rsp_clean(values, sampling_rate=RATE)
-        _, found = nk.rsp_peaks(cleaned, sampling_rate=RATE)
+        _, events = nk.rsp_peaks(cleaned, sampling_rate=RATE)
     features = _encode(tmp_path, values)
     bins = np.arange(0, len(values) / RATE + 0.25, 0.5)
-    np.testing.assert_array_equal(_column(features, "breaths"), np.histogram(found["RSP_Peaks"] / RATE, bins=bins)[0])
-    cycles = np.diff(found["RSP_Troughs"]) / RATE
+    np.testing.assert_array_equal(_column(features, "breaths"), np.histogram(events["RSP_Peaks"] / RATE, bins=bins)[0])
+    cycles = np.diff(events["RSP_Troughs"]) / RATE
     assert (cycles > 1).all()
     np.testing.assert_allclose(_column(features, "breath_mean_s"), cycles.mean(), rtol=1e-5)
     np.testing.assert_allclose(_column(features, "breath_std_s"), cycles.std(), rtol=1e-4)
@@ -143,10 +143,10 @@ def test_breathing_in_and_depth_are_those_of_neurokit2(tmp_path: Path) -> None:
         warnings.simplefilter("ignore")
         values = nk.rsp_simulate(duration=90, sampling_rate=RATE, respiratory_rate=14, method="breathmetrics")
         cleaned = nk.rsp_clean(values, sampling_rate=RATE)
-        _, found = nk.rsp_peaks(cleaned, sampling_rate=RATE)
-        amplitude = nk.rsp_amplitude(cleaned, found)
+        _, events = nk.rsp_peaks(cleaned, sampling_rate=RATE)
+        amplitude = nk.rsp_amplitude(cleaned, events)
     features = _encode(tmp_path, values)
-    peaks, troughs = found["RSP_Peaks"], found["RSP_Troughs"]
+    peaks, troughs = events["RSP_Peaks"], events["RSP_Troughs"]
     np.testing.assert_allclose(_column(features, "inspiration_mean_s"), (peaks - troughs).mean() / RATE, rtol=1e-4)
     # NeuroKit2 interpolates between breaths by a monotone cubic, this encoder linearly.
     at = (features.times_s * RATE).astype(int)

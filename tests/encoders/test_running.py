@@ -18,7 +18,7 @@ from mtpkd_cli.artifacts.feature_parts import Failure, part_about, read_part_fil
 from mtpkd_cli.encoders import Features, Segment, face, logmel, signal
 from mtpkd_cli.encoders.running import EncodedSample, Sample, encode_samples, samples_of, write_encoded
 from mtpkd_cli.errors import DataError, Interrupted, StorageError, StudyError
-from mtpkd_cli.media.damage import Damage, suffering
+from mtpkd_cli.media.damage import Damage, apply_damage
 from mtpkd_cli.registry import ENCODERS
 
 LIMITS = {"timeout_s": 60.0, "memory_gb": 0.0}
@@ -135,7 +135,7 @@ def test_a_medium_suffers_for_its_sample_alone(corpus: Path) -> None:
     assert during.features is not None
     assert after.features is not None
     np.testing.assert_array_equal(before.features.values, after.features.values)
-    with suffering(damage):
+    with apply_damage(damage):
         direct = logmel.encode(Segment(corpus / "whole.wav"), logmel.Config())
     np.testing.assert_array_equal(during.features.values, direct.values)
     assert (during.features.values != before.features.values).any()

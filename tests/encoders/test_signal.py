@@ -8,7 +8,7 @@ import pytest
 from scipy.signal import resample_poly
 
 from mtpkd_cli.encoders import Features, Segment
-from mtpkd_cli.encoders.signal import Config, encode, resampled
+from mtpkd_cli.encoders.signal import Config, encode, resample
 from mtpkd_cli.errors import DataError
 
 RATE = 512
@@ -35,7 +35,7 @@ def test_shapes_names_and_times_are_as_agreed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("from_hz", "to_hz"), [(512, 100), (100, 512), (64, 64), (4, 100), (511.98, 100), (130, 37.5)])
 def test_a_slow_sine_is_the_same_at_another_rate(from_hz: float, to_hz: float) -> None:
-    result = resampled(_sine(0.7, rate=from_hz), from_hz, to_hz)
+    result = resample(_sine(0.7, rate=from_hz), from_hz, to_hz)
     assert len(result) == round(round(5.5 * from_hz) / from_hz * to_hz)
     expected = np.sin(2 * np.pi * 0.7 * np.arange(len(result)) / to_hz)
     inside = slice(round(0.8 * to_hz), -round(0.8 * to_hz))
@@ -45,11 +45,11 @@ def test_a_slow_sine_is_the_same_at_another_rate(from_hz: float, to_hz: float) -
 
 def test_resampling_is_that_of_scipy() -> None:
     values = np.random.default_rng(0).normal(size=1024).cumsum()
-    np.testing.assert_allclose(resampled(values, 512, 128), resample_poly(values, 1, 4, padtype="line"), atol=1e-3)
+    np.testing.assert_allclose(resample(values, 512, 128), resample_poly(values, 1, 4, padtype="line"), atol=1e-3)
 
 
 def test_a_level_stays_the_level_at_both_ends() -> None:
-    np.testing.assert_allclose(resampled(np.full(700, 3.7), 512, 100), 3.7, rtol=1e-6)
+    np.testing.assert_allclose(resample(np.full(700, 3.7), 512, 100), 3.7, rtol=1e-6)
 
 
 def test_what_the_new_rate_cannot_hold_is_kept_out(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import soundfile
 from mtpkd_cli.encoders._faces import FaceOptions
 from mtpkd_cli.encoders._sound import SoundOptions
 from mtpkd_cli.media.audio import read_audio
-from mtpkd_cli.media.damage import KINDS, Damage, suffering
+from mtpkd_cli.media.damage import KINDS, Damage, apply_damage
 from mtpkd_cli.media.video import VideoFrames, iter_frames, read_frames
 from mtpkd_cli.registry import ENCODERS
 
@@ -87,7 +87,7 @@ def test_a_video_suffers_only_within_and_twice_the_same(kind: str) -> None:
     level = KINDS["pictures"][kind].levels[-1]
 
     def read(sample: str) -> VideoFrames:
-        with suffering(Damage("pictures", kind, level, sample)):
+        with apply_damage(Damage("pictures", kind, level, sample)):
             return read_frames(CLIP, end_s=2.0, rate_hz=10, max_side=64)
 
     whole, one, two = read_frames(CLIP, end_s=2.0, rate_hz=10, max_side=64), read("a"), read("a")
@@ -98,27 +98,27 @@ def test_a_video_suffers_only_within_and_twice_the_same(kind: str) -> None:
         assert (read("b").frames != one.frames).any()
     if kind == "fewer-frames":
         assert (one.times_s == whole.times_s[::16]).all()
-    with suffering(Damage("sound", "noise", 0.0, "a")):
+    with apply_damage(Damage("sound", "noise", 0.0, "a")):
         assert (read_frames(CLIP, end_s=2.0, rate_hz=10, max_side=64).frames == whole.frames).all()
     assert (read_frames(CLIP, end_s=2.0, rate_hz=10, max_side=64).frames == whole.frames).all()
 
 
 def test_parts_that_lose_all_their_frames_are_left_out() -> None:
-    with suffering(Damage("pictures", "fewer-frames", 8.0, "a")):
+    with apply_damage(Damage("pictures", "fewer-frames", 8.0, "a")):
         parts = list(iter_frames(CLIP, end_s=2.0, rate_hz=10, max_side=64, chunk=1))
     assert [len(part.frames) for part in parts] == [1, 1, 1]
 
 
 def test_sound_gets_noise_of_the_ratio_that_it_says(sound: Path) -> None:
     whole = read_audio(sound, 16_000).samples
-    with suffering(Damage("sound", "noise", 10.0, "a")):
+    with apply_damage(Damage("sound", "noise", 10.0, "a")):
         noise = read_audio(sound, 16_000).samples - whole
     assert 10 * np.log10((whole**2).mean() / (noise**2).mean()) == pytest.approx(10, abs=0.1)
 
 
 def test_lost_packets_are_silent_and_as_many_as_it_says(sound: Path) -> None:
     whole = read_audio(sound, 16_000).samples
-    with suffering(Damage("sound", "dropouts", 0.4, "a")):
+    with apply_damage(Damage("sound", "dropouts", 0.4, "a")):
         worse = read_audio(sound, 16_000).samples
     packets = (worse.reshape(-1, 320) == 0).all(1)
     assert packets.mean() == pytest.approx(0.4, abs=0.12)

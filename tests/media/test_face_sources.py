@@ -37,8 +37,8 @@ def yunet(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name, values in (("bbox", BOX), ("kps", POINTS)):
             nothing = constant(f"none_{name}_{stride}", np.zeros((1, len(values)), np.float32))
             nodes.append(helper.make_node("MatMul", [f"cls_{stride}", nothing], [f"flat_{name}_{stride}"]))
-            told = constant(f"told_{name}_{stride}", np.array(values, np.float32).reshape(1, 1, -1))
-            nodes.append(helper.make_node("Add", [f"flat_{name}_{stride}", told], [f"{name}_{stride}"]))
+            output = constant(f"output_{name}_{stride}", np.array(values, np.float32).reshape(1, 1, -1))
+            nodes.append(helper.make_node("Add", [f"flat_{name}_{stride}", output], [f"{name}_{stride}"]))
         # The real file states 640 x 640 too, and OpenCV gives it other sizes.
         for name, size in (("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10)):
             dims = [1, (640 // stride) ** 2, size]

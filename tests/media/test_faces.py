@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from matplotlib.cbook import get_sample_data
 
-from mtpkd_cli.media.face_crops import crop_faces, thinned
+from mtpkd_cli.media.face_crops import crop_faces, downsample
 from mtpkd_cli.media.faces import FaceTracker
 
 # Where the face is in matplotlib's portrait of Grace Hopper, by eye: from brows to chin.
@@ -62,9 +62,9 @@ def test_frames_near_a_search_without_a_face_are_not_found(portrait):
     times_s = np.arange(41) / 10
     blank = np.full((150, 250), 90, np.uint8)
     frames = np.stack([scene(portrait, 40) if t < 2.05 else blank for t in times_s])
-    found = FaceTracker().track(frames, times_s).detected
-    assert found[:21].all()
-    assert not found[30:].any()
+    detected = FaceTracker().track(frames, times_s).detected
+    assert detected[:21].all()
+    assert not detected[30:].any()
 
 
 def test_a_face_that_only_shows_between_the_searches_is_found(portrait):
@@ -108,16 +108,16 @@ def test_crops_hold_the_face_and_repeat_the_border_beyond_the_picture(portrait):
     assert np.ptp(crop_faces(frames, wide, 30)[0, :, :12], axis=1).max() <= 6
 
 
-def test_thinned_frames_hold_the_same_square_in_fewer_pixels(portrait):
+def test_downsampled_frames_hold_the_same_square_in_fewer_pixels(portrait):
     # Without detail finer than what is passed over.
     frames = [cv2.GaussianBlur(scene(portrait, x), (0, 0), 2) for x in (10, 14)]
     track = FaceTracker().track(np.stack(frames), np.arange(2) / 10)
-    small, less = thinned(frames, track, int(track.crop_side_px / 2))
+    small, less = downsample(frames, track, int(track.crop_side_px / 2))
     assert [frame.shape for frame in small] == [(75, 125)] * 2
     np.testing.assert_array_equal(small[1], frames[1][::2, ::2])
     assert less.crop_side_px == track.crop_side_px / 2
     coarse, fine = crop_faces(small, less, 24).astype(float), crop_faces(frames, track, 24).astype(float)
     assert np.abs(coarse - fine).mean() < 4
-    same, unchanged = thinned(frames, track, 1000)
+    same, unchanged = downsample(frames, track, 1000)
     assert unchanged is track
     assert same[0] is frames[0]

@@ -35,19 +35,19 @@ def _film(path: Path, n: int = 50, rate_hz: int = 10, sound: bool = True) -> Pat
 
 @pytest.mark.parametrize("name", ["a.avi", "a.mkv", "a.mp4"])
 def test_a_film_says_its_length_rates_and_frames(tmp_path: Path, name: str) -> None:
-    found = probe(_film(tmp_path / name))
-    assert found.length_s == pytest.approx(5, abs=0.15)
-    assert found.picture_hz == pytest.approx(10)
-    assert found.frames == pytest.approx(50, abs=1)
-    assert found.sound_hz == 16000
-    assert found.tail_read
+    medium = probe(_film(tmp_path / name))
+    assert medium.length_s == pytest.approx(5, abs=0.15)
+    assert medium.picture_hz == pytest.approx(10)
+    assert medium.frames == pytest.approx(50, abs=1)
+    assert medium.sound_hz == 16000
+    assert medium.tail_read
 
 
 def test_a_film_without_sound_and_sound_without_a_film(tmp_path: Path) -> None:
     assert probe(_film(tmp_path / "a.mp4", sound=False)).sound_hz == 0
     soundfile.write(tmp_path / "a.wav", np.zeros(24000, np.float32), 8000)
-    found = probe(tmp_path / "a.wav")
-    assert (found.length_s, found.picture_hz, found.frames, found.sound_hz) == (3, 0, 0, 8000)
+    medium = probe(tmp_path / "a.wav")
+    assert (medium.length_s, medium.picture_hz, medium.frames, medium.sound_hz) == (3, 0, 0, 8000)
 
 
 def test_a_sound_file_that_was_cut_short_is_told(tmp_path: Path) -> None:
@@ -61,17 +61,17 @@ def test_a_sound_file_that_was_cut_short_is_told(tmp_path: Path) -> None:
 def test_a_film_that_was_cut_short_is_known_by_its_end(tmp_path: Path, name: str) -> None:
     path = _film(tmp_path / name)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    found = probe(path)
-    assert found.length_s == pytest.approx(5, abs=0.15)
-    assert not found.tail_read
+    medium = probe(path)
+    assert medium.length_s == pytest.approx(5, abs=0.15)
+    assert not medium.tail_read
 
 
 def test_images_are_counted_at_their_rate(tmp_path: Path) -> None:
     for number in (1, 2, 5, 30):
         cv2.imwrite(str(tmp_path / f"{number:05d}.jpg"), np.zeros((8, 8, 3), np.uint8))
     (tmp_path / "notes.txt").write_text("x")
-    found = probe(tmp_path, image_rate_hz=10.0)
-    assert (found.length_s, found.picture_hz, found.frames) == (pytest.approx(3), 10, 4)
+    medium = probe(tmp_path, image_rate_hz=10.0)
+    assert (medium.length_s, medium.picture_hz, medium.frames) == (pytest.approx(3), 10, 4)
     (tmp_path / "00030.jpg").write_bytes(b"x")
     with pytest.raises(DataError, match=r"00030.jpg is empty or damaged"):
         probe(tmp_path, image_rate_hz=10.0)

@@ -3,7 +3,7 @@
 import numpy as np
 
 
-class Resampled:
+class Resampler:
     """Collects pieces at one rate as samples at another, by soxr's high quality, which librosa uses as well.
 
     Args:

@@ -14,7 +14,7 @@ Change = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 _GREY = 128
 
 
-def dropped(level: float, draws: np.random.Generator) -> Change:
+def drop_frames(level: float, draws: np.random.Generator) -> Change:
     """Every frame but the first is lost by chance, `level` of them; the picture before it is shown again."""
     shown: np.ndarray | None = None
 
@@ -31,7 +31,7 @@ def dropped(level: float, draws: np.random.Generator) -> Change:
     return change
 
 
-def fewer(level: float, _draws: np.random.Generator) -> Change:
+def keep_every_nth(level: float, _draws: np.random.Generator) -> Change:
     """Only every `level`-th frame of those that are read is there, from the first."""
     seen = 0
 
@@ -44,7 +44,7 @@ def fewer(level: float, _draws: np.random.Generator) -> Change:
     return change
 
 
-def blurred(level: float, _draws: np.random.Generator) -> Change:
+def blur(level: float, _draws: np.random.Generator) -> Change:
     """A Gaussian blur whose standard deviation is `level` of the picture's height."""
     import cv2
 
@@ -54,7 +54,7 @@ def blurred(level: float, _draws: np.random.Generator) -> Change:
     return _each(one)
 
 
-def noisy(level: float, draws: np.random.Generator) -> Change:
+def add_noise(level: float, draws: np.random.Generator) -> Change:
     """Noise of a sensor: Gaussian, of standard deviation `level` grey levels, drawn for every pixel and colour."""
 
     def one(frame: np.ndarray) -> np.ndarray:
@@ -64,7 +64,7 @@ def noisy(level: float, draws: np.random.Generator) -> Change:
     return _each(one)
 
 
-def hidden(level: float, draws: np.random.Generator) -> Change:
+def occlude(level: float, draws: np.random.Generator) -> Change:
     """A grey rectangle of the picture's shape covers `level` of its area, at one random place all the time."""
     place = draws.random(2)
 

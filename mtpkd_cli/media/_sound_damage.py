@@ -13,7 +13,7 @@ Change = Callable[[np.ndarray, int], np.ndarray]
 _PACKET_S = 0.02
 
 
-def noisy(level: float, draws: np.random.Generator) -> Change:
+def add_noise(level: float, draws: np.random.Generator) -> Change:
     """White noise `level` dB below the mean power of the stretch; silence stays silent, and what is too loud clips."""
 
     def change(samples: np.ndarray, _rate_hz: int) -> np.ndarray:
@@ -25,7 +25,7 @@ def noisy(level: float, draws: np.random.Generator) -> Change:
     return change
 
 
-def dropped(level: float, draws: np.random.Generator) -> Change:
+def drop_packets(level: float, draws: np.random.Generator) -> Change:
     """Packets of 20 ms are lost by chance, `level` of them; silence takes their place."""
 
     def change(samples: np.ndarray, rate_hz: int) -> np.ndarray:
