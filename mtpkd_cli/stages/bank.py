@@ -56,23 +56,23 @@ def build(
     load_weights(alignment / "alignment.safetensors", aligned)
     aligned.eval()
     with torch.no_grad():
-        said: dict[str, tuple[Tensor, Tensor]] = aligned(raw)
+        outputs: dict[str, tuple[Tensor, Tensor]] = aligned(raw)
     joint = apply(aligned.joint, data, aligned.joint.trunk.modalities, rows)
-    said[align.joint] = (joint.embedding, joint.logits)
+    outputs[align.joint] = (joint.embedding, joint.logits)
     is_train = torch.tensor([name == "train" for name in part])[:, None]
     ids = data.samples["sample_id"].tolist()
     temperatures = {}
-    for name, (embedding, own_logits) in said.items():
+    for name, (embedding, device_logits) in outputs.items():
         interruption.check()
-        logits = own_logits.cpu()
+        logits = device_logits.cpu()
         crossfit = tensor_of(read_parquet(teachers[name] / "crossfit.parquet").column("logits"))
         columns = {"embedding": embedding.cpu(), "logits": logits}
         held_out = is_train[:, 0] & crossfit.isfinite().all(1)
-        heard, labels = crossfit[held_out], data.labels.cpu()[held_out]
-        temperatures[name] = fit_temperature(heard, labels) if align.calibrate else 1.0
+        labels = data.labels.cpu()[held_out]
+        temperatures[name] = fit_temperature(crossfit[held_out], labels) if align.calibrate else 1.0
         columns["crossfit_logits"] = torch.where(is_train, crossfit.nan_to_num(0.0) / temperatures[name], logits)
         write_teacher(out, name, ids, part, columns, data.present(loaded[name].trunk.modalities).cpu())
-    return {"teachers": list(said), "samples": len(ids), "temperatures": temperatures}
+    return {"teachers": list(outputs), "samples": len(ids), "temperatures": temperatures}
 
 
 def parts_of(subjects: list[str], fold: Fold) -> list[str]:

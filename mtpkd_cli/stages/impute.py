@@ -13,7 +13,7 @@ from mtpkd_cli.models.losses import task_loss
 from mtpkd_cli.stages import Counts, Job
 from mtpkd_cli.training.checkpoints import load_model, read_weights, save_model
 from mtpkd_cli.training.data import outputs_of, read_data
-from mtpkd_cli.training.descriptions import Candidate, Description, Tried
+from mtpkd_cli.training.descriptions import Candidate, Description, TriedCandidate
 from mtpkd_cli.training.predictions import PREDICTIONS, predictions_of
 from mtpkd_cli.training.splits import read_folds
 from mtpkd_cli.training.teachers import apply
@@ -74,7 +74,7 @@ def build(
     about = Description(
         kind=type(network).__name__, arguments=arguments, task=task, outputs=outputs_of(data.samples),
         modalities=prevalent, method=method, chosen=Candidate(method=method, options={}),
-        tried=[Tried(method=method, options={})],
+        tried=[TriedCandidate(method=method, options={})],
     )  # fmt: skip
     save_model(out, network, about, [])
     write_parquet(out / PREDICTIONS, predictions_of(data, network, rows))

@@ -2,7 +2,7 @@
 
 L = w L_align + (1 - w) (task_J + mean_m task(U_m a_m, y)),  L_align = mean_m mean_i [1 - cos(a_m^i, sg[h_J^i])]
 after Aslam et al. 2024 (released code), from a *trained* joint teacher and with the stop-gradient that the code lacks.
-The sum over teachers of METHOD is a mean here, so that w means the same for any number of teachers.
+Over teachers there is a mean where the released code has a sum, so that w means the same for any number of them.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,6 +21,7 @@ from mtpkd_cli.models.losses import (
     task_loss,
 )
 from mtpkd_cli.training.data import StudyData
+from mtpkd_cli.training.fitting import History
 from mtpkd_cli.training.loop import Terms, fit
 from mtpkd_cli.training.resuming import NOT_KEPT, FitCheckpoint
 from mtpkd_cli.training.seeding import seeded
@@ -62,7 +63,7 @@ def fit_alignment(
     options: Mapping[str, Any],
     seed: int,
     checkpoint: FitCheckpoint = NOT_KEPT,
-) -> list[dict[str, Any]]:
+) -> History:
     """Fits adapters and heads, and tunes the joint teacher's fusion and head.
 
     Args:
@@ -115,7 +116,7 @@ def fit_tnet(
     options: Mapping[str, Any],
     seed: int,
     checkpoint: FitCheckpoint = NOT_KEPT,
-) -> list[dict[str, Any]]:
+) -> History:
     """Fits R: prevalent embeddings (N, d) -> privileged embeddings (N, P, d) on the training rows.
 
     Args:
@@ -124,12 +125,14 @@ def fit_tnet(
     train, validation = rows
 
     def distance(batch: Tensor) -> Tensor:
-        said, targets, there = tnet(seen[batch]), privileged[batch], present[batch]
+        hallucinated, targets, there = tnet(seen[batch]), privileged[batch], present[batch]
         # One modality at a time: a distance between clouds would not see which cloud is whose.
         parts = [
-            DISTANCES[loss](said[rows, m], targets[rows, m]) for m, rows in enumerate(there.unbind(1)) if rows.any()
+            DISTANCES[loss](hallucinated[rows, m], targets[rows, m])
+            for m, rows in enumerate(there.unbind(1))
+            if rows.any()
         ]
-        return torch.stack(parts).mean() if parts else 0.0 * said.sum()
+        return torch.stack(parts).mean() if parts else 0.0 * hallucinated.sum()
 
     with seeded(seed) as generator:
         return fit(

@@ -26,17 +26,17 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
     if labels.is_floating_point() or len(labels) == 0:
         return 1.0
     precise, wanted = logits.detach().double().cpu(), labels.cpu()
-    found = minimize_scalar(
+    minimum = minimize_scalar(
         lambda log_t: task_loss(precise / math.exp(log_t), wanted).item(),
         bounds=[math.log(limit) for limit in LIMITS],
         method="bounded",
         options={"xatol": 1e-4},
     )
-    return math.exp(found.x)
+    return math.exp(minimum.x)
 
 
 def calibrated_loss(logits: Tensor, labels: Tensor) -> float:
-    """Cross-entropy at the best temperature, or 1 - CCC: how well a model tells samples apart, over-confident or not.
+    """Cross-entropy at the best temperature, or 1 - CCC: how well a model separates samples, over-confident or not.
 
     Students of soft labels are less sure than those of hard labels; by raw cross-entropy they would win for that alone.
     """

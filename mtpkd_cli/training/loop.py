@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mtpkd_cli.errors import NumericalError
 from mtpkd_cli.models.losses import Term
-from mtpkd_cli.training.fitting import Fitting
+from mtpkd_cli.training.fitting import Fitting, History
 from mtpkd_cli.training.resuming import NOT_KEPT, FitCheckpoint
 
 Terms = dict[str, Term]
@@ -32,7 +32,7 @@ def fit(
     slow: dict[float, list[nn.Parameter]] | None = None,
     draws: Sequence[torch.Generator] = (),
     checkpoint: FitCheckpoint = NOT_KEPT,
-) -> list[dict[str, Any]]:
+) -> History:
     """Fits a model and leaves in it the weights of the best validation epoch.
 
     Args:
@@ -42,7 +42,7 @@ def fit(
         rows: (N,) long, the training samples.
         generator: Order of the samples.
         ema_decay: Decay of the weights' exponential mean over steps, which is then validated and kept; 0 = none.
-        slow: Learning rate -> parameters that have their own one; a rate of 0 freezes them.
+        slow: Learning rate -> parameters that it is for; a rate of 0 freezes them.
         draws: Other generators that `step` draws from.
         checkpoint: Where the fit goes on if it was interrupted, and leaves its state if it is.
 
@@ -54,8 +54,8 @@ def fit(
         NumericalError: A loss is not finite; the message names epoch, batch and terms.
     """
     slow = slow or {}
-    own_rate = {id(p) for parameters in slow.values() for p in parameters}
-    groups: list[dict[str, Any]] = [{"params": [p for p in model.parameters() if id(p) not in own_rate]}]
+    slow_parameters = {id(p) for parameters in slow.values() for p in parameters}
+    groups: list[dict[str, Any]] = [{"params": [p for p in model.parameters() if id(p) not in slow_parameters]}]
     groups += [{"params": parameters, "lr": rate} for rate, parameters in slow.items()]
     optimiser = torch.optim.AdamW(groups, lr=learning_rate, weight_decay=weight_decay, fused=True)
     n_batches = max(1, len(rows) // batch_size)
@@ -91,15 +91,15 @@ def _train_epoch(
         total = torch.stack([term.weight * term.value for term in terms.values()]).sum()
         # One look at the device per step: each would wait for all that was asked of it.
         values = torch.stack([*(term.value.detach() for term in terms.values()), total.detach()]).tolist()
-        said = dict(zip([*terms, "total"], values, strict=True))
-        _check_finite(said, fitting.epoch, number)
+        losses = dict(zip([*terms, "total"], values, strict=True))
+        _check_finite(losses, fitting.epoch, number)
         fitting.optimiser.zero_grad(set_to_none=True)
         total.backward()
         nn.utils.clip_grad_norm_(fitting.model.parameters(), 1.0)
         fitting.optimiser.step()
         fitting.scheduler.step()
         fitting.average()
-        for name, value in said.items():
+        for name, value in losses.items():
             fitting.sums[name] = fitting.sums.get(name, 0.0) + value / n_batches
         fitting.batch = number + 1
         checkpoint.step(fitting)
@@ -124,7 +124,7 @@ def _validate_epoch(fitting: Fitting, validate: Callable[[], float]) -> None:
             "epoch": fitting.epoch,
             "train": fitting.sums,
             "validation": loss,
-            "learning_rate": fitting.scheduler.get_last_lr()[0],
+            "learning_rate": float(fitting.scheduler.get_last_lr()[0]),
             "best": improved,
         }
     )
@@ -156,15 +156,15 @@ def _schedule(steps: int, warmup_share: float) -> Callable[[int], float]:
     return factor
 
 
-def _waited(history: list[dict[str, Any]]) -> int:
+def _waited(history: History) -> int:
     """Epochs since the best one; less than any patience before the first."""
     best = max((entry["epoch"] for entry in history if entry["best"]), default=0)
     return history[-1]["epoch"] - best if history else -1
 
 
-def _check_finite(said: dict[str, float], epoch: int, batch: int) -> None:
-    if not math.isfinite(said["total"]):
-        values = ", ".join(f"{name} = {value:g}" for name, value in said.items() if name != "total")
+def _check_finite(losses: dict[str, float], epoch: int, batch: int) -> None:
+    if not math.isfinite(losses["total"]):
+        values = ", ".join(f"{name} = {value:g}" for name, value in losses.items() if name != "total")
         raise NumericalError(
             f"the loss is not finite in epoch {epoch}, batch {batch}: {values}",
             expected="finite numbers",
