@@ -142,7 +142,7 @@ def _resampled_score(
     draws: np.ndarray,
     metric: metrics.Metric | None = None,
 ) -> _Resampled:
-    """A metric's mean over repetitions and its (R,) bootstrap values, as `metrics.resampled_scores` has them of samples."""
+    """A metric's mean over repetitions and its (R,) bootstrap values; for samples it is `metrics.resampled_scores`."""
     metric = metric or METRICS.load(name).metric
     points, values, shares, seen = [], [], [], set()
     for entry in entries:

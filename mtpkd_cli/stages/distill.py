@@ -11,6 +11,7 @@ from mtpkd_cli.errors import ArtifactError
 from mtpkd_cli.methods import load_method
 from mtpkd_cli.models import Student, Teacher
 from mtpkd_cli.stages import Counts, Job
+from mtpkd_cli.training.alignment import TNET_WEIGHTS
 from mtpkd_cli.training.bank import read_bank
 from mtpkd_cli.training.calibration import calibrated_loss
 from mtpkd_cli.training.checkpoints import HISTORY, load_model, load_weights, read_history, save_model
@@ -74,7 +75,7 @@ def build(
     arguments |= model.sizes | {"kind": student.kind}
     ids = data.samples["sample_id"].tolist()
     bank_rows = read_bank(bank, teachers, ids, ["train", "validation"], sees).to(torch.device(job.device))
-    starts = Starts(prevalent_teacher if student.init == "teacher" else None, alignment / "tnet.safetensors")
+    starts = Starts(prevalent_teacher if student.init == "teacher" else None, alignment / TNET_WEIGHTS)
     advance = job.reporter.progress(f"fold {fold} seed {seed} student {method}", len(candidates))
     resuming, best, losses = Resuming(job.last), *_fitted_before(guard, candidates, job.device)
     for number, candidate in enumerate(candidates):

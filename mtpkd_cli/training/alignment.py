@@ -26,6 +26,9 @@ from mtpkd_cli.training.loop import Terms, fit
 from mtpkd_cli.training.resuming import NOT_KEPT, FitCheckpoint
 from mtpkd_cli.training.seeding import seeded
 
+ALIGNMENT_WEIGHTS, TNET_WEIGHTS = "alignment.safetensors", "tnet.safetensors"
+"""Files of an alignment's folder."""
+
 DISTANCES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "cosine": cosine_distance,
     "mse": squared_distance,

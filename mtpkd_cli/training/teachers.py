@@ -16,6 +16,9 @@ from mtpkd_cli.training.resuming import NOT_KEPT, FitCheckpoint, Resuming
 from mtpkd_cli.training.seeding import seeded
 from mtpkd_cli.training.splits import Fold
 
+CROSSFIT = "crossfit.parquet"
+"""File of a teacher's folder: the logits of `crossfit_logits`."""
+
 EVALUATION_BATCH = 512
 
 
