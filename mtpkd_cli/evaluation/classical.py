@@ -62,7 +62,7 @@ class ClassicalScores(Record):
     Args:
         metric: That they are compared by.
         label: How it is printed.
-        test: What p is of, in words.
+        test: The test behind p, in words.
     """
 
     metric: str
@@ -71,7 +71,7 @@ class ClassicalScores(Record):
     rows: list[NetworkRow]
 
 
-class Pooled(NamedTuple):
+class PooledFeatures(NamedTuple):
     """What the models see of all samples.
 
     Args:
@@ -85,7 +85,7 @@ class Pooled(NamedTuple):
     modalities: Sequence[str]
 
 
-def pooled(data: StudyData, modalities: Sequence[str]) -> Pooled:
+def pool_features(data: StudyData, modalities: Sequence[str]) -> PooledFeatures:
     """Pools the features of some modalities over time."""
     columns = []
     for name in modalities:
@@ -97,11 +97,11 @@ def pooled(data: StudyData, modalities: Sequence[str]) -> Pooled:
         spread = (torch.where(known, steps - mean.unsqueeze(1), 0.0).square().sum(1) / count).sqrt()
         columns += [mean, spread]
     present = data.present(list(modalities)).cpu().numpy()
-    return Pooled(torch.cat(columns, dim=1).cpu().numpy(), present, modalities)
+    return PooledFeatures(torch.cat(columns, dim=1).cpu().numpy(), present, modalities)
 
 
-def predict_classical(model: str, data: StudyData, seen: Pooled, fold: Fold, seed: int) -> pd.DataFrame:
-    """Fits a model on training subjects, chooses its strength by validation subjects, and lets it answer.
+def predict_classical(model: str, data: StudyData, seen: PooledFeatures, fold: Fold, seed: int) -> pd.DataFrame:
+    """Fits a model on training subjects, chooses its strength by validation subjects, and predicts.
 
     Args:
         model: One of `MODELS` of the task.
@@ -150,8 +150,8 @@ def compare_with_classical(
     module = METRICS.load(metric)
     parts = {name: one.for_metric(getattr(module, "THRESHOLD", None)) for name, one in predictions.items()}
     resampled = {
-        name: metrics.resampled_scores(module.metric, [part for _, part in keyed.values()], *draws.bootstrap)
-        for name, keyed in parts.items()
+        name: metrics.resampled_scores(module.metric, [part for _, part in repetitions.values()], *draws.bootstrap)
+        for name, repetitions in parts.items()
     }
     scores = {name: Estimate.of(one.estimate) for name, one in resampled.items()}
     rivals = {}
@@ -170,7 +170,7 @@ def read_classical(run: RunFolder) -> ClassicalScores:
     return read_record(run.classical / CLASSICAL, ClassicalScores, "no classical models were fitted", todo)
 
 
-def _refuse_what_teaches_nothing(seen: Pooled, labels: dict[str, torch.Tensor]) -> None:
+def _refuse_what_teaches_nothing(seen: PooledFeatures, labels: dict[str, torch.Tensor]) -> None:
     names, todo = ", ".join(seen.modalities), "run `mtpkd check`; fewer folds leave more subjects to each part"
     for part, there in labels.items():
         if not len(there):

@@ -48,7 +48,7 @@ class Draws:
 
     @property
     def test_in_words(self) -> str:
-        """What p is of."""
+        """The test behind p."""
         every = len(self.swaps) == 2 ** len(self.subjects)
         swaps = f"all {len(self.swaps)}" if every else f"{len(self.swaps)} random"
         test = f"two-sided paired permutation test over {len(self.subjects)} subjects, {swaps} exchanges"
@@ -125,8 +125,8 @@ def compare_methods(
     module = METRICS.load(metric)
     parts = {name: one.for_metric(getattr(module, "THRESHOLD", None)) for name, one in predictions.items()}
     resampled = {
-        name: metrics.resampled_scores(module.metric, [part for _, part in keyed.values()], *draws.bootstrap)
-        for name, keyed in parts.items()
+        name: metrics.resampled_scores(module.metric, [part for _, part in repetitions.values()], *draws.bootstrap)
+        for name, repetitions in parts.items()
     }
     others = [method for method in students if method != reference]
     ranked = getattr(module, "ORDER_ONLY", False)

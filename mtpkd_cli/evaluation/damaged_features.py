@@ -9,14 +9,13 @@ Legend: N samples, T time steps, D features.
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
 
 from mtpkd_cli.errors import ArtifactError
-from mtpkd_cli.evaluation.robustness import Bench, Scene, only, part_of, scores_of
+from mtpkd_cli.evaluation.robustness import Bench, Scene, part_of, scores_of, subset_of
 from mtpkd_cli.models import Teacher
 from mtpkd_cli.training.checkpoints import load_model
 from mtpkd_cli.training.data import StudyData
@@ -31,7 +30,7 @@ class Corruption:
     """One way to suffer.
 
     Args:
-        label: What the axis says, with its unit.
+        label: Label of the axis, with its unit.
         levels: From none to severe.
         change: (values (N, T, D), mask (N, T), scale (D,), level, generator) -> values, mask; new tensors.
     """
@@ -122,7 +121,7 @@ def score_features(bench: Bench, scenes: list[Scene], pair: tuple[int, int]) -> 
         return
     train = data.rows(bench.folds[pair[0]].train)
     scale = {name: _scale(data, name, train) for name in scenes[0].modalities}
-    whole: dict[str, Any] = {name: tuple(part[rows] for part in data.sequences[name]) for name in bench.prevalent}
+    whole = data.batch(rows, bench.prevalent)
     for scene in scenes:
         change = CORRUPTIONS[scene.kind].change
         generator = _generator(pair, scene.kind)
@@ -131,7 +130,7 @@ def score_features(bench: Bench, scenes: list[Scene], pair: tuple[int, int]) -> 
             for name in scene.modalities if number else []:
                 values, mask = whole[name]
                 batch[name] = change(values, mask, scale[name], level or 0.0, generator)
-            worse = only(data, rows, batch)
+            worse = subset_of(data, rows, batch)
             for method in bench.students:
                 logits = apply(bench.student(*pair, method), worse, bench.prevalent, torch.arange(len(rows))).logits
                 scene.add(method, number, part_of(worse, scores_of(worse, logits)))
@@ -154,13 +153,11 @@ def score_teacher(bench: Bench, scene: Scene, pair: tuple[int, int], name: str, 
         gone[f"{name} without any of them"] = scene.modalities
     for label, modalities in gone.items():
         for number, level in enumerate(MISSING_LEVELS):
-            batch: dict[str, Any] = {
-                seen: tuple(part[rows] for part in data.sequences[seen]) for seen in model.trunk.modalities
-            }
+            batch = data.batch(rows, model.trunk.modalities)
             for modality in modalities:
                 values, mask = batch[modality]
                 batch[modality] = values, mask & (luck >= level)[:, None]
-            worse = only(data, rows, batch)
+            worse = subset_of(data, rows, batch)
             logits = apply(model, worse, model.trunk.modalities, torch.arange(len(rows))).logits
             scene.add(label, number, part_of(worse, scores_of(worse, logits)))
 

@@ -28,7 +28,7 @@ from mtpkd_cli.media.state import media_state
 from mtpkd_cli.registry import ENCODERS
 from mtpkd_cli.training.data import padded
 
-_UNSEEN = re.compile(r"(?P<of>\w+)_without_(?!frames)(?P<what>\w+)")
+_UNDETECTED = re.compile(r"(?P<of>\w+)_without_(?!frames)(?P<what>\w+)")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class EncodedLevel:
         kind: "" = undamaged.
         level: In the kind's unit; 0 where undamaged.
         path: The part file with their features.
-        about: What that file says of itself: the samples that failed, and counts.
+        about: The record in that file: the samples that failed, and counts.
     """
 
     kind: str
@@ -213,7 +213,7 @@ def _score_levels(
         ticks = [about.none, *(f"{about.factor * level:g}" for level in about.levels)]
         none = float(about.none) / about.factor if about.none != "none" else None
         scene = Scene(kind, sense, [name], about.title, about.label, [none, *about.levels], ticks)
-        scene.failed, scene.unseen = [0.0], [_unseen(undamaged)]
+        scene.failed, scene.unseen = [0.0], [_undetected_share(undamaged)]
         for method, parts in origin.curves.items():
             scene.curves[method] = [parts[0], *([] for _ in about.levels)]
         for number, level in enumerate((one for one in encoded if one.kind == kind), start=1):
@@ -222,7 +222,7 @@ def _score_levels(
             whole = bench.tried.sequences[name]
             bench.score(scene, number, bench.tried.sequences | {name: _sequences(level, ids, whole, kept)})
             scene.failed.append(float(failed.sum()) / len(ids))
-            scene.unseen.append(_unseen(level))
+            scene.unseen.append(_undetected_share(level))
             advance()
         scenes.append(scene)
     return scenes
@@ -257,7 +257,7 @@ def _same(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> Tensor:
     return lengths & ~differs
 
 
-def _unseen(level: EncodedLevel) -> float | None:
+def _undetected_share(level: EncodedLevel) -> float | None:
     """Share of the steps of encoded samples in which what the encoder looks for (a face) was not detected."""
     notes = level.about.notes or {}
     shares = [count / notes[match["of"]] for match, count in _lookups(notes) if notes.get(match["of"])]
@@ -265,4 +265,4 @@ def _unseen(level: EncodedLevel) -> float | None:
 
 
 def _lookups(notes: Mapping[str, float]) -> list[tuple[re.Match[str], float]]:
-    return [(match, count) for note, count in notes.items() if (match := _UNSEEN.fullmatch(note))]
+    return [(match, count) for note, count in notes.items() if (match := _UNDETECTED.fullmatch(note))]

@@ -11,7 +11,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows that a metric cannot tell from the frames that they stand for.
+    """Rows by which a metric has the same value as by the frames that they stand for.
 
     Args:
         labels: (G,) int or (G, C) float.

@@ -29,7 +29,7 @@ BLOCK_ELEMENTS = 10_000_000
 
 @dataclass(frozen=True)
 class FramePredictions:
-    """What one repetition of one method says of the frames of its test recordings.
+    """What one repetition of one method predicts for the frames of its test recordings.
 
     Args:
         frames: Those rows of the table of frames.
@@ -73,7 +73,7 @@ def score_frames(
     tested_frames = {key: _frames_of(frames, samples, ids) for key, ids in tested.items()}
     out.mkdir()
     resampled: dict[str, dict[str, _Resampled]] = {}
-    about: dict[str, dict[str, Any]] = {}
+    facts: dict[str, dict[str, Any]] = {}
     names = [name for name in names if METRICS.constant(name, "THRESHOLD") is None]
     for method, of_samples in predictions.items():
         of_frames = {
@@ -82,14 +82,14 @@ def score_frames(
         }
         write_parquet(out / f"{method.replace(' ', '-')}.parquet", _table(of_frames, outputs))
         entries = list(of_frames.values())
-        resampled[method] = {name: _resampled(name, entries, people, draws) for name in names}
+        resampled[method] = {name: _resampled_score(name, entries, people, draws) for name in names}
         scorable = sum(int(entry.scorable.sum()) for entry in entries)
         unscored = sum(int(entry.frames["valid"].sum()) for entry in entries) - scorable
-        about[method] = {"scored": scorable, "unscored": unscored}
+        facts[method] = {"scored": scorable, "unscored": unscored}
         if "label" not in samples:
-            about[method]["targets"] = _by_target(outputs, names, entries, people, draws)
+            facts[method]["targets"] = _by_target(outputs, names, entries, people, draws)
     base = resampled[evaluate.reference]
-    rows = {method: FrameScores(**about[method], **_estimates(scores, base)) for method, scores in resampled.items()}
+    rows = {method: FrameScores(**facts[method], **_estimates(scores, base)) for method, scores in resampled.items()}
     valid = pd.concat(tested_frames.values()).drop_duplicates(["recording", "frame"])["valid"]
     interval = interval_in_words(len(subjects), evaluate.resamples)
     return FrameSummary(frames=int(valid.sum()), interval=interval, metrics=list(names), methods=rows)
@@ -130,19 +130,19 @@ def _by_target(
     for name in names:
         for column, target in enumerate(outputs):
             metric = metrics.target_metric(METRICS.load(name).per_target, column)
-            point, values = _resampled(name, entries, people, draws, metric)
+            point, values = _resampled_score(name, entries, people, draws, metric)
             targets[target][name] = Estimate.of(metrics.interval(values, point))
     return targets
 
 
-def _resampled(
+def _resampled_score(
     name: str,
     entries: list[FramePredictions],
     people: pd.Series,
     draws: np.ndarray,
     metric: metrics.Metric | None = None,
 ) -> _Resampled:
-    """A metric's mean over repetitions, and its (R,) bootstrap values; as `metrics.resampled_scores` of samples."""
+    """A metric's mean over repetitions and its (R,) bootstrap values; for samples it is `metrics.resampled_scores`."""
     metric = metric or METRICS.load(name).metric
     points, values, shares, seen = [], [], [], set()
     for entry in entries:
@@ -165,7 +165,7 @@ def _resampled(
 
 
 def _rows(name: str, entry: FramePredictions, people: pd.Series) -> Rows:
-    """What a metric is to be given: frames, or as few rows as it cannot tell from them."""
+    """The rows that a metric is given: frames, or fewer rows that have the same value by it."""
     scorable = entry.scorable
     frames, scores = entry.frames[scorable], entry.scores[scorable]
     labels, who = labels_of(frames).numpy(), frames["recording"].map(people).to_numpy(np.int64)

@@ -24,7 +24,8 @@ class Predictions:
 
     Args:
         plain: "fold/seed" -> (N,) row numbers of the samples table, and predictions.
-        tuned: The same with scores moved to the threshold of the validation subjects; empty beyond two classes.
+        tuned: "fold/seed" -> row numbers, and predictions at the threshold of the validation subjects, as of
+            `metrics.scores_at_threshold`; empty beyond two classes.
         thresholds: "fold/seed" -> probability of class 1 above which class 1 is predicted; empty beyond two classes.
     """
 
@@ -141,9 +142,9 @@ def evaluated_predictions(
             labels = samples[columns].to_numpy(np.float32)[at]
         subjects = samples["subject"].to_numpy()[at]
         result.plain[key] = (at, metrics.Part(labels, np.concatenate([part[1] for part in parts]), subjects))
-        moved = [part[2] for part in parts if part[2] is not None]
-        if len(moved) == len(parts):
-            result.tuned[key] = (at, metrics.Part(labels, np.concatenate(moved), subjects))
+        at_threshold = [part[2] for part in parts if part[2] is not None]
+        if len(at_threshold) == len(parts):
+            result.tuned[key] = (at, metrics.Part(labels, np.concatenate(at_threshold), subjects))
     return result
 
 

@@ -29,7 +29,7 @@ from mtpkd_cli.training.teachers import apply
 
 CORRUPTION = "corruption.json"
 RESAMPLES = 500
-_KEPT = 400
+_MOST_LOADED = 400
 
 Curves = dict[str, list[list[metrics.Part]]]
 """Method -> level -> parts, one per fold and seed."""
@@ -110,10 +110,10 @@ class Scene:
         on: What was damaged: "pictures", "sound", "features" or "modalities" (they go missing).
         modalities: Which ones.
         levels: From none to severe; None = undamaged, where that is no number.
-        ticks: The levels as the axis says them.
+        ticks: The levels as the axis shows them.
         curves: Filled level by level.
         failed: Per level, share of the samples that could not be encoded; empty where nothing is encoded.
-        unseen: Per level, share of the other samples' steps in which the encoder did not find what it looks for.
+        unseen: Per level, share of the other samples' steps in which the encoder did not detect what it looks for.
     """
 
     kind: str
@@ -131,7 +131,7 @@ class Scene:
         """Adds a model's predictions at a level, in one more fold and seed."""
         self.curves.setdefault(name, [[] for _ in self.levels])[number].append(part)
 
-    def scored(self, metric: str, subjects: list[str], seed: int) -> DamageCurves:
+    def damage_curves(self, metric: str, subjects: list[str], seed: int) -> DamageCurves:
         """The scores at all levels, with intervals over subjects.
 
         Args:
@@ -186,7 +186,7 @@ class Bench:
     def tried(self) -> StudyData:
         """The chosen samples, features as extracted."""
         batch = {name: (v[self.chosen], m[self.chosen]) for name, (v, m) in self.data.sequences.items()}
-        return only(self.data, self.chosen, batch)
+        return subset_of(self.data, self.chosen, batch)
 
     def normalised(self, data: StudyData) -> StudyData:
         """Standardises by person where the study says so; by the recordings in `data`, damaged or not."""
@@ -204,7 +204,7 @@ class Bench:
         """A trained student; the last few hundred stay in memory."""
         folder = self.students[method][repetition_name(fold, seed)]
         if folder not in self._loaded:
-            if len(self._loaded) >= _KEPT:
+            if len(self._loaded) >= _MOST_LOADED:
                 self._loaded.clear()
             self._loaded[folder] = load_model(folder, Student)[0]
         return self._loaded[folder]
@@ -229,7 +229,7 @@ class Bench:
                 if len(seen):
                     logits = apply(self.student(fold, seed, method), worse, self.prevalent, seen).logits
                     scores[present[rows]] = scores_of(worse, logits)
-                scene.add(method, number, part_of(only(worse, rows, {}), scores))
+                scene.add(method, number, part_of(subset_of(worse, rows, {}), scores))
 
     @property
     def outputs(self) -> int:
@@ -245,8 +245,8 @@ def prior(labels: Tensor, outputs: int) -> Tensor:
     return torch.bincount(labels, minlength=outputs) / len(labels)
 
 
-def only(data: StudyData, rows: Tensor, sequences: ModalityBatch) -> StudyData:
-    """Some samples, with features that are theirs."""
+def subset_of(data: StudyData, rows: Tensor, sequences: ModalityBatch) -> StudyData:
+    """The samples of some rows, with the features that `sequences` holds of them."""
     samples = data.samples.iloc[rows.numpy()].reset_index(drop=True)
     return replace(data, samples=samples, labels=data.labels[rows], sequences=sequences)
 

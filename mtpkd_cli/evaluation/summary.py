@@ -1,4 +1,4 @@
-"""What an evaluation says, as metrics.json holds it: one type, one writer and one reader.
+"""The scores of an evaluation, as metrics.json holds them: one type, one writer and one reader.
 
 Legend: C classes or targets. A number that is not defined is None, null in the file.
 """
@@ -141,10 +141,10 @@ class MethodScores(Record):
     """One method, or one teacher, by metric.
 
     Args:
-        scored: Samples of which it said something.
+        scored: Samples that it has predictions of.
         fell_back: Repetitions in which the guard kept a student of another method.
         kept_and_worse: Repetitions in which it did not, and the reference scores better.
-        thresholds: "fold/seed" -> probability of class 1 above which class 1 is said; empty beyond two classes.
+        thresholds: "fold/seed" -> probability of class 1 above which class 1 is predicted; empty beyond two classes.
         over_control: Against the best control; students that are no control themselves.
         over_placebo: Against the placebo of the method alone.
         transfer: Against the reference, in the headline metric.
@@ -205,7 +205,7 @@ class Summary(Record):
         controls: Students that a gain must exceed.
         placebos: Method -> the placebo of it alone.
         interval: What the intervals are, in words.
-        test: What p is of, in words.
+        test: The test behind p, in words.
         metrics: Metric -> how it is printed.
         methods: Method, or "teacher NAME" -> its scores.
         frames: Scores of single frames.

@@ -46,7 +46,7 @@ class TeacherBank:
     def seeing(self, role: str) -> "TeacherBank":
         """Keeps the teachers that see modalities of one role alone, "prevalent" or "privileged"; maybe none."""
         if len(self.sees) != len(self.names):
-            raise ValueError("this bank was not told what its teachers see")
+            raise ValueError("this bank does not know what its teachers see")
         kept = [i for i, seen in enumerate(self.sees) if seen == role]
         names, sees = [self.names[i] for i in kept], tuple(self.sees[i] for i in kept)
         return replace(self._of(*(column[kept] for column in self._columns)), names=names, sees=sees)

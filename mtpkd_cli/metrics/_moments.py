@@ -34,7 +34,7 @@ def valid_entries(labels: np.ndarray) -> np.ndarray:
     """Returns (N, C) bool: which labels count.
 
     -5 in any target marks a frame of Aff-Wild2 that is to be ignored, so it masks the whole row; NaN is a missing label
-    and masks its own entry.
+    and masks that entry alone.
     """
     return ~np.isnan(labels) & ~(labels == IGNORED_LABEL).any(axis=1, keepdims=True)
 

@@ -6,7 +6,8 @@ from matplotlib.ticker import MaxNLocator
 
 from mtpkd_cli.evaluation.summary import TEACHER_PREFIX
 from mtpkd_cli.report.drawing import SERIES, Block, Panel, figure_of, new_axes, panel_of, shortened
-from mtpkd_cli.report.results import History, Results
+from mtpkd_cli.report.results import Results
+from mtpkd_cli.training.fitting import History
 
 SHARE_PREFIX = "share_"
 THIN_LINES = 12

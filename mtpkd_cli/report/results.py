@@ -2,17 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.config import Study, read_study
 from mtpkd_cli.evaluation.summary import Summary, summary_of
 from mtpkd_cli.pipeline import State, States, Unit, units_of
 from mtpkd_cli.training.checkpoints import HISTORY, read_history
+from mtpkd_cli.training.fitting import History
 
 PROPOSED = "mt-pkdot"
-
-History = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)

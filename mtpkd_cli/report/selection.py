@@ -1,13 +1,12 @@
 """Teacher selection: the share of the batch that each teacher taught, over epochs and in all."""
 
-from typing import Any
-
 import numpy as np
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from mtpkd_cli.report.curves import SHARE_PREFIX, per_epoch
 from mtpkd_cli.report.drawing import SERIES, Block, Panel, figure_of, new_axes, panel_of, shortened
-from mtpkd_cli.report.results import History, Results
+from mtpkd_cli.report.results import Results
+from mtpkd_cli.training.fitting import Epoch, History
 
 
 def selection(results: Results) -> Block:
@@ -40,8 +39,8 @@ def _teachers(history: History) -> list[str]:
     return [key.removeprefix(SHARE_PREFIX) for key in history[0]["train"] if key.startswith(SHARE_PREFIX)]
 
 
-def _share(entry: dict[str, Any], teacher: str) -> float:
-    return float(entry["train"].get(SHARE_PREFIX + teacher, 0.0))
+def _share(epoch: Epoch, teacher: str) -> float:
+    return float(epoch["train"].get(SHARE_PREFIX + teacher, 0.0))
 
 
 def _over_epochs(method: str, histories: list[History], order: list[str]) -> Panel:

@@ -5,7 +5,7 @@ it has of a unit is replaced (TensorBoard) or left alone (MLflow).
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -79,7 +79,7 @@ def track(run: RunFolder, study: Study, tracker: Tracker, where: str | None) -> 
     return _mlflow(units, study.study.name, address), address
 
 
-def _flat(entry: dict[str, Any], epoch: int, prefix: str = "") -> Iterator[tuple[str, int, float]]:
+def _flat(entry: Mapping[str, Any], epoch: int, prefix: str = "") -> Iterator[tuple[str, int, float]]:
     for name, value in entry.items():
         if isinstance(value, dict):
             yield from _flat(value, epoch, f"{prefix}{name}/")

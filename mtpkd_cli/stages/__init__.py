@@ -1,9 +1,9 @@
 """The stages: each reads artifacts, calls the rooms below, and writes artifacts into the folder it is given.
 
 Stages never import each other: they meet on disk. A stage file has `build(out, job, *, ...)`: the folder to write into,
-what it is told beside the study, and by keyword those sections, values and artifacts of which its result is made. Each
-is an ingredient of the unit (`pipeline/units.py`) that calls it, and so what makes its result stale. What `build`
-returns are plain counts for the manifest.
+what to work with (device, threads, where to report), and by keyword those sections, values and artifacts of which its
+result is made. Each of these is an ingredient of the unit (`pipeline/units.py`) that calls the stage, and so what makes
+its result stale. What `build` returns are plain counts for the manifest.
 """
 
 from collections.abc import Callable
@@ -18,10 +18,10 @@ Counts = dict[str, Any]
 
 
 class Reporter(Protocol):
-    """Where a stage tells people how far it is; the command line gives one that draws."""
+    """Where a stage reports how far it is; the command line gives one that draws."""
 
     def note(self, text: str) -> None:
-        """Says one line."""
+        """Shows one line."""
 
     def progress(self, label: str, total: int) -> Callable[[], None]:
         """Begins a count; the returned function adds one."""
@@ -29,7 +29,7 @@ class Reporter(Protocol):
 
 @dataclass(frozen=True)
 class Extraction:
-    """What those stages are told that open the corpus.
+    """Options of the stages that open the corpus.
 
     Args:
         root: The corpus folder.
@@ -50,10 +50,10 @@ class Extraction:
 
 @dataclass(frozen=True)
 class Job:
-    """What a stage is told beside its ingredients.
+    """What a stage works with beside its ingredients.
 
     Args:
-        reporter: Where to tell progress.
+        reporter: Where progress is shown.
         device: "cpu" or "cuda".
         threads: Threads of torch on the CPU. Models are small: one thread is the fastest on a busy node, and results do
             not depend on the machine's number of cores.

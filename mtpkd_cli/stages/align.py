@@ -9,15 +9,13 @@ from mtpkd_cli.artifacts import write_json
 from mtpkd_cli.config.study import AlignSection, ModelSection
 from mtpkd_cli.models import Teacher, TNet
 from mtpkd_cli.stages import Counts, Job
-from mtpkd_cli.training.alignment import Alignment, fit_alignment, fit_tnet
+from mtpkd_cli.training.alignment import ALIGNMENT_WEIGHTS, TNET_WEIGHTS, Alignment, fit_alignment, fit_tnet
 from mtpkd_cli.training.checkpoints import load_model, save_history, save_weights
 from mtpkd_cli.training.data import StudyData, outputs_of, read_data
 from mtpkd_cli.training.resuming import Resuming
 from mtpkd_cli.training.seeding import derived_seed, seeded
 from mtpkd_cli.training.splits import Fold, read_folds
 from mtpkd_cli.training.teachers import apply
-
-WEIGHTS, TNET = "alignment.safetensors", "tnet.safetensors"
 
 
 def build(
@@ -95,8 +93,8 @@ def build(
         checkpoint=resuming.fit("T-Net"),
     )
     advance()
-    save_weights(out / WEIGHTS, alignment)
-    save_weights(out / TNET, tnet)
+    save_weights(out / ALIGNMENT_WEIGHTS, alignment)
+    save_weights(out / TNET_WEIGHTS, tnet)
     write_json(out / "align.json", {"adapted": others, "joint": align.joint, "hallucinated": privileged_teachers})
     save_history(out / "history.jsonl", history)
     save_history(out / "tnet_history.jsonl", tnet_history)

@@ -10,13 +10,13 @@ from mtpkd_cli.artifacts import read_parquet
 from mtpkd_cli.config.study import AlignSection, ModelSection
 from mtpkd_cli.models import Teacher
 from mtpkd_cli.stages import Counts, Job
-from mtpkd_cli.training.alignment import Alignment
+from mtpkd_cli.training.alignment import ALIGNMENT_WEIGHTS, Alignment
 from mtpkd_cli.training.bank import tensor_of, write_teacher
 from mtpkd_cli.training.calibration import fit_temperature
 from mtpkd_cli.training.checkpoints import load_model, load_weights
 from mtpkd_cli.training.data import outputs_of, read_data
 from mtpkd_cli.training.splits import Fold, read_folds
-from mtpkd_cli.training.teachers import apply
+from mtpkd_cli.training.teachers import CROSSFIT, apply
 
 
 def build(
@@ -53,7 +53,7 @@ def build(
     rows = torch.arange(len(data.samples))
     # The adapters were fitted to the teachers as trained; only the joint one was tuned on the way.
     raw = {name: apply(loaded[name], data, loaded[name].trunk.modalities, rows).embedding for name in others}
-    load_weights(alignment / "alignment.safetensors", aligned)
+    load_weights(alignment / ALIGNMENT_WEIGHTS, aligned)
     aligned.eval()
     with torch.no_grad():
         outputs: dict[str, tuple[Tensor, Tensor]] = aligned(raw)
@@ -62,14 +62,14 @@ def build(
     is_train = torch.tensor([name == "train" for name in part])[:, None]
     ids = data.samples["sample_id"].tolist()
     temperatures = {}
-    for name, (embedding, own_logits) in outputs.items():
+    for name, (embedding, device_logits) in outputs.items():
         interruption.check()
-        logits = own_logits.cpu()
-        crossfit = tensor_of(read_parquet(teachers[name] / "crossfit.parquet").column("logits"))
+        logits = device_logits.cpu()
+        crossfit = tensor_of(read_parquet(teachers[name] / CROSSFIT).column("logits"))
         columns = {"embedding": embedding.cpu(), "logits": logits}
         held_out = is_train[:, 0] & crossfit.isfinite().all(1)
-        heard, labels = crossfit[held_out], data.labels.cpu()[held_out]
-        temperatures[name] = fit_temperature(heard, labels) if align.calibrate else 1.0
+        labels = data.labels.cpu()[held_out]
+        temperatures[name] = fit_temperature(crossfit[held_out], labels) if align.calibrate else 1.0
         columns["crossfit_logits"] = torch.where(is_train, crossfit.nan_to_num(0.0) / temperatures[name], logits)
         write_teacher(out, name, ids, part, columns, data.present(loaded[name].trunk.modalities).cpu())
     return {"teachers": list(outputs), "samples": len(ids), "temperatures": temperatures}

@@ -14,7 +14,7 @@ from mtpkd_cli.evaluation.classical import (
     MODELS,
     ClassicalScores,
     compare_with_classical,
-    pooled,
+    pool_features,
     predict_classical,
 )
 from mtpkd_cli.evaluation.comparison import Draws, metrics_of
@@ -78,7 +78,7 @@ def build(
     rivals: dict[tuple[str, ...], dict[str, Predictions]] = {}
     for network, seen in networks.items():
         if tuple(seen) not in rivals:
-            inputs = pooled(data, seen)
+            inputs = pool_features(data, seen)
             rivals[tuple(seen)] = {}
             for name in MODELS[task]:
                 tables = {}

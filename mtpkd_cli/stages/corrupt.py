@@ -85,7 +85,7 @@ def build(
         steps=max(int(bench.tried.sequences[name][1].sum(1).median()) for name in rest or prevalent),
         media=media,
         kinds=[
-            scene.scored(metric, subjects, evaluate.bootstrap_seed)
+            scene.damage_curves(metric, subjects, evaluate.bootstrap_seed)
             for scene in [*scenes, *by_features, missing]
             if scene.curves
         ],

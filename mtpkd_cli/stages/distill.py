@@ -11,11 +11,13 @@ from mtpkd_cli.errors import ArtifactError
 from mtpkd_cli.methods import load_method
 from mtpkd_cli.models import Student, Teacher
 from mtpkd_cli.stages import Counts, Job
+from mtpkd_cli.training.alignment import TNET_WEIGHTS
 from mtpkd_cli.training.bank import read_bank
 from mtpkd_cli.training.calibration import calibrated_loss
 from mtpkd_cli.training.checkpoints import HISTORY, load_model, load_weights, read_history, save_model
 from mtpkd_cli.training.data import StudyData, outputs_of, read_data
-from mtpkd_cli.training.descriptions import Candidate, Description, Tried
+from mtpkd_cli.training.descriptions import Candidate, Description, TriedCandidate
+from mtpkd_cli.training.fitting import History
 from mtpkd_cli.training.predictions import PREDICTIONS, predictions_of
 from mtpkd_cli.training.resuming import Resuming
 from mtpkd_cli.training.seeding import derived_seed, seeded
@@ -72,8 +74,8 @@ def build(
     }
     arguments |= model.sizes | {"kind": student.kind}
     ids = data.samples["sample_id"].tolist()
-    taught = read_bank(bank, teachers, ids, ["train", "validation"], sees).to(torch.device(job.device))
-    starts = Starts(prevalent_teacher if student.init == "teacher" else None, alignment / "tnet.safetensors")
+    bank_rows = read_bank(bank, teachers, ids, ["train", "validation"], sees).to(torch.device(job.device))
+    starts = Starts(prevalent_teacher if student.init == "teacher" else None, alignment / TNET_WEIGHTS)
     advance = job.reporter.progress(f"fold {fold} seed {seed} student {method}", len(candidates))
     resuming, best, losses = Resuming(job.last), *_fitted_before(guard, candidates, job.device)
     for number, candidate in enumerate(candidates):
@@ -83,10 +85,10 @@ def build(
         loaded = load_method(candidate.method)
         # The seed names no method: all students start from the same weights and see the same batches.
         with seeded(derived_seed(seed, fold, "student")) as order:
-            built = arguments | candidate.sizes
-            network = _new_student(data, built, starts, loaded.tnet == "fitted", rows["train"])
+            sized = arguments | candidate.sizes
+            network = _new_student(data, sized, starts, loaded.tnet == "fitted", rows["train"])
             history = fit_student(
-                network, data, taught, loaded.terms, rows["train"], rows["validation"],
+                network, data, bank_rows, loaded.terms, rows["train"], rows["validation"],
                 method_options=candidate.options, options=fit.model_dump() | candidate.fit, order=order,
                 draws=torch.Generator().manual_seed(derived_seed(seed, fold, "draws")),
                 checkpoint=resuming.fit(f"try {number}"),
@@ -95,10 +97,10 @@ def build(
         logits = apply(network, data, list(features), rows["validation"]).logits
         loss = calibrated_loss(logits, data.labels[rows["validation"]])
         if best is None or loss < min(losses):
-            best = _Fitted(network, built, candidate, history)
+            best = _FittedStudent(network, sized, candidate, history)
         losses.append(loss)
     assert best is not None
-    tried = [Tried(**one.plain(), validation_loss=loss) for one, loss in zip(candidates, losses, strict=True)]
+    tried = [TriedCandidate(**one.plain(), validation_loss=loss) for one, loss in zip(candidates, losses, strict=True)]
     about = Description(
         kind=type(best.network).__name__, arguments=best.arguments, task=task, outputs=outputs,
         modalities=list(features), method=method, chosen=best.candidate, tried=tried,
@@ -111,16 +113,18 @@ def build(
     return counts | {"fell_back": about.fell_back}
 
 
-class _Fitted(NamedTuple):
+class _FittedStudent(NamedTuple):
     """A student after its fit."""
 
     network: Student
     arguments: dict[str, Any]
     candidate: Candidate
-    history: list[dict[str, Any]]
+    history: History
 
 
-def _fitted_before(guard: Path | None, candidates: list[Candidate], device: str) -> tuple[_Fitted | None, list[float]]:
+def _fitted_before(
+    guard: Path | None, candidates: list[Candidate], device: str
+) -> tuple[_FittedStudent | None, list[float]]:
     """The best of the candidates at the beginning that another method has fitted already, and the loss of each."""
     if guard is None:
         return None, []
@@ -133,7 +137,7 @@ def _fitted_before(guard: Path | None, candidates: list[Candidate], device: str)
     if about.chosen is None or tried != [one.plain() for one in candidates[: len(tried)]]:
         return None, []
     losses = [one.validation_loss for one in about.tried if one.validation_loss is not None]
-    return _Fitted(network.to(device), about.arguments, about.chosen, history), losses
+    return _FittedStudent(network.to(device), about.arguments, about.chosen, history), losses
 
 
 class Starts(NamedTuple):

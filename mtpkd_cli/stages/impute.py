@@ -11,9 +11,10 @@ from mtpkd_cli.models import Student, Teacher
 from mtpkd_cli.models.imputed import ImputedTrunk
 from mtpkd_cli.models.losses import task_loss
 from mtpkd_cli.stages import Counts, Job
+from mtpkd_cli.training.alignment import ALIGNMENT_WEIGHTS
 from mtpkd_cli.training.checkpoints import load_model, read_weights, save_model
 from mtpkd_cli.training.data import outputs_of, read_data
-from mtpkd_cli.training.descriptions import Candidate, Description, Tried
+from mtpkd_cli.training.descriptions import Candidate, Description, TriedCandidate
 from mtpkd_cli.training.predictions import PREDICTIONS, predictions_of
 from mtpkd_cli.training.splits import read_folds
 from mtpkd_cli.training.teachers import apply
@@ -48,7 +49,7 @@ def build(
     sides = read_folds(splits)[fold]
     train = data.rows(sides.train)
     joint = load_model(teacher, Teacher)[0]
-    tuned = read_weights(alignment / "alignment.safetensors")
+    tuned = read_weights(alignment / ALIGNMENT_WEIGHTS)
     joint.load_state_dict({name.removeprefix("joint."): t for name, t in tuned.items() if name.startswith("joint.")})
     steps = {name: _median_steps(data.sequences[name][1].cpu()[train]) for name in joint.trunk.modalities}
     sizes = data.sizes(joint.trunk.modalities)
@@ -74,7 +75,7 @@ def build(
     about = Description(
         kind=type(network).__name__, arguments=arguments, task=task, outputs=outputs_of(data.samples),
         modalities=prevalent, method=method, chosen=Candidate(method=method, options={}),
-        tried=[Tried(method=method, options={})],
+        tried=[TriedCandidate(method=method, options={})],
     )  # fmt: skip
     save_model(out, network, about, [])
     write_parquet(out / PREDICTIONS, predictions_of(data, network, rows))

@@ -15,9 +15,7 @@ from mtpkd_cli.training.descriptions import Description
 from mtpkd_cli.training.resuming import Resuming
 from mtpkd_cli.training.seeding import derived_seed
 from mtpkd_cli.training.splits import inner_folds, read_folds
-from mtpkd_cli.training.teachers import crossfit_logits, fit_teacher
-
-CROSSFIT = "crossfit.parquet"
+from mtpkd_cli.training.teachers import CROSSFIT, crossfit_logits, fit_teacher
 
 
 def build(

@@ -2,7 +2,7 @@
 
 L = w L_align + (1 - w) (task_J + mean_m task(U_m a_m, y)),  L_align = mean_m mean_i [1 - cos(a_m^i, sg[h_J^i])]
 after Aslam et al. 2024 (released code), from a *trained* joint teacher and with the stop-gradient that the code lacks.
-The released code sums over teachers; here it is a mean, so that w means the same for any number of them.
+Over teachers there is a mean where the released code has a sum, so that w means the same for any number of them.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,9 +21,13 @@ from mtpkd_cli.models.losses import (
     task_loss,
 )
 from mtpkd_cli.training.data import StudyData
+from mtpkd_cli.training.fitting import History
 from mtpkd_cli.training.loop import Terms, fit
 from mtpkd_cli.training.resuming import NOT_KEPT, FitCheckpoint
 from mtpkd_cli.training.seeding import seeded
+
+ALIGNMENT_WEIGHTS, TNET_WEIGHTS = "alignment.safetensors", "tnet.safetensors"
+"""Files of an alignment's folder."""
 
 DISTANCES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "cosine": cosine_distance,
@@ -62,7 +66,7 @@ def fit_alignment(
     options: Mapping[str, Any],
     seed: int,
     checkpoint: FitCheckpoint = NOT_KEPT,
-) -> list[dict[str, Any]]:
+) -> History:
     """Fits adapters and heads, and tunes the joint teacher's fusion and head.
 
     Args:
@@ -115,7 +119,7 @@ def fit_tnet(
     options: Mapping[str, Any],
     seed: int,
     checkpoint: FitCheckpoint = NOT_KEPT,
-) -> list[dict[str, Any]]:
+) -> History:
     """Fits R: prevalent embeddings (N, d) -> privileged embeddings (N, P, d) on the training rows.
 
     Args:

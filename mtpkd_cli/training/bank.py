@@ -1,4 +1,4 @@
-"""The teacher bank: what every frozen teacher says of every sample, one Parquet file per teacher.
+"""The teacher bank: the outputs of every frozen teacher for every sample, one Parquet file per teacher.
 
 Legend: K teachers, N samples, d embedding size, C classes or targets. Features are cached and teachers are frozen, so
 this is a constant: distillation reads columns and never runs a teacher.
@@ -20,7 +20,7 @@ from mtpkd_cli.methods import TeacherBank
 def write_teacher(
     folder: Path, name: str, sample_ids: list[str], parts: list[str], columns: dict[str, Tensor], present: Tensor
 ) -> Path:
-    """Writes what one teacher says.
+    """Writes the outputs of one teacher.
 
     Args:
         parts: train, validation or test, per sample.
@@ -46,12 +46,12 @@ def read_bank(
     for name in names:
         table = read_parquet(folder / f"{name}.parquet", filters=[("part", "in", parts)])
         index = pd.Index(table.column("sample_id").to_pandas()).get_indexer(pd.Index(sample_ids))
-        held = torch.from_numpy(index >= 0)
+        in_bank = torch.from_numpy(index >= 0)
         for key in ("embedding", "logits", "crossfit_logits"):
             values = tensor_of(table.column(key))[torch.from_numpy(index)]
-            columns[key].append(torch.where(held[:, None], values, 0.0))
+            columns[key].append(torch.where(in_bank[:, None], values, 0.0))
         present = torch.from_numpy(table.column("present").to_numpy())[torch.from_numpy(index)]
-        columns["present"].append(present & held)
+        columns["present"].append(present & in_bank)
     embeddings, logits, crossfit_logits, seen = (torch.stack(column) for column in columns.values())
     return TeacherBank(names, embeddings, logits, crossfit_logits, seen, tuple(sees))
 

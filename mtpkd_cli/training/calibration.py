@@ -36,7 +36,7 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
 
 
 def calibrated_loss(logits: Tensor, labels: Tensor) -> float:
-    """Cross-entropy at the best temperature, or 1 - CCC: how well a model tells samples apart, over-confident or not.
+    """Cross-entropy at the best temperature, or 1 - CCC: how well a model separates samples, over-confident or not.
 
     Students of soft labels are less sure than those of hard labels; by raw cross-entropy they would win for that alone.
     """

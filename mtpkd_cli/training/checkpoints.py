@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
@@ -13,12 +13,13 @@ from mtpkd_cli.artifacts.records import write_record
 from mtpkd_cli.errors import ArtifactError
 from mtpkd_cli.models import Student, Teacher
 from mtpkd_cli.training.descriptions import DESCRIPTION, Description, read_description
+from mtpkd_cli.training.fitting import History
 
 Model = TypeVar("Model", Teacher, Student)
 WEIGHTS, HISTORY = "model.safetensors", "history.jsonl"
 
 
-def save_model(folder: Path, model: nn.Module, description: Description, history: list[dict[str, Any]]) -> None:
+def save_model(folder: Path, model: nn.Module, description: Description, history: History) -> None:
     """Writes weights, description and history of a model."""
     save_weights(folder / WEIGHTS, model)
     write_record(folder / DESCRIPTION, description)
@@ -70,12 +71,12 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def save_history(path: Path, history: list[dict[str, Any]]) -> None:
+def save_history(path: Path, history: History) -> None:
     """Writes one JSON line per epoch."""
     write_text(path, "".join(json.dumps(entry) + "\n" for entry in history))
 
 
-def read_history(path: Path) -> list[dict[str, Any]]:
+def read_history(path: Path) -> History:
     """Reads a history; raises ArtifactError where there is none."""
     try:
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

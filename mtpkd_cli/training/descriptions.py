@@ -1,4 +1,4 @@
-"""What a fitted model says of itself beside its weights: model.json, read without loading any weights."""
+"""The description of a fitted model beside its weights: model.json, read without loading any weights."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ class Candidate(Record):
     """One student that is tried for a method.
 
     Args:
-        method: Whose loss it is fitted with: the method's own, or its guard's.
+        method: Whose loss it is fitted with: that of the method itself, or of its guard.
         options: Of that loss.
         fit: Learning rate and weight decay, where they are tried.
         sizes: Of the network, where they are tried.
@@ -26,7 +26,7 @@ class Candidate(Record):
     sizes: dict[str, Any] = Field(default_factory=dict)
 
 
-class Tried(Candidate):
+class TriedCandidate(Candidate):
     """A candidate after its fit.
 
     Args:
@@ -62,7 +62,7 @@ class Description(Record):
     modalities: list[str]
     method: str | None = None
     chosen: Candidate | None = None
-    tried: list[Tried] = Field(default_factory=list)
+    tried: list[TriedCandidate] = Field(default_factory=list)
 
     @property
     def fell_back(self) -> bool:
@@ -76,7 +76,7 @@ class Description(Record):
 
 
 def read_description(folder: Path) -> Description:
-    """Reads what a model says of itself; raises ArtifactError where the folder holds none."""
+    """Reads a model's description; raises ArtifactError where the folder holds none."""
     return read_record(
         folder / DESCRIPTION, Description, "this is not a model", "run the stage again, with --overwrite"
     )

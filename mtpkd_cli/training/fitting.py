@@ -8,11 +8,33 @@ import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
+
+
+class Epoch(TypedDict):
+    """One epoch of a fit, a line of history.jsonl.
+
+    Args:
+        epoch: Its number, from 0.
+        train: Loss term, or "total" -> mean over the epoch's batches.
+        validation: The validation loss after it.
+        learning_rate: After its last step.
+        best: Whether its weights were the best so far.
+    """
+
+    epoch: int
+    train: dict[str, float]
+    validation: float
+    learning_rate: float
+    best: bool
+
+
+History = list[Epoch]
+"""The epochs of a fit, in their order."""
 
 State = tuple[dict[str, Tensor], dict[str, Any]]
 """Tensors by name, and plain data that JSON can hold without loss."""
@@ -46,7 +68,7 @@ class Fitting:
         self.order = torch.zeros(0, dtype=torch.long)
         """The shuffled rows of this epoch; empty before it has begun."""
         self.sums: dict[str, float] = {}
-        self.history: list[dict[str, Any]] = []
+        self.history: History = []
         self.ema_decay = ema_decay
         self.steps = 0
         self.mean = [p.detach().clone() for p in model.parameters()] if ema_decay else []
@@ -71,13 +93,13 @@ class Fitting:
     def averaged_weights(self) -> Iterator[None]:
         """Within the block the model has the mean of its weights, where there is one."""
         parameters = [p.detach() for p in self.model.parameters()] if self.mean else []
-        trained = [p.clone() for p in parameters]
+        stepped = [p.clone() for p in parameters]
         for parameter, mean in zip(parameters, self.mean, strict=True):
             parameter.copy_(mean)
         try:
             yield
         finally:
-            for parameter, weights in zip(parameters, trained, strict=True):
+            for parameter, weights in zip(parameters, stepped, strict=True):
                 parameter.copy_(weights)
 
     def keep_best(self, loss: float) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mtpkd_cli.errors import NumericalError
 from mtpkd_cli.models.losses import Term
-from mtpkd_cli.training.fitting import Fitting
+from mtpkd_cli.training.fitting import Fitting, History
 from mtpkd_cli.training.resuming import NOT_KEPT, FitCheckpoint
 
 Terms = dict[str, Term]
@@ -32,7 +32,7 @@ def fit(
     slow: dict[float, list[nn.Parameter]] | None = None,
     draws: Sequence[torch.Generator] = (),
     checkpoint: FitCheckpoint = NOT_KEPT,
-) -> list[dict[str, Any]]:
+) -> History:
     """Fits a model and leaves in it the weights of the best validation epoch.
 
     Args:
@@ -42,7 +42,7 @@ def fit(
         rows: (N,) long, the training samples.
         generator: Order of the samples.
         ema_decay: Decay of the weights' exponential mean over steps, which is then validated and kept; 0 = none.
-        slow: Learning rate -> parameters that have their own one; a rate of 0 freezes them.
+        slow: Learning rate -> parameters that it is for; a rate of 0 freezes them.
         draws: Other generators that `step` draws from.
         checkpoint: Where the fit goes on if it was interrupted, and leaves its state if it is.
 
@@ -54,8 +54,8 @@ def fit(
         NumericalError: A loss is not finite; the message names epoch, batch and terms.
     """
     slow = slow or {}
-    own_rate = {id(p) for parameters in slow.values() for p in parameters}
-    groups: list[dict[str, Any]] = [{"params": [p for p in model.parameters() if id(p) not in own_rate]}]
+    slow_parameters = {id(p) for parameters in slow.values() for p in parameters}
+    groups: list[dict[str, Any]] = [{"params": [p for p in model.parameters() if id(p) not in slow_parameters]}]
     groups += [{"params": parameters, "lr": rate} for rate, parameters in slow.items()]
     optimiser = torch.optim.AdamW(groups, lr=learning_rate, weight_decay=weight_decay, fused=True)
     n_batches = max(1, len(rows) // batch_size)
@@ -124,7 +124,7 @@ def _validate_epoch(fitting: Fitting, validate: Callable[[], float]) -> None:
             "epoch": fitting.epoch,
             "train": fitting.sums,
             "validation": loss,
-            "learning_rate": fitting.scheduler.get_last_lr()[0],
+            "learning_rate": float(fitting.scheduler.get_last_lr()[0]),
             "best": improved,
         }
     )
@@ -156,7 +156,7 @@ def _schedule(steps: int, warmup_share: float) -> Callable[[int], float]:
     return factor
 
 
-def _waited(history: list[dict[str, Any]]) -> int:
+def _waited(history: History) -> int:
     """Epochs since the best one; less than any patience before the first."""
     best = max((entry["epoch"] for entry in history if entry["best"]), default=0)
     return history[-1]["epoch"] - best if history else -1

@@ -1,4 +1,4 @@
-"""What a student says of the samples that it has not learned from, as the table that evaluation reads."""
+"""A student's predictions of samples that it has not learned from, as the table that evaluation reads."""
 
 from collections.abc import Mapping
 

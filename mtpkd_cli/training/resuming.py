@@ -47,7 +47,7 @@ class Resuming:
 
         Raises:
             Interrupted: The program was asked to stop; what there is was written.
-            StorageError: It was, and nothing could be written. On the way that is told, and the fit goes on.
+            StorageError: It was, and nothing could be written. Where it was not, that is noted and the fit goes on.
         """
         asked = interruption.asked()
         if self.last is not None and (asked or time.monotonic() - self._written >= self.every_s):

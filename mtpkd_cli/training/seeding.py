@@ -17,7 +17,7 @@ def derived_seed(seed: int, *names: object) -> int:
 def seeded(seed: int) -> Iterator[torch.Generator]:
     """Seeds torch's global generators (initial weights, dropout) within the block and restores them after it.
 
-    Gives a CPU generator of its own for the order of batches and the like.
+    Gives a separate CPU generator, for the order of batches and the like.
     """
     with torch.random.fork_rng():
         torch.manual_seed(seed)

@@ -10,6 +10,7 @@ from mtpkd_cli.methods import Lesson, TeacherBank
 from mtpkd_cli.models import Student
 from mtpkd_cli.models.losses import Term, task_loss
 from mtpkd_cli.training.data import StudyData
+from mtpkd_cli.training.fitting import History
 from mtpkd_cli.training.loop import Terms, fit
 from mtpkd_cli.training.resuming import NOT_KEPT, FitCheckpoint
 from mtpkd_cli.training.teachers import apply
@@ -28,11 +29,11 @@ def fit_student(
     order: torch.Generator,
     draws: torch.Generator,
     checkpoint: FitCheckpoint = NOT_KEPT,
-) -> list[dict[str, Any]]:
+) -> History:
     """Fits a student on training rows; the best epoch is the one with the least task loss on validation rows.
 
     Args:
-        data: Only the student's own modalities and the labels are read.
+        data: Only the modalities of the student and the labels are read.
         bank: Rows in the order of `data`; only training rows are read.
         terms: The method's `terms`.
         method_options: Keyword arguments of `terms`.

@@ -1,4 +1,4 @@
-"""Fitting a teacher, and what it says of training samples that it has not learned from (cross-fitting)."""
+"""Fitting a teacher, and its outputs for training samples that it has not learned from (cross-fitting)."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,10 +10,14 @@ from mtpkd_cli.errors import DataError
 from mtpkd_cli.models import Output, Student, Teacher
 from mtpkd_cli.models.losses import Term, task_loss
 from mtpkd_cli.training.data import StudyData
+from mtpkd_cli.training.fitting import History
 from mtpkd_cli.training.loop import Terms, fit
 from mtpkd_cli.training.resuming import NOT_KEPT, FitCheckpoint, Resuming
 from mtpkd_cli.training.seeding import seeded
 from mtpkd_cli.training.splits import Fold
+
+CROSSFIT = "crossfit.parquet"
+"""File of a teacher's folder: the logits of `crossfit_logits`."""
 
 EVALUATION_BATCH = 512
 
@@ -29,7 +33,7 @@ def fit_teacher(
     options: Mapping[str, Any],
     seed: int,
     checkpoint: FitCheckpoint = NOT_KEPT,
-) -> tuple[Teacher, list[dict[str, Any]]]:
+) -> tuple[Teacher, History]:
     """Fits one teacher on training rows, stopping early on validation rows.
 
     Args:
@@ -85,7 +89,7 @@ def crossfit_logits(
     advance: Callable[[], None],
     **settings: Any,
 ) -> Tensor:
-    """Fits one teacher per inner fold and lets it speak of the training subjects that were held out from it.
+    """Fits one teacher per inner fold and applies it to the training subjects that were held out from it.
 
     Args:
         fold: The outer fold; its validation subjects stop each inner fit early.

@@ -1,4 +1,4 @@
-"""Models of pooled features: scikit-learn's own answers, chosen by validation subjects, blind to test subjects."""
+"""Models of pooled features: scikit-learn's answers, chosen by validation subjects, blind to test subjects."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mtpkd_cli.errors import DataError
-from mtpkd_cli.evaluation.classical import MODELS, pooled, predict_classical
+from mtpkd_cli.evaluation.classical import MODELS, pool_features, predict_classical
 from mtpkd_cli.training.data import StudyData
 from mtpkd_cli.training.splits import Fold
 
@@ -41,18 +41,18 @@ def _data(task: str = "classification") -> StudyData:
 def test_pooled_features_are_means_and_deviations_of_the_cells_that_exist() -> None:
     data = _data()
     values, mask = data.sequences["face"]
-    found = pooled(data, ["face"]).values
+    pooled = pool_features(data, ["face"]).values
     for i in (0, 3, 20):
         cells = values[i][mask[i]].double().numpy()
         expected = np.concatenate([np.nanmean(cells, axis=0), np.nanstd(cells, axis=0)])
-        np.testing.assert_allclose(found[i], expected, atol=1e-9)
-    assert np.isnan(found[7]).all()
+        np.testing.assert_allclose(pooled[i], expected, atol=1e-9)
+    assert np.isnan(pooled[7]).all()
 
 
 def test_logistic_regression_is_scikit_learns_with_the_strength_that_validation_subjects_choose() -> None:
     data = _data()
-    rows = predict_classical("logistic regression", data, pooled(data, ["face"]), FOLD, seed=0)
-    inputs, labels = pooled(data, ["face"]).values, data.labels.numpy()
+    rows = predict_classical("logistic regression", data, pool_features(data, ["face"]), FOLD, seed=0)
+    inputs, labels = pool_features(data, ["face"]).values, data.labels.numpy()
     there = ~np.isnan(inputs).any(1)
     side = {name: data.samples["subject"].isin(getattr(FOLD, name)).to_numpy() for name in ("train", "validation")}
     tried = []
@@ -69,7 +69,8 @@ def test_logistic_regression_is_scikit_learns_with_the_strength_that_validation_
 @pytest.mark.parametrize("model", MODELS["classification"])
 def test_what_test_subjects_are_changes_nothing_for_others(model: str) -> None:
     before, after = (
-        predict_classical(model, data, pooled(data, ["face"]), FOLD, seed=1) for data in (_data(), _other_test_people())
+        predict_classical(model, data, pool_features(data, ["face"]), FOLD, seed=1)
+        for data in (_data(), _other_test_people())
     )
     chosen = before["part"] == "validation"
     np.testing.assert_array_equal(np.stack(before.loc[chosen, "scores"]), np.stack(after.loc[chosen, "scores"]))
@@ -86,16 +87,16 @@ def _other_test_people() -> StudyData:
 @pytest.mark.parametrize("model", MODELS["regression"])
 def test_targets_are_learned_and_masked_ones_left_out(model: str) -> None:
     data = _data("regression")
-    rows = predict_classical(model, data, pooled(data, ["face"]), FOLD, seed=0)
-    said = np.stack(rows.loc[rows["part"] == "test", "scores"])
-    assert said.shape == (30, 2)
-    assert np.corrcoef(said[:, 1], data.labels[90:, 1])[0, 1] > 0.6
+    rows = predict_classical(model, data, pool_features(data, ["face"]), FOLD, seed=0)
+    predicted = np.stack(rows.loc[rows["part"] == "test", "scores"])
+    assert predicted.shape == (30, 2)
+    assert np.corrcoef(predicted[:, 1], data.labels[90:, 1])[0, 1] > 0.6
 
 
 def test_a_class_that_training_subjects_lack_has_probability_zero() -> None:
     data = _data()
     data.labels[:60] = data.labels[:60].clamp(max=1)
-    rows = predict_classical("logistic regression", data, pooled(data, ["face"]), FOLD, seed=0)
+    rows = predict_classical("logistic regression", data, pool_features(data, ["face"]), FOLD, seed=0)
     scores = np.stack(rows["scores"])
     assert (scores[:, 2] == 0).all()
     np.testing.assert_allclose(scores.sum(1), 1, atol=1e-6)
@@ -105,8 +106,8 @@ def test_parts_that_teach_nothing_are_refused_with_the_modality_and_the_part() -
     data = _data()
     data.sequences["face"][1][60:90] = False
     with pytest.raises(DataError, match="the validation subjects of a fold have no sample with face"):
-        predict_classical("random forest", data, pooled(data, ["face"]), FOLD, seed=0)
+        predict_classical("random forest", data, pool_features(data, ["face"]), FOLD, seed=0)
     data = _data()
     data.labels[:60] = 1
     with pytest.raises(DataError, match="samples with face of a fold's training subjects are of one class"):
-        predict_classical("logistic regression", data, pooled(data, ["face"]), FOLD, seed=0)
+        predict_classical("logistic regression", data, pool_features(data, ["face"]), FOLD, seed=0)

@@ -1,4 +1,4 @@
-"""The sample study's own videos, damaged and encoded anew: undamaged they give the cache, damaged they cost faces."""
+"""The sample study's videos, damaged and encoded anew: undamaged they give the cache, damaged they cost faces."""
 
 import json
 import shutil
@@ -122,10 +122,10 @@ def _corrupt(run: RunFolder, job: Job) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_undamaged_media_give_the_cache_and_the_evaluation_and_damage_is_counted(small: RunFolder) -> None:
-    found = _corrupt(small, _job(small))
+    scores = _corrupt(small, _job(small))
     about = {"sense": "pictures", "reason": "", "looks_for": "face", "encoded": 12, "same": 11, "kept": 1}
-    assert found["media"]["video"] == about
-    kinds = {kind["kind"]: kind for kind in found["kinds"]}
+    assert scores["media"]["video"] == about
+    kinds = {kind["kind"]: kind for kind in scores["kinds"]}
     assert list(kinds) == [*KINDS["pictures"], "missing"]
     stored = json.loads((small.evaluation / "metrics.json").read_text())["methods"]
     for kind in KINDS["pictures"]:
@@ -144,14 +144,14 @@ def test_undamaged_media_give_the_cache_and_the_evaluation_and_damage_is_counted
     lost = next(path for path in times if path.name.startswith("frame-drop"))
     about = part_about(lost)
     lost.unlink()
-    assert _corrupt(small, _job(small)) == found
+    assert _corrupt(small, _job(small)) == scores
     again = {path: path.stat().st_mtime_ns for path in small.damaged("video").iterdir()}
     assert {path for path in times if again[path] != times[path]} == {lost}
     assert part_about(lost).without_seconds == about.without_seconds
 
 
 def test_a_failure_says_what_failed_first_as_in_extraction(small: RunFolder, tmp_path: Path) -> None:
-    """Before, a clip that could not be read was told as one that could not be encoded."""
+    """Before, a clip that could not be read was reported as one that could not be encoded."""
     shutil.copytree(small.root.parent, tmp_path, dirs_exist_ok=True)
     run = RunFolder(tmp_path / "run")
     faceless = next((tmp_path / "data" / "video").rglob("*-BL1-*.mp4"))
@@ -159,8 +159,8 @@ def test_a_failure_says_what_failed_first_as_in_extraction(small: RunFolder, tmp
     broken.write_bytes(b"no video")
     _corrupt(run, _job(run))
     failures = part_about(run.damaged("video") / "undamaged.parquet").failures
-    told = {failure.media: failure[2:4] for failure in failures}
-    assert told == {
+    errors = {failure.media: failure[2:4] for failure in failures}
+    assert errors == {
         faceless.relative_to(tmp_path / "data").as_posix(): ("encode", "raised"),
         broken.relative_to(tmp_path / "data").as_posix(): ("read", "raised"),
     }
@@ -187,13 +187,13 @@ def test_media_that_vanish_meanwhile_are_no_failures_of_their_samples(small: Run
 
 def test_where_the_media_are_gone_features_are_damaged_and_that_is_said(small: RunFolder, tmp_path: Path) -> None:
     reporter = Collected()
-    found = _corrupt(small, Job(reporter, extraction=Extraction(root=tmp_path / "gone")))
-    assert "the corpus folder is not there" in found["media"]["video"]["reason"]
-    assert {kind["on"] for kind in found["kinds"]} == {"features", "modalities"}
+    scores = _corrupt(small, Job(reporter, extraction=Extraction(root=tmp_path / "gone")))
+    assert "the corpus folder is not there" in scores["media"]["video"]["reason"]
+    assert {kind["on"] for kind in scores["kinds"]} == {"features", "modalities"}
     assert any("features are damaged, not media" in note for note in reporter.notes)
     (tmp_path / "half").mkdir()
-    found = _corrupt(small, Job(reporter, extraction=Extraction(root=tmp_path / "half")))
-    assert "12 of 12 media files are not there" in found["media"]["video"]["reason"]
+    scores = _corrupt(small, Job(reporter, extraction=Extraction(root=tmp_path / "half")))
+    assert "12 of 12 media files are not there" in scores["media"]["video"]["reason"]
 
 
 def test_the_command_line_prints_a_table_and_draws_curves(small: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,10 +201,10 @@ def test_the_command_line_prints_a_table_and_draws_curves(small: RunFolder, monk
     monkeypatch.setattr(whole, "FIGURES", absent | {"robustness": whole.FIGURES["robustness"]})
     options = ["--corrupt-samples", "4", "--workers", "1", "--quiet"]
     done = CliRunner().invoke(app, ["evaluate", str(small.root), *options], catch_exceptions=False)
-    said = " ".join(done.stdout.split())
+    printed = " ".join(done.stdout.split())
     assert done.exit_code == 0
-    assert "4 of 12 test samples of 4 subjects as they get worse" in said
-    assert "video pictures: occlusion, picture hidden (%)" in said
+    assert "4 of 12 test samples of 4 subjects as they get worse" in printed
+    assert "video pictures: occlusion, picture hidden (%)" in printed
     page = " ".join((small.evaluation / "report.html").read_text().split())
     assert "Of video the pictures themselves were damaged" in page
     assert "of 4 samples gave the stored features bit for bit" in page

@@ -61,7 +61,7 @@ def test_frames_are_scored_by_the_mean_of_their_windows(task: str, tmp_path: Pat
     columns = 2 if task == "regression" else 3
     names = [n for n in METRICS.names() if METRICS.constant(n, "TASK") == task and not METRICS.constant(n, "THRESHOLD")]
     parts = {
-        # One window of v4 could not be read: frames that only it covers are told as unscored.
+        # One window of v4 could not be read: frames that only it covers are counted as unscored.
         "ref": {"fold-0/seed-0": _said(test, columns, rng), "fold-0/seed-1": _said(test, columns, rng)},
         "kd": {
             "fold-0/seed-0": _said(test[test["sample_id"] != "v4-1"], columns, rng),
@@ -70,27 +70,33 @@ def test_frames_are_scored_by_the_mean_of_their_windows(task: str, tmp_path: Pat
     }
     tested = {key: test["sample_id"].tolist() for key in parts["ref"]}
     evaluate = EvaluateSection(reference="ref", resamples=100)
-    said = {method: with_labels(by_key, samples, binary=False) for method, by_key in parts.items()}
-    found = score_frames(tmp_path / "out", tmp_path / "frames.parquet", samples, said, tested, names, evaluate).plain()
-    json.dumps(found, allow_nan=False)
-    own = frames[frames["recording"] != "v1"].reset_index(drop=True)
-    assert found["frames"] == own["valid"].sum()
+    predictions = {method: with_labels(by_key, samples, binary=False) for method, by_key in parts.items()}
+    summary = score_frames(
+        tmp_path / "out", tmp_path / "frames.parquet", samples, predictions, tested, names, evaluate
+    ).plain()
+    json.dumps(summary, allow_nan=False)
+    tested_frames = frames[frames["recording"] != "v1"].reset_index(drop=True)
+    assert summary["frames"] == tested_frames["valid"].sum()
     draws = metrics.bootstrap_weights(3, 100, 0)
     values = {}
     for method, by_key in parts.items():
         expected_parts, written = [], read_parquet(tmp_path / "out" / f"{method}.parquet").to_pandas()
         for seed, rows in enumerate(rows for rows in by_key.values() if len(rows)):
-            scores = _plain_means(own, samples, rows)
+            scores = _plain_means(tested_frames, samples, rows)
             mine = written[written["seed"] == seed]
-            assert list(mine["recording"]) == list(own["recording"])
+            assert list(mine["recording"]) == list(tested_frames["recording"])
             np.testing.assert_allclose(mine.filter(like="score_"), scores, atol=1e-6)
-            use = own["valid"].to_numpy() & ~np.isnan(scores[:, 0])
-            labels = own.loc[use, "label"] if task == "classification" else own.loc[use, ["target_a", "target_b"]]
-            people = own.loc[use, "recording"].str.split("_").str[0].to_numpy()
+            use = tested_frames["valid"].to_numpy() & ~np.isnan(scores[:, 0])
+            labels = (
+                tested_frames.loc[use, "label"]
+                if task == "classification"
+                else tested_frames.loc[use, ["target_a", "target_b"]]
+            )
+            people = tested_frames.loc[use, "recording"].str.split("_").str[0].to_numpy()
             expected_parts.append(metrics.Part(labels.to_numpy(), scores[use], people))
-        row = found["methods"][method]
+        row = summary["methods"][method]
         assert row["scored"] == sum(len(part.labels) for part in expected_parts)
-        assert row["scored"] + row["unscored"] == own["valid"].sum() * len(expected_parts)
+        assert row["scored"] + row["unscored"] == tested_frames["valid"].sum() * len(expected_parts)
         for name in names:
             expected = metrics.resampled_scores(METRICS.load(name).metric, expected_parts, ["v2", "v3", "v4"], draws)
             values[method, name] = expected
@@ -99,15 +105,15 @@ def test_frames_are_scored_by_the_mean_of_their_windows(task: str, tmp_path: Pat
             assert (row["scores"][name]["low"], row["scores"][name]["high"]) == pytest.approx((ends.low, ends.high))
     if task == "regression":
         for target in ("a", "b"):
-            assert set(found["methods"]["kd"]["targets"][target]) == set(names)
-        by_target = [found["methods"]["ref"]["targets"][target]["ccc"]["value"] for target in ("a", "b")]
-        assert np.mean(by_target) == pytest.approx(found["methods"]["ref"]["scores"]["ccc"]["value"])
-    assert found["methods"]["kd"]["unscored"] > 0
-    assert found["methods"]["ref"]["differences"] == {}
+            assert set(summary["methods"]["kd"]["targets"][target]) == set(names)
+        by_target = [summary["methods"]["ref"]["targets"][target]["ccc"]["value"] for target in ("a", "b")]
+        assert np.mean(by_target) == pytest.approx(summary["methods"]["ref"]["scores"]["ccc"]["value"])
+    assert summary["methods"]["kd"]["unscored"] > 0
+    assert summary["methods"]["ref"]["differences"] == {}
     for name in names:
         base, other = values["ref", name], values["kd", name]
         ends = metrics.difference(base.point, base.values, other.point, other.values)
-        row = found["methods"]["kd"]["differences"][name]
+        row = summary["methods"]["kd"]["differences"][name]
         assert (row["value"], row["low"], row["high"]) == pytest.approx((ends.value, ends.low, ends.high))
 
 

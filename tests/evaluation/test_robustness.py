@@ -34,12 +34,12 @@ def _state(tiny: Any) -> State:
 def test_without_damage_the_scores_are_those_of_the_evaluation(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny.put("evaluate.metrics=['auroc']")
     robustness = _corrupt(tiny)
-    found = robustness.plain()
+    scores = robustness.plain()
     stored = json.loads((tiny.run.evaluation / "metrics.json").read_text())["methods"]
-    kinds = {kind["kind"]: kind for kind in found["kinds"]}
+    kinds = {kind["kind"]: kind for kind in scores["kinds"]}
     assert list(kinds) == ["drop", "occlusion", "noise", "blur", "rate", "missing"]
-    assert {kind["on"] for kind in found["kinds"]} == {"features", "modalities"}
-    assert "reads neither pictures nor sound" in found["media"]["face"]["reason"]
+    assert {kind["on"] for kind in scores["kinds"]} == {"features", "modalities"}
+    assert "reads neither pictures nor sound" in scores["media"]["face"]["reason"]
     for kind in ("drop", "noise", "rate"):
         lines = kinds[kind]["methods"]
         assert list(lines) == tiny.study.distill.methods
@@ -49,7 +49,7 @@ def test_without_damage_the_scores_are_those_of_the_evaluation(tiny: Any, monkey
     assert list(kinds["missing"]["methods"]) == ["joint without eda"]
     noisy = [line[-1]["value"] for line in kinds["noise"]["methods"].values()]
     assert noisy != [line[0]["value"] for line in kinds["noise"]["methods"].values()]
-    assert json.loads((tiny.run.corruption / "corruption.json").read_text()) == found
+    assert json.loads((tiny.run.corruption / "corruption.json").read_text()) == scores
     absent = {name: lambda _: Block(absent="") for name in whole.FIGURES}
     monkeypatch.setattr(whole, "FIGURES", absent | {"robustness": whole.FIGURES["robustness"]})
     write_report(tiny.run)

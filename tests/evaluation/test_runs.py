@@ -1,4 +1,4 @@
-"""Runs side by side: the numbers of their own evaluations, refusal of other splits, and what is written."""
+"""Runs side by side: the numbers of their evaluations, refusal of other splits, and what is written."""
 
 import csv
 import json
@@ -27,11 +27,11 @@ def _stored(study: Any) -> dict[str, Any]:
 
 
 def test_one_run_compared_with_itself_has_the_numbers_of_its_evaluation(finished: Any) -> None:
-    found = compare_runs(read_evaluated([finished.run.root]), ["kd", "student-only"])
+    comparison = compare_runs(read_evaluated([finished.run.root]), ["kd", "student-only"])
     stored = _stored(finished)
-    assert list(found.methods) == ["student-only", "kd"]
-    assert found.reference == "student-only"
-    for method, row in found.methods.items():
+    assert list(comparison.methods) == ["student-only", "kd"]
+    assert comparison.reference == "student-only"
+    for method, row in comparison.methods.items():
         for metric, score in row.scores.items():
             assert score.value == stored["methods"][method]["scores"][metric]["value"]
         for metric, versus in row.differences.items():
@@ -41,10 +41,10 @@ def test_one_run_compared_with_itself_has_the_numbers_of_its_evaluation(finished
 def test_rows_are_named_by_run_and_method(finished: Any, other: Any) -> None:
     runs = read_evaluated([finished.run.root, other.run.root])
     assert runs[0].name == str(finished.run.root)  # both are called run
-    found = compare_runs(runs, ["kd"])
-    assert found.reference == f"{finished.run.root}: kd"  # the reference itself was not asked for
-    assert found.methods[f"{other.run.root}: kd"].differences["auroc"].p == 1.0
-    assert found.same_splits
+    comparison = compare_runs(runs, ["kd"])
+    assert comparison.reference == f"{finished.run.root}: kd"  # the reference itself was not asked for
+    assert comparison.methods[f"{other.run.root}: kd"].differences["auroc"].p == 1.0
+    assert comparison.same_splits
 
 
 def test_other_splits_are_refused_unless_told(finished: Any, other: Any) -> None:
@@ -54,10 +54,10 @@ def test_other_splits_are_refused_unless_told(finished: Any, other: Any) -> None
     runs = read_evaluated([finished.run.root, other.run.root])
     with pytest.raises(StudyError, match="are split differently, of the same people into other folds"):
         compare_runs(runs, [])
-    found = compare_runs(runs, ["kd"], different_splits=True)
-    assert not found.same_splits
-    assert found.repetitions == ["seed-0"]
-    assert {row.scored for row in found.methods.values()} == {72}
+    comparison = compare_runs(runs, ["kd"], different_splits=True)
+    assert not comparison.same_splits
+    assert comparison.repetitions == ["seed-0"]
+    assert {row.scored for row in comparison.methods.values()} == {72}
 
 
 def test_names_labels_and_questions_must_fit(finished: Any, other: Any) -> None:
@@ -93,11 +93,11 @@ def test_csv_holds_all_numbers_and_latex_is_safe(finished: Any) -> None:
     assert len(rows) == len(summary["methods"]) * len(summary["metrics"])
     kd = next(row for row in rows if row["method"] == "kd" and row["metric"] == "auroc")
     assert {row["placebo"] for row in rows} == {""}
-    own = summary["methods"]["kd"]["differences"]["auroc"] | {"from": "kd-placebo", "value": 0.125}
-    summary["methods"]["kd"]["over_placebo"] = {"auroc": own}
+    over_placebo = summary["methods"]["kd"]["differences"]["auroc"] | {"from": "kd-placebo", "value": 0.125}
+    summary["methods"]["kd"]["over_placebo"] = {"auroc": over_placebo}
     again = list(csv.DictReader(csv_table(Summary.model_validate(summary)).splitlines()))
-    told = [(row["placebo"], row["over_placebo"]) for row in again if row["placebo"]]
-    assert told == [("kd-placebo", "0.125")]
+    placebos = [(row["placebo"], row["over_placebo"]) for row in again if row["placebo"]]
+    assert placebos == [("kd-placebo", "0.125")]
     assert float(kd["p_holm"]) == summary["methods"]["kd"]["differences"]["auroc"]["p_holm"]
     summary["methods"] = {"50 % of {_}\\": summary["methods"]["kd"]}
     assert r"50 \% of \{\_\}\textbackslash{} & " in latex_table(Summary.model_validate(summary))

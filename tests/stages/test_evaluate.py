@@ -35,8 +35,8 @@ def test_the_threshold_is_that_of_validation_subjects(finished: Any) -> None:
     labels = pd.read_parquet(finished.run.samples).set_index("sample_id")["label"]
     tuned = []
     for fold in (0, 1):
-        said = pd.read_parquet(finished.run.student(fold, 0, "kd") / "predictions.parquet")
-        validation, test = (said[said["part"] == part] for part in ("validation", "test"))
+        table = pd.read_parquet(finished.run.student(fold, 0, "kd") / "predictions.parquet")
+        validation, test = (table[table["part"] == part] for part in ("validation", "test"))
         assert not set(validation["subject"]) & set(test["subject"])
         threshold = metrics.best_threshold(labels[validation["sample_id"]].to_numpy(), np.stack(validation["scores"]))
         assert row["thresholds"][f"fold-{fold}/seed-0"] == threshold
@@ -56,9 +56,9 @@ def test_predictions_say_what_is_predicted_and_how_surely(finished: Any) -> None
 
 def test_who_loses_is_told_and_agrees_with_the_subjects_table(finished: Any) -> None:
     subjects = pd.read_parquet(finished.run.evaluation / "subjects.parquet")
-    for method, own in subjects.groupby("method"):
+    for method, gains in subjects.groupby("method"):
         row = summary_of(finished)["methods"][str(method)]
-        assert row["transfer"]["lose"] == pytest.approx((own["gain"] < -1e-12).mean())
+        assert row["transfer"]["lose"] == pytest.approx((gains["gain"] < -1e-12).mean())
         assert row["fell_back"] + row["kept_and_worse"] <= 2
     assert set(subjects["method"]) == {"kd", "pkdot", "mt-pkdot"}
 
@@ -70,26 +70,26 @@ def test_gains_are_told_over_the_best_control_and_the_own_placebo(
     methods = '["student-only", "kd", "kd-placebo", "placebo", "label-structure"]'
     tiny = make_tiny(tmp_path / "study", study={'["student-only", "kd", "pkdot", "mt-pkdot"]': methods})
     tiny.do()
-    found = summary_of(tiny)
-    assert found["controls"] == ["placebo", "label-structure"]
-    values = {name: found["methods"][name]["scores"]["auroc"]["value"] for name in found["controls"]}
-    over = found["methods"]["kd"]["over_control"]
+    summary = summary_of(tiny)
+    assert summary["controls"] == ["placebo", "label-structure"]
+    values = {name: summary["methods"][name]["scores"]["auroc"]["value"] for name in summary["controls"]}
+    over = summary["methods"]["kd"]["over_control"]
     assert values[over["auroc"]["from"]] == max(values.values())
-    difference = found["methods"]["kd"]["scores"]["auroc"]["value"] - max(values.values())
+    difference = summary["methods"]["kd"]["scores"]["auroc"]["value"] - max(values.values())
     assert over["auroc"]["value"] == pytest.approx(difference)
-    assert set(over) == set(found["metrics"])
+    assert set(over) == set(summary["metrics"])
     assert all(0 < row["p"] <= row["p_holm"] <= 1 for row in over.values())
-    assert not found["methods"]["placebo"]["over_control"]
+    assert not summary["methods"]["placebo"]["over_control"]
     # A placebo of one method is no control of the others.
-    assert found["placebos"] == {"kd": "kd-placebo"}
-    assert not found["methods"]["kd-placebo"]["over_control"]
-    own = found["methods"]["kd"]["over_placebo"]
-    pair = [found["methods"][name]["scores"]["auroc"]["value"] for name in ("kd", "kd-placebo")]
-    assert own["auroc"]["from"] == "kd-placebo"
-    assert own["auroc"]["value"] == pytest.approx(pair[0] - pair[1])
-    assert own["auroc"]["p"] == own["auroc"]["p_holm"]
+    assert summary["placebos"] == {"kd": "kd-placebo"}
+    assert not summary["methods"]["kd-placebo"]["over_control"]
+    over_placebo = summary["methods"]["kd"]["over_placebo"]
+    pair = [summary["methods"][name]["scores"]["auroc"]["value"] for name in ("kd", "kd-placebo")]
+    assert over_placebo["auroc"]["from"] == "kd-placebo"
+    assert over_placebo["auroc"]["value"] == pytest.approx(pair[0] - pair[1])
+    assert over_placebo["auroc"]["p"] == over_placebo["auroc"]["p_holm"]
     assert pair[0] != pair[1]
-    print_gains(Summary.model_validate(found))
+    print_gains(Summary.model_validate(summary))
     assert "minus its placebo" in capsys.readouterr().out
 
 
@@ -98,9 +98,9 @@ def test_a_threshold_is_for_two_classes(make_tiny: Any, tiny_table: Any, tmp_pat
     table["label"] = np.arange(len(table)) % 3
     tiny = make_tiny(tmp_path / "study", table, {'["student-only", "kd", "pkdot", "mt-pkdot"]': '["student-only"]'})
     tiny.do()
-    found = summary_of(tiny)
-    assert "balanced-accuracy-tuned" not in found["metrics"]
-    assert np.array(found["methods"]["student-only"]["confusion"]).sum() == 72
+    summary = summary_of(tiny)
+    assert "balanced-accuracy-tuned" not in summary["metrics"]
+    assert np.array(summary["methods"]["student-only"]["confusion"]).sum() == 72
     tiny.put("evaluate.metrics=['balanced-accuracy-tuned']")
     with pytest.raises(DataError, match="is for two classes"):
         tiny.do("evaluate")

@@ -1,4 +1,4 @@
-"""Extraction from media: parts that survive, failures that are told, and only what changed read again."""
+"""Extraction from media: parts that survive, failures that are reported, and only what changed read again."""
 
 import shutil
 from collections.abc import Callable

@@ -87,8 +87,8 @@ def undisturbed(corpus: Any, tmp_path: Path) -> dict[str, Any]:
     return tree
 
 
-def _told(processes: list[Any]) -> list[tuple[str, int]]:
-    """What commands have told on stderr, and how they ended."""
+def _outcomes(processes: list[Any]) -> list[tuple[str, int]]:
+    """What commands wrote to stderr, and how they ended."""
     return [(done.stderr, done.returncode) for done in [process.end() for process in processes]]
 
 
@@ -109,10 +109,12 @@ def test_shards_that_run_at_the_same_time_seal_the_same_bytes(
     """Four processes of a job array, one of them submitted twice, all begin on an empty run folder."""
     array = {"SLURM_ARRAY_TASK_MIN": "0", "SLURM_ARRAY_TASK_COUNT": "4"}
     tasks = [array | {"SLURM_ARRAY_TASK_ID": str(task)} for task in (0, 1, 2, 3, 3)]
-    told = _told([commands.start("extract", corpus.run.root, "--shard", "slurm", environment=task) for task in tasks])
+    outcomes = _outcomes(
+        [commands.start("extract", corpus.run.root, "--shard", "slurm", environment=task) for task in tasks]
+    )
     # Whoever meets another at the same result leaves with 73; sealed it is all the same.
-    assert [code for _, code in told[:3]] == [0, 0, 0], told
-    assert {code for _, code in told} <= {0, 73}, told
+    assert [code for _, code in outcomes[:3]] == [0, 0, 0], outcomes
+    assert {code for _, code in outcomes} <= {0, 73}, outcomes
     assert not {"extract eda", "extract skin"} & corpus.undone()
     assert _tree(corpus.run.root) == undisturbed
     assert corpus.do("extract")[0] == 0
@@ -123,8 +125,8 @@ def test_two_processes_may_seal_at_once(corpus: Any, undisturbed: dict[str, Any]
     for name in ("eda", "skin"):
         (corpus.run.features(name) / MANIFEST).unlink()
     ways = (["--merge"], ["--merge"], ["--shard", "1/2"], [])
-    told = _told([commands.start("extract", corpus.run.root, *options) for options in ways])
-    assert {code for _, code in told} <= {0, 73}, told
+    outcomes = _outcomes([commands.start("extract", corpus.run.root, *options) for options in ways])
+    assert {code for _, code in outcomes} <= {0, 73}, outcomes
     assert not {"extract eda", "extract skin"} & corpus.undone()
     assert _tree(corpus.run.root) == undisturbed
 
@@ -163,14 +165,14 @@ def test_options_that_exclude_each_other_are_2(corpus: Any, options: tuple[str, 
 
 def _alive_with(text: str) -> list[int]:
     """Processes of this machine whose command line or environment names a folder."""
-    found = []
+    workers = []
     for path in Path("/proc").glob("[0-9]*"):
         try:
             if text in (path / "cmdline").read_text() + (path / "environ").read_text():
-                found.append(int(path.name))
+                workers.append(int(path.name))
         except OSError:
             continue
-    return [pid for pid in found if pid != os.getpid()]
+    return [pid for pid in workers if pid != os.getpid()]
 
 
 @pytest.mark.slow
@@ -198,8 +200,8 @@ def test_sigkill_at_any_moment_gives_the_same_bytes_and_no_orphans(
     while orphans := _alive_with(mark["MTPKD_TEST_MARK"]):
         assert time.monotonic() < until, f"{len(orphans)} workers live on"
         time.sleep(0.05)
-    [(told, code)] = _told([commands.start("extract", corpus.run.root)])
-    assert code == 0, told
+    [(messages, code)] = _outcomes([commands.start("extract", corpus.run.root)])
+    assert code == 0, messages
     assert _tree(corpus.run.root) == undisturbed
     assert not [path for path in corpus.run.root.rglob(".*")]
 

@@ -53,11 +53,11 @@ def test_it_is_the_joint_teacher_on_imputed_input(imputed: Any, method: str) -> 
     constant = torch.zeros(3) if method == "zero-imputation" else values[train].mean((0, 1))
     data.sequences["eda"] = constant.expand(*values.shape).clone(), torch.ones_like(mask)
     rows = torch.from_numpy(pd.Index(data.samples["sample_id"]).get_indexer(table["sample_id"]))
-    said = apply(tuned_teacher(imputed), data, ["face", "eda"], rows)
-    np.testing.assert_allclose(np.stack(table["scores"]), torch.softmax(said.logits, 1).numpy(), atol=1e-5)
-    np.testing.assert_allclose(np.stack(table["embedding"]), said.embedding.numpy(), atol=1e-5)
+    output = apply(tuned_teacher(imputed), data, ["face", "eda"], rows)
+    np.testing.assert_allclose(np.stack(table["scores"]), torch.softmax(output.logits, 1).numpy(), atol=1e-5)
+    np.testing.assert_allclose(np.stack(table["embedding"]), output.embedding.numpy(), atol=1e-5)
     bank = read_parquet(run.bank(0, 0) / "joint.parquet")
-    assert not torch.allclose(said.logits, tensor_of(bank.column("logits"))[rows], atol=1e-3)
+    assert not torch.allclose(output.logits, tensor_of(bank.column("logits"))[rows], atol=1e-3)
 
 
 def test_the_two_say_different_things(imputed: Any) -> None:

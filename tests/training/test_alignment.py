@@ -122,9 +122,9 @@ def test_validation_weighs_alignment_and_tasks_as_training_does(task: str) -> No
     rows = VALIDATION
     labels = toy.data.labels[rows]
     aligned = toy.alignment({name: embedding[rows] for name, embedding in toy.embeddings.items()})
-    own = apply(toy.joint, toy.data, list(SIZES), rows)
+    output = apply(toy.joint, toy.data, list(SIZES), rows)
     tasks = sum(task_loss(logits, labels) for _, logits in aligned.values()) / len(aligned)
-    expected = 0.3 * toy.distance(rows) + 0.7 * (task_loss(own.logits, labels) + tasks)
+    expected = 0.3 * toy.distance(rows) + 0.7 * (task_loss(output.logits, labels) + tasks)
     assert best == pytest.approx(expected.item(), rel=1e-4)
 
 

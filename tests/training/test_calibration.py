@@ -1,4 +1,4 @@
-"""Temperature scaling: a planted temperature is found, nothing is made of nothing."""
+"""Temperature scaling: a planted temperature is recovered, nothing is made of nothing."""
 
 import math
 

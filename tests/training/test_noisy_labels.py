@@ -104,20 +104,20 @@ def judged_by_the_truth(root: Path, seed: int) -> dict[str, float]:
         do_stage(
             run, read_study(run.study), stage, Choice(), Job(Collected(), extraction=Extraction(root=root / "data"))
         )
-    said = read_parquet(run.evaluation / "predictions.parquet").to_pandas()
-    said["truth"] = said["sample_id"].map(dict(zip(table["sample_id"], truth, strict=True)))
+    predictions = read_parquet(run.evaluation / "predictions.parquet").to_pandas()
+    predictions["truth"] = predictions["sample_id"].map(dict(zip(table["sample_id"], truth, strict=True)))
     areas = {
         (method, fold): roc_auc_score(rows["truth"], [scores[1] for scores in rows["scores"]])
-        for (method, fold), rows in said.groupby(["method", "fold"])
+        for (method, fold), rows in predictions.groupby(["method", "fold"])
     }
     return {method: float(np.mean([areas[method, fold] for fold in (0, 1)])) for method in METHODS}
 
 
 def gains_of_mt_pkdot(root: Path, sets: Iterable[int]) -> pd.DataFrame:
     """One row per planted set: the area of mt-pkdot less that of each other method."""
-    found = pd.DataFrame({seed: judged_by_the_truth(root / str(seed), seed) for seed in sets}).T
-    print(found.round(3).to_string())
-    return found.drop(columns="mt-pkdot").rsub(found["mt-pkdot"], axis=0)
+    scores = pd.DataFrame({seed: judged_by_the_truth(root / str(seed), seed) for seed in sets}).T
+    print(scores.round(3).to_string())
+    return scores.drop(columns="mt-pkdot").rsub(scores["mt-pkdot"], axis=0)
 
 
 def test_knowledge_transfers_and_is_more_than_the_controls_give(tmp_path: Path) -> None:

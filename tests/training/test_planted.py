@@ -82,7 +82,7 @@ resamples = 100
 
 @dataclass(frozen=True)
 class Planted:
-    """A run folder with its corpus in data/, and what evaluation found."""
+    """A run folder with its corpus in data/, and its evaluation."""
 
     run: RunFolder
 
@@ -242,9 +242,9 @@ def test_the_bank_holds_what_teachers_say_of_samples_that_they_have_not_learned_
     for t, name in enumerate(bank.names):
         table = read_parquet(run.teacher(0, 0, name) / "crossfit.parquet")
         assert table.column("sample_id").to_pylist() == ids
-        said = tensor_of(table.column("logits"))[is_train]
+        logits = tensor_of(table.column("logits"))[is_train]
         labels = torch.from_numpy(samples["label"].to_numpy(copy=True))[is_train]
-        expected = said / fit_temperature(said, labels)
+        expected = logits / fit_temperature(logits, labels)
         torch.testing.assert_close(bank.crossfit_logits[t, is_train], expected, rtol=1e-5, atol=1e-6)
 
 

@@ -78,15 +78,15 @@ def undisturbed() -> tuple[dict[str, Tensor], list[Any]]:
     return Unit(None).do()
 
 
-def _last(folder: Path, fingerprint: str = "same", told: list[str] | None = None) -> LastCheckpoint:
-    return LastCheckpoint(folder / "unit.last.safetensors", fingerprint, [].append if told is None else told.append)
+def _last(folder: Path, fingerprint: str = "same", notes: list[str] | None = None) -> LastCheckpoint:
+    return LastCheckpoint(folder / "unit.last.safetensors", fingerprint, [].append if notes is None else notes.append)
 
 
-def _same(found: tuple[dict[str, Tensor], list[Any]], wanted: tuple[dict[str, Tensor], list[Any]]) -> None:
-    assert found[0].keys() == wanted[0].keys()
+def _same(outcome: tuple[dict[str, Tensor], list[Any]], wanted: tuple[dict[str, Tensor], list[Any]]) -> None:
+    assert outcome[0].keys() == wanted[0].keys()
     for name, tensor in wanted[0].items():
-        assert torch.equal(found[0][name], tensor), name
-    assert found[1] == wanted[1]
+        assert torch.equal(outcome[0][name], tensor), name
+    assert outcome[1] == wanted[1]
 
 
 def _interrupt(last: LastCheckpoint, stop_at: int, every_s: float | None = None) -> None:
@@ -98,14 +98,14 @@ def _interrupt(last: LastCheckpoint, stop_at: int, every_s: float | None = None)
 def test_an_interrupt_after_any_step_of_any_fit_changes_no_bit(
     tmp_path: Path, stop_at: int, undisturbed: tuple[dict[str, Tensor], list[Any]]
 ) -> None:
-    told: list[str] = []
+    notes: list[str] = []
     _interrupt(_last(tmp_path), stop_at)
-    again = Unit(_last(tmp_path, told=told))
+    again = Unit(_last(tmp_path, notes=notes))
     _same(again.do(), undisturbed)
     assert again.steps == 2 * EPOCHS * BATCHES - stop_at  # no step is done twice
     fit, step = ("first", stop_at) if stop_at <= EPOCHS * BATCHES else ("second", stop_at - EPOCHS * BATCHES)
     epoch, batch = divmod(step - 1, BATCHES)
-    assert told[0].startswith(f"goes on in epoch {epoch} after batch {batch + 1} of {fit}")
+    assert notes[0].startswith(f"goes on in epoch {epoch} after batch {batch + 1} of {fit}")
 
 
 @pytest.mark.gpu
@@ -155,19 +155,19 @@ def test_one_file_rotates_and_nothing_else_is_written(tmp_path: Path) -> None:
 def test_a_foreign_checkpoint_is_ignored_and_said(
     tmp_path: Path, undisturbed: tuple[dict[str, Tensor], list[Any]]
 ) -> None:
-    told: list[str] = []
+    notes: list[str] = []
     _interrupt(_last(tmp_path), stop_at=5)
-    again = Unit(_last(tmp_path, "other", told))
+    again = Unit(_last(tmp_path, "other", notes))
     assert again.do()[1] == undisturbed[1]
     assert again.steps == 2 * EPOCHS * BATCHES
-    assert told == ["unit.last.safetensors is ignored, it is of another study, input, device or version"]
+    assert notes == ["unit.last.safetensors is ignored, it is of another study, input, device or version"]
 
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "header", "flipped", "other file", "folder"])
 def test_a_damaged_checkpoint_is_ignored_and_said(
     tmp_path: Path, damage: str, undisturbed: tuple[dict[str, Tensor], list[Any]]
 ) -> None:
-    told: list[str] = []
+    notes: list[str] = []
     _interrupt(_last(tmp_path), stop_at=5)
     path = _last(tmp_path).path
     content = path.read_bytes()
@@ -185,9 +185,9 @@ def test_a_damaged_checkpoint_is_ignored_and_said(
         path.mkdir()
     else:
         path.write_bytes(damaged.get(damage, b"not a checkpoint at all"))
-    _same(Unit(_last(tmp_path, told=told)).do(), undisturbed)
-    assert len(told) == 1
-    assert told[0].startswith("unit.last.safetensors is ignored, it is damaged: ")
+    _same(Unit(_last(tmp_path, notes=notes)).do(), undisturbed)
+    assert len(notes) == 1
+    assert notes[0].startswith("unit.last.safetensors is ignored, it is damaged: ")
 
 
 def test_without_a_checkpoint_an_interrupt_still_leaves() -> None:

@@ -50,6 +50,6 @@ def test_a_teacher_is_not_far_behind_logistic_regression(kind: str, at_most: flo
         teacher, _ = fit_teacher(
             data, ["face"], TRAIN, VALIDATION, outputs=2, sizes=ModelSection().sizes, options=options, seed=seed
         )
-        said = apply(teacher, data, ["face"], TEST).logits
-        behind.append(_logistic_regression(data) - roc_auc_score(data.labels[TEST], said[:, 1] - said[:, 0]))
+        logits = apply(teacher, data, ["face"], TEST).logits
+        behind.append(_logistic_regression(data) - roc_auc_score(data.labels[TEST], logits[:, 1] - logits[:, 0]))
     assert np.mean(behind) < at_most

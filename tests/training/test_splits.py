@@ -108,7 +108,7 @@ def test_inner_folds_partition_the_training_subjects(subjects: int, folds: int, 
 
 
 def _samples(labels: dict[str, list[int]]) -> pd.DataFrame:
-    rows = [(subject, label) for subject, own in labels.items() for label in own]
+    rows = [(subject, label) for subject, of_subject in labels.items() for label in of_subject]
     return pd.DataFrame(rows, columns=["subject", "label"])
 
 

@@ -1,4 +1,4 @@
-"""Fitting the T-Net: a linear map is learned, what does not exist is no target, and each modality is led to its own."""
+"""Fitting the T-Net: a linear map is learned, what does not exist is no target, and each modality to its own target."""
 
 from typing import Any
 
