@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,14 @@ def test_pages_are_listed_and_shown_and_others_are_refused() -> None:
 
 @pytest.mark.parametrize("text", [page("notebook"), README.read_text(encoding="utf-8")], ids=["notebook", "README"])
 def test_what_is_said_of_notebooks_runs(
-    text: str, finished: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    text: str,
+    finished: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    only: Callable[..., None],
 ) -> None:
+    only()
     shutil.copytree(finished.root, tmp_path / "runs", dirs_exist_ok=True)
     (tmp_path / "runs" / "run").rename(tmp_path / "runs" / "demo")
     monkeypatch.chdir(tmp_path)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,11 @@ assert [name for name in sys.modules if name.startswith('mtpkd_cli')] == ['mtpkd
 mtpkd_cli.read_study, mtpkd_cli.status, mtpkd_cli.run
 print(*sorted({'torch', 'librosa', 'decord', 'av', 'cv2', 'sklearn', 'matplotlib', 'scipy'} & set(sys.modules)))
 """
+
+
+@pytest.fixture(autouse=True)
+def _no_figures(only: Callable[..., None]) -> None:
+    only()
 
 
 def test_importing_it_loads_nothing_and_naming_a_verb_no_torch() -> None:

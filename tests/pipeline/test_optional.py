@@ -1,5 +1,6 @@
 """Results that are no part of `run` are units: locked while they are made, shown by `status`, stale with a reason."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,6 +10,11 @@ from mtpkd_cli.artifacts.locks import locked
 from mtpkd_cli.errors import Busy
 from mtpkd_cli.pipeline import Choice, UnitStatus
 from mtpkd_cli.pipeline.grid import write_grid
+
+
+@pytest.fixture(autouse=True)
+def _no_figures(only: Callable[..., None]) -> None:
+    only()
 
 
 def _rows(tiny: Any, stage: str) -> list[UnitStatus]:
