@@ -24,8 +24,8 @@ from mtpkd_cli.pipeline.doing import do_optional, do_stage
 from mtpkd_cli.pipeline.grid import GRID, Grid, file_name_of, swept_values
 from mtpkd_cli.pipeline.parallel import side_by_side
 from mtpkd_cli.pipeline.states import States
-from mtpkd_cli.pipeline.unit import Ingredient, Unit, artifact, place, value, value_as
-from mtpkd_cli.pipeline.units import evaluation_unit, student_folders, units_of
+from mtpkd_cli.pipeline.unit import Unit, artifact, place, value, value_as
+from mtpkd_cli.pipeline.units import evaluation_unit, student_folders, students_of, units_of
 from mtpkd_cli.stages import Job, Reporter
 
 
@@ -94,13 +94,13 @@ def score_cells(run: RunFolder, study: Study, cells: list[Cell], method: str, na
     Raises:
         ArtifactError: A student of a cell is missing or stale.
     """
-    if not has_reference(run, study):
+    units = ablation_units(run, study, cells, method, name)
+    if units[-1].arguments["reference"] is None:
         reference = study.evaluate.reference
         job.reporter.note(
             f"{reference} is not up to date, so there is no difference from it: mtpkd distill {run.root} "
             f"--method {reference}, then this command again"
         )
-    units = ablation_units(run, study, cells, method, name)
     students = [unit for unit in units if unit.stage == "distill"]
     # Scores are of numbers on disk, whatever computed them.
     do_optional(run, study, [unit for unit in units if unit not in students], replace(job, device="cpu"), students)
@@ -119,11 +119,10 @@ def ablation_units(run: RunFolder, study: Study, cells: list[Cell], method: str,
     first, place_of = cells[0].name, run.ablation(name)
     scores = _scores(run, study, name, place_of / "evaluation", folders, reference or first)
     from_first = scores if reference is None else _scores(run, study, name, place_of / "from-first", folders, first)
-    every = {f"{key}/students/{row}": path for row, paths in folders.items() for key, path in paths.items()}
     ingredients = (
         value(method=method, reference=reference),
         value_as({"cells": [cell.values for cell in cells]}, values={cell.name: cell.values for cell in cells}),
-        Ingredient({"students": folders}, {"rows": list(folders)}, every),
+        students_of(folders),
         artifact("evaluation", scores.folder, evaluation=scores.folder),
         artifact("from first", from_first.folder, from_first=from_first.folder),
         place(name=name),

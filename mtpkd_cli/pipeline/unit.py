@@ -136,13 +136,6 @@ class Unit:
         """It fills its folder bit by bit, or shares it with others; all other units replace theirs as a whole."""
         return self.module in ("samples", "extract", "ablate")
 
-    @property
-    def command(self) -> str:
-        """The command that makes it, for a run folder `RUN`."""
-        if self.stage in ("classical", "corrupt"):
-            return f"evaluate RUN --{self.stage}"
-        return f"{self.stage} RUN"
-
 
 def _merge(whole: dict[str, Any], part: dict[str, Any]) -> None:
     """Adds a part; tables of the same name are joined, and nothing is stated twice."""
