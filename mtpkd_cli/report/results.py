@@ -1,12 +1,14 @@
 """What a report is made of: an evaluated run, read tolerantly, since a report of most of a run is worth having."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.config import Study, read_study
 from mtpkd_cli.evaluation.summary import Summary, summary_of
-from mtpkd_cli.pipeline import State, States, Unit, units_of
+from mtpkd_cli.pipeline import State, States, units_of
+from mtpkd_cli.pipeline.optional_units import classical_unit, corrupt_unit_as_made
 from mtpkd_cli.training.checkpoints import HISTORY, read_history
 from mtpkd_cli.training.fitting import History
 
@@ -74,9 +76,12 @@ class Results:
         """One history per repetition that has it."""
         return _histories([self.run.teacher(fold, seed, teacher) for fold, seed in self.repetitions])
 
-    def state_of(self, unit: Unit) -> State:
-        """Whether an optional result is there, and whether it is of the study and the models as they are."""
-        return States(self.run, self.study, [*units_of(self.run, self.study), unit]).of(unit)
+    @cached_property
+    def optional_states(self) -> dict[str, State]:
+        """Stage of an optional result -> whether it is there, and of the study and the models as they are."""
+        units = [classical_unit(self.run, self.study), corrupt_unit_as_made(self.run, self.study)]
+        states = States(self.run, self.study, [*units_of(self.run, self.study), *units])
+        return {unit.stage: states.of(unit) for unit in units}
 
 
 def read_results(run: RunFolder) -> Results:

@@ -1,7 +1,6 @@
 """How scores fall as recordings get worse: one panel per kind of damage, as `evaluate --corrupt` has measured it."""
 
 from mtpkd_cli.evaluation.robustness import DamageCurves, RobustnessScores, read_robustness
-from mtpkd_cli.pipeline.optional_units import corrupt_unit_as_made
 from mtpkd_cli.report.drawing import MUTED, SERIES, Block, Panel, figure_of, new_axes, panel_of, shortened
 from mtpkd_cli.report.results import Results
 from mtpkd_cli.report.scores import scale_in
@@ -9,7 +8,7 @@ from mtpkd_cli.report.scores import scale_in
 
 def robustness(results: Results) -> Block:
     """One panel per kind of damage; or how to have them, or why they are not shown."""
-    state = results.state_of(corrupt_unit_as_made(results.run, results.study))
+    state = results.optional_states["corrupt"]
     if state.kind == "missing":
         return Block(absent="Not measured: mtpkd evaluate RUN --corrupt does it.")
     if state.kind == "stale":

@@ -6,7 +6,6 @@ from typing import Any
 from mtpkd_cli.errors import ArtifactError
 from mtpkd_cli.evaluation.classical import read_classical
 from mtpkd_cli.evaluation.summary import Difference, p_text
-from mtpkd_cli.pipeline.optional_units import classical_unit
 from mtpkd_cli.report.results import Results
 from mtpkd_cli.report.scores import NO_VALUE, scale_in, scale_of
 from mtpkd_cli.training.descriptions import Description, read_description
@@ -127,7 +126,7 @@ def frame_table(results: Results) -> dict[str, Any] | None:
 
 def classical_table(results: Results) -> dict[str, Any]:
     """Networks beside scikit-learn's models of the same features: heads and rows of text; or "absent", why not."""
-    state = results.state_of(classical_unit(results.run, results.study))
+    state = results.optional_states["classical"]
     if state.kind == "missing":
         return {"absent": "Not measured: mtpkd evaluate RUN --classical does it."}
     if state.kind == "stale":
