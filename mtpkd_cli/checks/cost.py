@@ -54,7 +54,7 @@ def look_at_cost(root: Path, modality: Modality, extract: ExtractSection, trial:
         "steps": steps,
         "features": size,
         "bytes": round(total),
-        "seconds": round(total_s, 1),
+        "seconds": float(f"{total_s:.3g}"),
     }
     return CheckResult(f"cost {modality.name}", summary, problems, facts=facts)
 

@@ -32,7 +32,7 @@ NEEDED = {
 """Distribution -> module that is imported. decord is missing where only PyAV can be had; its codecs are tried below."""
 
 ENOUGH_FREE_GB, CLOCK_S, PATIENCE_S = 2.0, 30.0, 90
-_SHARED = ("nfs", "nfs4", "lustre", "gpfs", "beegfs", "cifs", "smb3", "fuse.sshfs", "ceph", "9p")
+_SHARED = ("nfs", "nfs4", "lustre", "gpfs", "beegfs", "cifs", "smb3", "smbfs", "fuse.sshfs", "ceph", "9p")
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,8 @@ class Resuming:
                 self.last.tell(f"no checkpoint could be written, the fit goes on: {err.what}; {err.expected}")
             self._written = time.monotonic()
             self.every_s = max(self.every_s, _SHARE_OF_TIME * (self._written - begun))
-        interruption.check()
+        if asked:  # asked only since: the next step writes first
+            interruption.check()
 
     def _state(self, name: str, fitting: Fitting) -> State:
         tensors, numbers = fitting.state()

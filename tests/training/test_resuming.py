@@ -108,6 +108,27 @@ def test_an_interrupt_after_any_step_of_any_fit_changes_no_bit(
     assert notes[0].startswith(f"goes on in epoch {epoch} after batch {batch + 1} of {fit}")
 
 
+def test_a_signal_between_asking_and_leaving_loses_no_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: tuple[dict[str, Tensor], list[Any]]
+) -> None:
+    answered, asks = interruption.asked, []
+
+    def asked() -> bool:
+        answer = answered()
+        asks.append(answer)
+        if len(asks) == 4:
+            os.kill(os.getpid(), signal.SIGUSR1)
+        return answer
+
+    monkeypatch.setattr(interruption, "asked", asked)
+    unit = Unit(_last(tmp_path))
+    with interruption.listening(), pytest.raises(Interrupted, match="SIGUSR1"):
+        unit.do()
+    again = Unit(_last(tmp_path))
+    _same(again.do(), undisturbed)
+    assert unit.steps + again.steps == 2 * EPOCHS * BATCHES
+
+
 @pytest.mark.gpu
 @pytest.mark.parametrize("stop_at", [1, 3, 4, 8, 9, 10, 14, 18])
 def test_on_a_gpu_too_an_interrupt_changes_no_bit(tmp_path: Path, stop_at: int) -> None:
