@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from mtpkd_cli.media._containers import only_picture, open_container
+from mtpkd_cli.media._decord_rule import inexact
+from mtpkd_cli.media._mp4 import mp4_packets
 from mtpkd_cli.media._packets import Listing, list_packets
 from mtpkd_cli.media._video_request import Unreadable
 
@@ -68,6 +70,21 @@ def film_of(path: Path) -> Film:
     return _film(path.absolute(), (state.st_mtime_ns, state.st_size))
 
 
+def first_frame_s(path: Path) -> float | None:
+    """When a video shows its first frame, seconds in the file's own time; None where it cannot be read.
+
+    This is the beginning from which pictures and sound of a file are counted.
+    """
+    import av
+
+    try:
+        table = mp4_packets(path)
+        start_s = table.stamps_s.min() if table is not None and not inexact(table) else film_of(path).start_s
+    except (Unreadable, av.FFmpegError, ValueError, RuntimeError):
+        return None
+    return float(start_s) if np.isfinite(start_s) else None
+
+
 @lru_cache(maxsize=4)
 def _film(path: Path, _state: tuple[int, int]) -> Film:
     listing = list_packets(path)
@@ -76,7 +93,8 @@ def _film(path: Path, _state: tuple[int, int]) -> Film:
         if not len(numbers):
             raise Unreadable("no frame can be decoded")
         times_s, lost = _counted_times(listing, len(numbers)), 0
-        start_s = listing.decoding_s[0]
+        stamp_s = listing.packets.stamps_s[numbers[0]]
+        start_s = listing.decoding_s[0] if listing.packets.container == "avi" or np.isnan(stamp_s) else stamp_s
     else:
         numbers = np.flatnonzero(listing.packets.shown)
         stamps_s = listing.packets.stamps_s[numbers]
