@@ -36,6 +36,8 @@ class Probe:
         sound_hz: Rate of the sound; 0 = no sound.
         tail_read: Whether the last second could be decoded; false = the file ends before its stated end.
         lost: Frames at the beginning that cannot be decoded, as in a cut between key frames.
+        codec: FFmpeg's name of the codec of the pictures; empty = no picture, or images.
+        by_decord: Whether decord is exact for it, and therefore reads it.
     """
 
     length_s: float
@@ -44,6 +46,8 @@ class Probe:
     sound_hz: float = 0.0
     tail_read: bool = True
     lost: int = 0
+    codec: str = ""
+    by_decord: bool = False
 
 
 def probe(path: Path, image_rate_hz: float = 25.0, reads: Literal["picture", "sound"] = "picture") -> Probe:
@@ -121,7 +125,8 @@ def _picture(container: Any) -> Any:
 
 def _of_pictures(path: Path, container: Any, stream: Any, sound_hz: float) -> Probe:
     table, rate, lost = mp4_packets(path), float(stream.average_rate or 0), 0
-    if table is not None and not inexact(table):
+    codec, by_decord = stream.codec_context.codec.canonical_name, not inexact(table or list_packets(path).packets)
+    if table is not None and by_decord:
         n_frames, last_s = len(table.key), float(np.ptp(table.stamps_s))
     elif (listing := list_packets(path)).counted:  # to know more all of it would have to be decoded
         n_frames, table = len(listing.sizes), None
@@ -136,7 +141,7 @@ def _of_pictures(path: Path, container: Any, stream: Any, sound_hz: float) -> Pr
     if stated_s > last_s + _TAIL_S and stated_s > _reach_s(path) + _TAIL_S:
         return Probe(stated_s, rate, stream.frames or round(stated_s * rate), sound_hz, tail_read=False)
     tail = _tail(container, stream, last_s) if table is not None else _last_frames(path)
-    return Probe(last_s + (1 / rate if rate else 0.0), rate, n_frames, sound_hz, tail, lost)
+    return Probe(last_s + (1 / rate if rate else 0.0), rate, n_frames, sound_hz, tail, lost, codec, by_decord)
 
 
 def _last_frames(path: Path) -> bool:
