@@ -78,7 +78,7 @@ class _Decoder:
         due_s = self._film.times_s[self._wanted]
         try:
             for number, frame in pictures(self._film.path, self._film.listing, entry):
-                time_s = self._time_of[number]
+                time_s = float(self._time_of[number])
                 if time_s < due_s[self._place] - _SAME_S:
                     continue
                 late = int(np.searchsorted(due_s, time_s - _SAME_S)) - self._place
@@ -86,7 +86,7 @@ class _Decoder:
                     return
                 self._missing += late
                 self._place += late
-                is_due = self._place < len(due_s) and time_s >= due_s[self._place] - _SAME_S
+                is_due = self._place < len(due_s) and bool(time_s >= due_s[self._place] - _SAME_S)
                 if is_due or (late and time_s < self._request.end_s):
                     self._place += is_due
                     yield time_s, frame

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mtpkd_cli.errors import DataError
 from mtpkd_cli.media._film import Film, film_of, pictures
 from mtpkd_cli.media._video_request import Unreadable, one_line
 from mtpkd_cli.media.video import read_frames
