@@ -51,7 +51,7 @@ class Modality:
 def open_medium(path: Path, options: dict[str, Any], segments: list[tuple[float, float]]) -> Probe:
     """Opens one medium; runs in a worker process. Of a signal, the parts of these samples are read."""
     if "column" not in options:
-        return probe(path, options.get("image_rate_hz", 25.0))
+        return probe(path, options.get("image_rate_hz", 25.0), "picture" if "image_rate_hz" in options else "sound")
     length_s, rate_hz = 0.0, 0.0
     for start_s, end_s in segments:
         signal = named_signal(path, options, seconds_or_none(start_s), seconds_or_none(end_s))
@@ -125,6 +125,11 @@ def _unusual(probes: dict[str, Probe], groups: dict[str, np.ndarray], reads: str
         rate = _rate(medium, reads)
         if rate and not low <= rate <= high:
             notes.append(f"{path}: {rate:g} {reads} values per second")
+        if medium.lost:
+            notes.append(
+                f"{path}: {medium.lost} frames at its beginning cannot be decoded, as in a cut between key frames; its "
+                "time is counted from the first that can"
+            )
         if not medium.length_s:
             notes.append(f"{path}: it does not say how long it is")
         elif (past := np.nan_to_num(groups[path][:, 1]) - medium.length_s).max() > PAST_END_S and reads != "signal":

@@ -12,6 +12,7 @@ from mtpkd_cli.checks.cost import look_at_cost
 from mtpkd_cli.checks.duplicates import look_for_duplicates
 from mtpkd_cli.checks.folds import look_at_folds
 from mtpkd_cli.checks.frame_rates import look_at_frame_rates
+from mtpkd_cli.checks.frames_sought import look_at_sought_frames
 from mtpkd_cli.checks.labels import look_at_labels
 from mtpkd_cli.checks.leakage import look_for_leakage
 from mtpkd_cli.checks.media import Modality, look_at_media
@@ -58,7 +59,7 @@ def check_study(
     extract = study.extract.with_workers(workers)
     modalities = [_modality(study, name, samples) for name in study.modalities if name not in ready]
     for modality in modalities:
-        results += _media(root, modality, samples, extract, reporter)
+        results += _media(root, modality, samples, extract, reporter, trial > 0)
     results += [_ready(name, samples) for name in study.modalities if name in ready]
     paths = sorted(set().union(*(modality.table["media"] for modality in modalities)) - {""})
     result, copies = look_for_duplicates(root, paths, reporter.progress("check duplicates", len(paths)))
@@ -79,14 +80,17 @@ def _modality(study: Study, name: str, samples: pd.DataFrame) -> Modality:
 
 
 def _media(
-    root: Path, modality: Modality, samples: pd.DataFrame, extract: ExtractSection, reporter: Reporter
+    root: Path, modality: Modality, samples: pd.DataFrame, extract: ExtractSection, reporter: Reporter, trial: bool
 ) -> list[CheckResult]:
     n_files = modality.table.loc[modality.table["media"] != "", "media"].nunique()
     advance: Callable[[], None] = reporter.progress(f"check {modality.name}", n_files)
     result, probes = look_at_media(root, modality, extract, advance)
-    if "first_frame" not in samples or modality.reads != "picture":
-        return [result]
-    return [result, look_at_frame_rates(samples, modality, probes)]
+    results = [result]
+    if trial and any(medium.codec for medium in probes.values()) and modality.reads == "picture":
+        results.append(look_at_sought_frames(root, modality.name, probes, extract))
+    if "first_frame" in samples and modality.reads == "picture":
+        results.append(look_at_frame_rates(samples, modality, probes))
+    return results
 
 
 def _ready(name: str, samples: pd.DataFrame) -> CheckResult:

@@ -94,6 +94,7 @@ class Crops:
         detected: (T,) bool, whether the face was detected nearby; True where it is not searched for.
         length_s: Length of the whole video.
         reader: Who decoded it.
+        missing: Frames that the video lists and that cannot be decoded.
     """
 
     pixels: np.ndarray
@@ -101,6 +102,7 @@ class Crops:
     detected: np.ndarray
     length_s: float
     reader: str
+    missing: int = 0
 
 
 @dataclass
@@ -112,12 +114,14 @@ class Part:
         times_s: (T,) seconds from the segment's start.
         length_s: Length of the whole video.
         reader: Who decoded them.
+        missing: Frames that the video lists here and that cannot be decoded.
     """
 
     frames: list[np.ndarray] = field(default_factory=list)
     times_s: np.ndarray = field(default_factory=lambda: np.empty(0))
     length_s: float = 0.0
     reader: str = ""
+    missing: int = 0
 
 
 def parts_of(segment: Segment, options: FaceOptions, size: int) -> Iterator[Part]:
@@ -140,7 +144,7 @@ def parts_of(segment: Segment, options: FaceOptions, size: int) -> Iterator[Part
             part = Part()
         part.frames.extend(few.frames)
         part.times_s = np.append(part.times_s, few.times_s)
-        part.length_s, part.reader = few.length_s, few.reader
+        part.length_s, part.reader, part.missing = few.length_s, few.reader, part.missing + few.missing
     if part.frames:
         yield part
 
@@ -153,7 +157,7 @@ def iter_crops(segment: Segment, options: CropOptions) -> Iterator[Crops]:
     for part in parts_of(segment, options, _CHUNK):
         track = with_margin(tracker.track(part.frames, part.times_s), margin)
         pixels = crop_faces(part.frames, track, options.crop_side_px)
-        yield Crops(pixels, part.times_s, track.detected, part.length_s, part.reader)
+        yield Crops(pixels, part.times_s, track.detected, part.length_s, part.reader, part.missing)
 
 
 @dataclass
@@ -162,6 +166,7 @@ class CropNotes:
 
     frames: int = 0
     without_face: int = 0
+    missing: int = 0
     by_pyav: int = 0
     length_s: float = field(default=0.0)
 
@@ -169,6 +174,7 @@ class CropNotes:
         """Counts a part."""
         self.frames += len(crops.times_s)
         self.without_face += int((~crops.detected).sum())
+        self.missing += crops.missing
         self.by_pyav = max(self.by_pyav, int(crops.reader == "pyav"))
         self.length_s = crops.length_s
 
@@ -178,6 +184,7 @@ class CropNotes:
         return {
             "frames": self.frames,
             "frames_without_face": self.without_face,
+            "frames_missing": self.missing,
             "read_by_pyav": self.by_pyav,
             "seconds_past_end": round(missing_s, 3),
         }

@@ -28,8 +28,8 @@ def encode(segment: Segment, config: Config) -> Features:
 
     Returns:
         Features with one step per frame and D = 3 S^2 values of uint8, named by row, column and colour; notes count
-        frames, frames without a face nearby (the last known box or the centre square is taken), videos that only PyAV
-        could read, and seconds by which the segment passes the video's end.
+        frames, frames without a face nearby (the last known box or the centre square is taken), frames that cannot be
+        decoded, videos read by PyAV, and seconds by which the segment passes the video's end.
 
     Raises:
         DataError: See `mtpkd_cli.media.video.iter_frames`.

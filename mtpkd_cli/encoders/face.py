@@ -88,8 +88,8 @@ def encode(segment: Segment, config: Config) -> Features:
 
     Returns:
         Features with T = duration / step_s, rounded up; a step beyond the last frame does not count. Notes count
-        steps, steps in which no face was detected, steps that hold no frame (they repeat the one before), videos
-        that only PyAV could read, and seconds by which the segment passes the video's end.
+        steps, steps in which no face was detected, steps that hold no frame (they repeat the one before), frames that
+        cannot be decoded, videos read by PyAV, and seconds by which the segment passes the video's end.
 
     Raises:
         DataError: See `mtpkd_cli.media.video.iter_frames`.
@@ -129,7 +129,7 @@ def _baseline(values: np.ndarray, frames: _Frames, config: Config) -> np.ndarray
 
 
 def _read(segment: Segment, config: Config) -> tuple[_Frames, dict[str, float]]:
-    tracker, parts, by_pyav, length_s = face_tracker(segment, config), [], 0, 0.0
+    tracker, parts, by_pyav, length_s, missing = face_tracker(segment, config), [], 0, 0.0, 0
     frames: list[np.ndarray] = []
     times_s = np.empty(0)
     for part in parts_of(segment, config, _CHUNK):
@@ -139,9 +139,11 @@ def _read(segment: Segment, config: Config) -> tuple[_Frames, dict[str, float]]:
         times_s = np.concatenate([times_s[-1:], part.times_s])
         parts.append(_describe(frames, times_s, before, tracker, config))
         by_pyav, length_s = max(by_pyav, int(part.reader == "pyav")), part.length_s
+        missing += part.missing
     missing_s = 0.0 if segment.end_s is None else max(0.0, segment.end_s - length_s)
     joined = _Frames(*(np.concatenate([getattr(p, name) for p in parts]) for name in _Frames.__dataclass_fields__))
-    return joined, {"read_by_pyav": by_pyav, "seconds_past_end": round(missing_s, 3)}
+    notes = {"read_by_pyav": by_pyav, "frames_missing": missing, "seconds_past_end": round(missing_s, 3)}
+    return joined, notes
 
 
 def _describe(

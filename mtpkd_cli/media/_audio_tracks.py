@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mtpkd_cli.errors import DataError
+from mtpkd_cli.media._film import first_frame_s
 from mtpkd_cli.media._resampler import Resampler
 
 # A lossy codec needs the packets before the wanted one to settle; what they decode to is thrown away.
@@ -44,7 +45,7 @@ def read_track(path: Path, begin_s: float, end_s: float | None, to_hz: int) -> S
                 raise _no_track(path, [s.type for s in container.streams])
             if stream.codec_context is None:
                 raise damaged_file(path, "its sound is in a codec that FFmpeg does not know")
-            rate, zero_s, stated_s = int(stream.rate), _zero_s(container, stream), np.inf
+            rate, zero_s, stated_s = int(stream.rate), _zero_s(path, container, stream), np.inf
             if stream.duration:
                 stated_s = float(((stream.start_time or 0) + stream.duration) * stream.time_base) - zero_s
             if begin_s >= stated_s:
@@ -93,9 +94,12 @@ def _no_track(path: Path, kinds: list[str]) -> DataError:
     )
 
 
-def _zero_s(container: Any, stream: Any) -> float:
+def _zero_s(path: Path, container: Any, stream: Any) -> float:
     """The file's beginning in stream time: its first video frame, as video is timed, else its first sound."""
     video = container.streams.best("video")
+    shown_s = None if video is None else first_frame_s(path)
+    if shown_s is not None:
+        return shown_s
     clock = stream if video is None or video.start_time is None else video
     return float((clock.start_time or 0) * clock.time_base)
 

@@ -50,14 +50,16 @@ class Stream:
     Args:
         frames: (T, H, W, 3) uint8 RGB, T = 0 where the part holds no frame.
         times_s: (T,) float64, from the first frame of the file.
-        native_rate_hz: Mean frame rate that the file names.
+        native_rate_hz: Mean frame rate of the whole file.
         length_s: Time of the last frame of the file plus one frame.
+        missing: Frames of the part, up to these, that the file lists and that cannot be decoded.
     """
 
     frames: np.ndarray
     times_s: np.ndarray
     native_rate_hz: float
     length_s: float
+    missing: int = 0
 
 
 def choose(times_s: np.ndarray, request: Request) -> np.ndarray:
@@ -73,10 +75,9 @@ def choose(times_s: np.ndarray, request: Request) -> np.ndarray:
     begin, stop = np.searchsorted(times_s, np.array([request.start_s, request.end_s]) - TOLERANCE_S)
     if request.rate_hz is None or begin >= stop:
         return np.arange(begin, max(begin, stop))[request.skip :]
-    n_ticks = int(np.ceil((times_s[stop - 1] - request.start_s + TOLERANCE_S) * request.rate_hz)) + 1
-    ticks = request.start_s + np.arange(n_ticks) / request.rate_hz
-    indices = np.unique(np.searchsorted(times_s, ticks - TOLERANCE_S))
-    return indices[(indices >= begin) & (indices < stop)][request.skip :]
+    # The last tick at or before each frame: a frame is the first one after a tick where this is another than before.
+    ticks = np.floor((times_s[begin:stop] - request.start_s + TOLERANCE_S) * request.rate_hz)
+    return begin + np.flatnonzero(np.diff(ticks, prepend=-1.0) > 0)[request.skip :]
 
 
 def fit(width: int, height: int, max_side: int | None) -> tuple[int, int]:

@@ -3,14 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from mtpkd_cli.errors import DataError
 from mtpkd_cli.media.audio import read_audio
 from mtpkd_cli.media.signals import named_signal
 from mtpkd_cli.media.video import iter_frames
 
 
 def length_s(path: Path, options: dict[str, Any]) -> float:
-    """Returns the length in seconds.
+    """Returns the length in seconds of the track that the encoder reads, from the file's beginning.
 
     Args:
         path: A table of signals, a video, a folder of images, or sound.
@@ -25,8 +24,6 @@ def length_s(path: Path, options: dict[str, Any]) -> float:
     if "image_rate_hz" in options or path.is_dir():
         frames = iter_frames(path, chunk=1, rate_hz=1.0, max_side=64, image_rate_hz=options.get("image_rate_hz", 25.0))
         return next(frames).length_s
-    try:
-        return next(iter_frames(path, chunk=1, rate_hz=1.0, max_side=64)).length_s
-    except DataError:
-        sound = read_audio(path, 8000)
-        return len(sound.samples) / sound.rate_hz
+    # A header is not the truth about sound, and a camera may be off while the microphone is on: it is read to its end.
+    sound = read_audio(path, 8000)
+    return len(sound.samples) / sound.rate_hz

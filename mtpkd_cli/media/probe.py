@@ -1,14 +1,28 @@
-"""What a media file holds, read from its headers, its first and its last frame; nothing is decoded in between."""
+"""What a media file holds, read from its packets, its first and its last frame; nothing is decoded in between."""
 
+import contextlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import numpy as np
 
 from mtpkd_cli.errors import DataError
+from mtpkd_cli.media._containers import only_picture, open_container
+from mtpkd_cli.media._decord_rule import inexact
+from mtpkd_cli.media._film import Elsewhere, film_of, pictures
+from mtpkd_cli.media._mp4 import mp4_packets
+from mtpkd_cli.media._packets import list_packets
+from mtpkd_cli.media._video_request import Unreadable
 from mtpkd_cli.media.audio import read_audio
 
 # Seconds before the end from which the last frames are decoded, at least.
 _TAIL_S = 1.0
+# How Matroska states the length of a track.
+_CLOCK = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
+# Formats without a length, of which FFmpeg guesses one from the size.
+_GUESSED = ("aac", "mp3", "ac3", "mpegts", "mpeg")
 
 
 @dataclass(frozen=True)
@@ -16,11 +30,14 @@ class Probe:
     """What a file holds.
 
     Args:
-        length_s: Length in seconds; of images at the rate that was given.
+        length_s: Length in seconds of the track that is read; of images at the rate that was given.
         picture_hz: Frames per second; 0 = no picture.
         frames: Number of frames or images, as far as the file says; 0 = none.
         sound_hz: Rate of the sound; 0 = no sound.
         tail_read: Whether the last second could be decoded; false = the file ends before its stated end.
+        lost: Frames at the beginning that cannot be decoded, as in a cut between key frames.
+        codec: FFmpeg's name of the codec of the pictures; empty = no picture, or images.
+        by_decord: Whether decord is exact for it, and therefore reads it.
     """
 
     length_s: float
@@ -28,10 +45,18 @@ class Probe:
     frames: int = 0
     sound_hz: float = 0.0
     tail_read: bool = True
+    lost: int = 0
+    codec: str = ""
+    by_decord: bool = False
 
 
-def probe(path: Path, image_rate_hz: float = 25.0) -> Probe:
+def probe(path: Path, image_rate_hz: float = 25.0, reads: Literal["picture", "sound"] = "picture") -> Probe:
     """Opens a video, a folder of numbered images or a sound file.
+
+    Args:
+        path: The file or folder.
+        image_rate_hz: Images per second in a folder.
+        reads: Which track's length counts, where a file has both.
 
     Raises:
         DataError: It is not there, empty, or no such medium.
@@ -42,7 +67,7 @@ def probe(path: Path, image_rate_hz: float = 25.0) -> Probe:
         raise DataError("there is no such file", where=path, todo="check the data folder and the samples table")
     if path.stat().st_size == 0:
         raise DataError("the file is empty (0 bytes)", where=path, todo="copy it again")
-    return _sound_file(path) or _container(path)
+    return _sound_file(path) or _container(path, reads)
 
 
 def _images(path: Path, rate_hz: float) -> Probe:
@@ -68,52 +93,107 @@ def _sound_file(path: Path) -> Probe | None:
     return Probe(float(info.duration), sound_hz=float(info.samplerate))
 
 
-def _container(path: Path) -> Probe:
+def _container(path: Path, reads: str) -> Probe:
     import av
 
-    av.logging.set_level(av.logging.PANIC)
     try:
-        with av.open(str(path)) as container:
+        with open_container(path) as container:
             if container.format.name == "tty":  # FFmpeg plays any text as a film of its letters
                 raise _no_media(path, "it is text")
-            picture: Any = container.streams.best("video")
-            sound: Any = container.streams.best("audio")
-            stream = picture or sound
+            picture, sound = _picture(container), container.streams.best("audio")
+            stream: Any = sound if sound is not None and (reads == "sound" or picture is None) else picture
             if stream is None or stream.codec_context is None:
                 raise _no_media(path, "there is no picture and no sound in it that FFmpeg knows")
             next(container.decode(stream))
-            rate = float(picture.average_rate or 0) if picture is not None else 0.0
-            # An AVI that was cut short counts what is left as its length, and in its header still the whole.
-            stated = picture.frames / rate if rate else 0.0
-            length = max(_length_s(container, stream), stated)
-            frames = int(picture.frames or round(length * rate)) if picture is not None else 0
-            return Probe(
-                length, rate, frames, float(sound.rate) if sound is not None else 0.0, _tail(container, stream, length)
-            )
+            sound_hz = float(sound.rate) if sound is not None else 0.0
+            if stream is sound:
+                return _of_sound(container, stream, sound_hz, float(picture.average_rate or 0) if picture else 0.0)
+            return _of_pictures(path, container, stream, sound_hz)
     except StopIteration as err:
         raise _no_media(path, "it has no frame") from err
-    except (av.FFmpegError, ValueError, RuntimeError) as err:
+    except (Unreadable, av.FFmpegError, ValueError, RuntimeError) as err:
         raise _no_media(path, str(err).splitlines()[0]) from err
 
 
-def _length_s(container: Any, stream: Any) -> float:
+def _picture(container: Any) -> Any:
+    """The stream of pictures, which the cover of a record is not."""
+    from av.stream import Disposition
+
+    stream = only_picture(container)
+    return None if stream is None or stream.disposition & Disposition.attached_pic else stream
+
+
+def _of_pictures(path: Path, container: Any, stream: Any, sound_hz: float) -> Probe:
+    table, rate, lost = mp4_packets(path), float(stream.average_rate or 0), 0
+    codec, by_decord = stream.codec_context.codec.canonical_name, not inexact(table or list_packets(path).packets)
+    if table is not None and by_decord:
+        n_frames, last_s = len(table.key), float(np.ptp(table.stamps_s))
+    elif (listing := list_packets(path)).counted:  # to know more all of it would have to be decoded
+        n_frames, table = len(listing.sizes), None
+        span_s = float(np.ptp(listing.decoding_s))
+        last_s = span_s if np.isfinite(span_s) else (n_frames - 1) / (listing.rate_hz or 1.0)
+    else:
+        film, table = film_of(path), None
+        n_frames, last_s, lost = len(film.numbers), float(film.times_s[-1]), film.lost
+    rate = (n_frames - 1) / last_s if last_s > 0 else rate
+    # An AVI that was cut short counts what is left as its length, and in its header still the whole.
+    stated_s = max(_stated_s(container, stream), stream.frames / rate if rate else 0.0)
+    if stated_s > last_s + _TAIL_S and stated_s > _reach_s(path) + _TAIL_S:
+        return Probe(stated_s, rate, stream.frames or round(stated_s * rate), sound_hz, tail_read=False)
+    tail = _tail(container, stream, last_s) if table is not None else _last_frames(path)
+    return Probe(last_s + (1 / rate if rate else 0.0), rate, n_frames, sound_hz, tail, lost, codec, by_decord)
+
+
+def _last_frames(path: Path) -> bool:
+    """Whether a frame of the last second can be decoded."""
+    listing = list_packets(path)
+    keys, n_packets = np.flatnonzero(listing.packets.key), len(listing.sizes)
+    last = n_packets - max(1, round(_TAIL_S * listing.rate_hz))
+    for back in (1, 2, 4, 16):
+        with contextlib.suppress(Elsewhere):
+            if any(
+                number >= last for number, _ in pictures(path, listing, int(keys[-back]) if back <= len(keys) else 0)
+            ):
+                return True
+    return False
+
+
+def _of_sound(container: Any, stream: Any, sound_hz: float, picture_hz: float) -> Probe:
+    stated_s, unit = _stated_s(container, stream), float(stream.time_base)
+    container.seek(0)
+    ends = [(p.pts + (p.duration or 0)) * unit for p in container.demux(stream) if p.pts is not None]
+    length_s = max(ends, default=0.0) - float((stream.start_time or 0) * stream.time_base)
+    whole = stated_s <= length_s + _TAIL_S or container.format.name in _GUESSED
+    return Probe(length_s if whole else stated_s, picture_hz, sound_hz=sound_hz, tail_read=whole)
+
+
+def _stated_s(container: Any, stream: Any) -> float:
     """As the stream states it, else the container, which counts in microseconds; 0 = neither says."""
     if stream.duration:
         return float(stream.duration * stream.time_base)
+    if clock := _CLOCK.fullmatch(stream.metadata.get("DURATION", "")):
+        hours, minutes, seconds = map(float, clock.groups())
+        return 3600 * hours + 60 * minutes + seconds
     return float((container.duration or 0) / 1_000_000)
 
 
-def _tail(container: Any, stream: Any, length_s: float) -> bool:
+def _reach_s(path: Path) -> float:
+    """Seconds from the first packet to the last one, of whatever stream."""
+    with open_container(path) as container:
+        times_s = [float(p.dts * p.time_base) for p in container.demux() if p.dts is not None]
+    return max(times_s, default=0.0) - min(times_s, default=0.0)
+
+
+def _tail(container: Any, stream: Any, last_s: float) -> bool:
     import av
 
-    begin = max(0.0, length_s - _TAIL_S)
+    begin_s, start = max(0.0, last_s - _TAIL_S), stream.start_time or 0
     try:
-        start = stream.start_time or 0
-        container.seek(start + int(begin / stream.time_base), stream=stream, backward=True)
+        container.seek(start + int(begin_s / stream.time_base), stream=stream, backward=True)
         last = max((frame.pts or 0 for frame in container.decode(stream)), default=None)
     except av.FFmpegError:
         return False
-    return last is not None and float((last - start) * stream.time_base) >= begin - _TAIL_S
+    return last is not None and float((last - start) * stream.time_base) >= begin_s - _TAIL_S
 
 
 def _no_media(path: Path, reason: str) -> DataError:

@@ -1,4 +1,4 @@
-"""Frames of a part of a video, read by decord, or by PyAV where decord cannot; a folder of images serves as well."""
+"""Frames of a part of a video, read by decord where it is exact, else by PyAV; a folder of images serves as well."""
 
 import math
 from collections.abc import Iterator
@@ -26,9 +26,10 @@ class VideoFrames:
     Args:
         frames: (T, H, W, 3) uint8 RGB, upright; not to be written to.
         times_s: (T,) float64, seconds from the start of the wanted part.
-        native_rate_hz: Mean frame rate that the file names.
+        native_rate_hz: Mean frame rate of the whole video.
         length_s: Length of the whole video.
         reader: Who decoded them, "decord", "pyav" or "images".
+        missing: Frames of the wanted part, up to these, that the file lists and that cannot be decoded.
     """
 
     frames: np.ndarray
@@ -36,6 +37,7 @@ class VideoFrames:
     native_rate_hz: float
     length_s: float
     reader: str
+    missing: int = 0
 
 
 def iter_frames(
@@ -61,7 +63,7 @@ def iter_frames(
         rate_hz: Frames per second; None = every frame.
         max_side: Longest side in pixels, sampled down while decoding; None = as stored.
         chunk: Most frames at a time, >= 1.
-        reader: "auto" tries decord, then PyAV.
+        reader: "auto" is decord where it is exact, else PyAV.
         image_rate_hz: Images per second where the path is a folder.
 
     Yields:
@@ -96,7 +98,7 @@ def _read(request: Request, reader: str) -> Iterator[VideoFrames]:
                 n_read += len(part.frames)
                 note_reader(name)
                 times_s = part.times_s - request.start_s
-                yield VideoFrames(part.frames, times_s, part.native_rate_hz, part.length_s, name)
+                yield VideoFrames(part.frames, times_s, part.native_rate_hz, part.length_s, name, part.missing)
             return
         except Unreadable as err:
             reasons.append(f"{name}: {err}")
@@ -130,7 +132,7 @@ def read_frames(
     )
     parts = list(chunks)
     frames, times_s = (np.concatenate([getattr(part, name) for part in parts]) for name in ("frames", "times_s"))
-    return replace(parts[-1], frames=frames, times_s=times_s)
+    return replace(parts[-1], frames=frames, times_s=times_s, missing=sum(part.missing for part in parts))
 
 
 def _check_file(path: Path) -> None:

@@ -71,6 +71,7 @@ def test_shape_names_and_times(tmp_path, portrait):
         "steps_without_face": 0,
         "steps_without_frames": 0,
         "read_by_pyav": 0,
+        "frames_missing": 0,
         "seconds_past_end": 0.0,
     }
 
