@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from mtpkd_cli.errors import DataError
-from mtpkd_cli.media.audio import read_audio
+from mtpkd_cli.media.audio import read_audio, sound_length_s
 
 # Seconds before the end from which the last frames are decoded, at least.
 _TAIL_S = 1.0
+_TAIL_HZ = 8000
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,13 @@ class Probe:
     tail_read: bool = True
 
 
-def probe(path: Path, image_rate_hz: float = 25.0) -> Probe:
+def probe(path: Path, image_rate_hz: float = 25.0, *, sound_only: bool = False) -> Probe:
     """Opens a video, a folder of numbered images or a sound file.
+
+    Args:
+        path: The file or folder.
+        image_rate_hz: Images per second where it is a folder.
+        sound_only: What is asked for is its sound, whose length may be another than that of the picture.
 
     Raises:
         DataError: It is not there, empty, or no such medium.
@@ -42,7 +48,14 @@ def probe(path: Path, image_rate_hz: float = 25.0) -> Probe:
         raise DataError("there is no such file", where=path, todo="check the data folder and the samples table")
     if path.stat().st_size == 0:
         raise DataError("the file is empty (0 bytes)", where=path, todo="copy it again")
-    return _sound_file(path) or _container(path)
+    return _sound(path) if sound_only else _sound_file(path) or _container(path)
+
+
+def _sound(path: Path) -> Probe:
+    length = sound_length_s(path)
+    # Who reads the end finds out whether the file was cut short.
+    last = read_audio(path, _TAIL_HZ, start_s=max(0.0, length - _TAIL_S))
+    return Probe(length, sound_hz=float(last.source_rate_hz))
 
 
 def _images(path: Path, rate_hz: float) -> Probe:
@@ -60,12 +73,10 @@ def _sound_file(path: Path) -> Probe | None:
     import soundfile
 
     try:
-        info = soundfile.info(str(path))
+        soundfile.info(str(path))
     except soundfile.LibsndfileError:
         return None
-    # The end of a file that was cut short is missed by who reads it, not by its header.
-    read_audio(path, int(info.samplerate), start_s=max(0.0, info.duration - _TAIL_S))
-    return Probe(float(info.duration), sound_hz=float(info.samplerate))
+    return _sound(path)
 
 
 def _container(path: Path) -> Probe:
@@ -73,7 +84,7 @@ def _container(path: Path) -> Probe:
 
     av.logging.set_level(av.logging.PANIC)
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path.absolute())) as container:
             if container.format.name == "tty":  # FFmpeg plays any text as a film of its letters
                 raise _no_media(path, "it is text")
             picture: Any = container.streams.best("video")
