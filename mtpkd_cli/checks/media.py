@@ -51,7 +51,7 @@ class Modality:
 def open_medium(path: Path, options: dict[str, Any], segments: list[tuple[float, float]]) -> Probe:
     """Opens one medium; runs in a worker process. Of a signal, the parts of these samples are read."""
     if "column" not in options:
-        return probe(path, options.get("image_rate_hz", 25.0), "picture" if "image_rate_hz" in options else "sound")
+        return probe(path, options.get("image_rate_hz", 25.0), sound_only="image_rate_hz" not in options)
     length_s, rate_hz = 0.0, 0.0
     for start_s, end_s in segments:
         signal = named_signal(path, options, seconds_or_none(start_s), seconds_or_none(end_s))

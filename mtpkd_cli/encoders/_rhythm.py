@@ -75,12 +75,22 @@ def at_steps(events: np.ndarray, values: np.ndarray, rate_hz: float, steps: Step
 
 
 def _plausible(intervals: np.ndarray, bounds_s: tuple[float, float], outlier_share: float) -> np.ndarray:
-    """(P,) bool: intervals in seconds that a body can make, next to their neighbours."""
-    from scipy.ndimage import median_filter
+    """(P,) bool: intervals in seconds that a body can make, next to their neighbours.
 
+    A false event makes two intervals of one: the longer of them is as false as the shorter, which alone is far off.
+    """
     good = (intervals >= bounds_s[0]) & (intervals <= bounds_s[1])
-    if good.any():
-        # Neighbours, not the whole clip: a heart may well be half as fast again a minute later.
-        local = median_filter(intervals[good], size=_NEIGHBOURS, mode="nearest")
-        good[good] = np.abs(intervals[good] - local) <= outlier_share * local
-    return good
+    if not good.any():
+        return good
+    # Neighbours, not the whole clip: a heart may well be half as fast again a minute later. At the edges of the clip as
+    # many as inside, or two false intervals would vouch for each other.
+    size = min(_NEIGHBOURS, int(good.sum()))
+    medians = np.median(np.lib.stride_tricks.sliding_window_view(intervals[good], size), axis=1)
+    order = np.cumsum(good) - 1
+    local = medians[np.clip(order - size // 2, 0, len(medians) - 1)]
+    far_off = np.abs(intervals - local) > outlier_share * local
+    short = np.where(far_off & (intervals < local), intervals, 0.0)
+    # The longer one fits better when the shorter, before or after it, is given back.
+    for given_back in (np.append(0.0, short[:-1]), np.append(short[1:], 0.0)):
+        far_off |= (given_back > 0) & (np.abs(intervals + given_back - local) < np.abs(intervals - local))
+    return good & ~far_off

@@ -13,14 +13,15 @@ from mtpkd_cli.config import Options
 from mtpkd_cli.encoders import Segment
 from mtpkd_cli.encoders._blocks import in_blocks
 from mtpkd_cli.encoders._librosa import load_librosa
+from mtpkd_cli.encoders._periodicity import periodicity
 from mtpkd_cli.encoders._windows import Steps, split_steps
 
 # YIN compares the wave with itself one period later, so its frame holds this many of the longest periods.
 _PERIODS_PER_FRAME = 3
 # A frame this far below the clip's loudest is reverberation or room noise.
 _VOICED_RANGE_DB = 35.0
-# The share of neighbours with different signs: vowels stay below, hiss and fricatives above.
-_VOICED_CROSSINGS = 0.25
+# The share of a frame that repeats after one period, as Praat has it.
+_VOICED_SHARE = 0.45
 _DB_FLOOR = 1e-5
 
 
@@ -67,6 +68,11 @@ class VoiceOptions(SoundOptions):
     def pitch_frame(self) -> int:
         """Values in a frame for pitch, a power of two."""
         return 1 << int(np.ceil(np.log2(_PERIODS_PER_FRAME * self.sample_rate_hz / self.pitch_min_hz)))
+
+    @property
+    def periods(self) -> int:
+        """Values in three of the longest periods, an even number."""
+        return 2 * round(_PERIODS_PER_FRAME * self.sample_rate_hz / self.pitch_min_hz / 2)
 
 
 @dataclass(frozen=True)
@@ -117,34 +123,42 @@ def magnitudes(samples: np.ndarray, config: SoundOptions) -> np.ndarray:
 
 
 def voice_frames(samples: np.ndarray, config: VoiceOptions) -> dict[str, np.ndarray]:
-    """Columns (F,): loudness_db re full scale, crossings of zero per value, voiced (bool), and pitch_hz, NaN unvoiced.
+    """Describes every frame as voice.
 
-    A frame is voiced where it is loud enough and does not cross zero as often as hiss does; pitch is YIN's.
+    A frame is voiced where it is loud enough and enough of it repeats after its period, which is YIN's.
+
+    Returns:
+        Columns (F,): loudness_db re full scale, crossings of zero per value, voiced (bool), pitch_hz and periodicity,
+        both NaN where unvoiced.
     """
-    n_fft, hop = config.n_fft, config.hop
+    n_fft, hop, rate = config.n_fft, config.hop, config.sample_rate_hz
 
     def describe(stretch: np.ndarray, _held: slice) -> dict[str, np.ndarray]:
         librosa = load_librosa()
 
         rms = librosa.feature.rms(y=stretch, frame_length=n_fft, hop_length=hop)[0]
+        loudness = 20.0 * np.log10(np.maximum(rms, _DB_FLOOR))
         pitch = librosa.yin(
             stretch,
             fmin=config.pitch_min_hz,
             fmax=config.pitch_max_hz,
-            sr=config.sample_rate_hz,
+            sr=rate,
             frame_length=config.pitch_frame,
             hop_length=hop,
         )
         crossings = librosa.feature.zero_crossing_rate(stretch, frame_length=n_fft, hop_length=hop)[0]
-        return {"loudness": 20.0 * np.log10(np.maximum(rms, _DB_FLOOR)), "crossings": crossings, "pitch": pitch}
+        lags = np.where(loudness > config.voicing_floor_db, rate / pitch, np.nan)
+        repeated = periodicity(stretch, lags, config.periods, hop)
+        return {"loudness": loudness, "crossings": crossings, "pitch": pitch, "periodicity": repeated}
 
     columns = in_blocks(samples, hop, max(n_fft, config.pitch_frame), describe)
-    loudness, crossings, pitch = columns["loudness"], columns["crossings"], columns["pitch"]
+    loudness = columns["loudness"]
     floor = max(config.voicing_floor_db, loudness.max() - _VOICED_RANGE_DB)
-    voiced = (loudness > floor) & (crossings < _VOICED_CROSSINGS)
+    voiced = (loudness > floor) & (columns["periodicity"] > _VOICED_SHARE)
     return {
         "loudness_db": loudness,
-        "crossings": crossings,
+        "crossings": columns["crossings"],
         "voiced": voiced,
-        "pitch_hz": np.where(voiced, pitch, np.nan),
+        "pitch_hz": np.where(voiced, columns["pitch"], np.nan),
+        "periodicity": np.where(voiced, columns["periodicity"], np.nan),
     }

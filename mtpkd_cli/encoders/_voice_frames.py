@@ -12,7 +12,6 @@ _LOUDNESS_BANDS, _LOUDNESS_POWER = 26, 0.3
 _BALANCE_HZ, _HAMMARBERG_HZ, _TOP_HZ = (50.0, 1000.0), 2000.0, 5000.0
 _SLOPES_HZ = {"slope_0_500_db_per_khz": (0.0, 500.0), "slope_500_1500_db_per_khz": (500.0, 1500.0)}
 _POWER_FLOOR = 1e-12
-_CHUNK = 2048
 # A share of harmonic power this near to all or nothing is beyond what a frame can tell: -30 to 40 dB.
 _HARMONIC_SHARE = (1e-3, 1 - 1e-4)
 
@@ -31,28 +30,25 @@ def describe_frames(samples: np.ndarray, config: VoiceOptions) -> dict[str, np.n
     voice = voice_frames(samples, config)
 
     def describe(stretch: np.ndarray, held: slice) -> dict[str, np.ndarray]:
-        return _describe(stretch, voice["voiced"][held], voice["pitch_hz"][held], config)
+        return _describe(stretch, {name: values[held] for name, values in voice.items()}, config)
 
     return in_blocks(samples, config.hop, max(config.n_fft, config.pitch_frame), describe)
 
 
-def _describe(
-    samples: np.ndarray, voiced: np.ndarray, pitch_hz: np.ndarray, config: VoiceOptions
-) -> dict[str, np.ndarray]:
+def _describe(samples: np.ndarray, voice: dict[str, np.ndarray], config: VoiceOptions) -> dict[str, np.ndarray]:
     librosa = load_librosa()
 
+    voiced, pitch_hz = voice["voiced"], voice["pitch_hz"]
     # A sine of full scale has a power of 1.
     power = (magnitudes(samples, config) * 4.0 / config.window) ** 2
     frequencies = librosa.fft_frequencies(sr=config.sample_rate_hz, n_fft=config.n_fft)
     mel = librosa.feature.melspectrogram(S=power, sr=config.sample_rate_hz, n_mels=_LOUDNESS_BANDS)
     log_mel = librosa.power_to_db(mel, ref=1.0, top_db=None)
     balance = _spectral_balance(power, frequencies)
-    # Of tapered frames: what a plain frame cuts off of a period would seem to tremble.
-    level_db = 10.0 * np.log10(power.sum(axis=0) + _POWER_FLOOR)
     only_voiced = {
         "pitch_perturbation": _neighbours(1.0 / pitch_hz, relative=True),
-        "loudness_perturbation_db": _neighbours(level_db, relative=False),
-        "harmonics_to_noise_db": _harmonics_to_noise(samples, pitch_hz, config),
+        "loudness_perturbation_db": _neighbours(_level_of_periods(samples, pitch_hz, config), relative=False),
+        "harmonics_to_noise_db": _harmonics_to_noise(voice["periodicity"]),
         **balance,
     }
     return {
@@ -103,37 +99,22 @@ def _neighbours(values: np.ndarray, *, relative: bool) -> np.ndarray:
     return np.abs(values - before) / (0.5 * (values + before) if relative else 1.0)
 
 
-def _harmonics_to_noise(samples: np.ndarray, pitch_hz: np.ndarray, config: VoiceOptions) -> np.ndarray:
-    """(F,) decibels of what repeats after a period over what does not; NaN where there is no pitch.
+def _level_of_periods(samples: np.ndarray, pitch_hz: np.ndarray, config: VoiceOptions) -> np.ndarray:
+    """(F,) decibels of the mean power of the whole periods that fill a frame; NaN where there is no pitch.
 
-    The autocorrelation of a windowed frame over that of its window, at one period (Boersma, "Accurate short-term
-    analysis of the fundamental frequency and the harmonics-to-noise ratio", IFA Proceedings 17, 1993).
+    Of part of a period more at one frame than at the next, a steady voice would seem to tremble.
     """
-    librosa = load_librosa()
-
-    length, result = config.pitch_frame, np.full(len(pitch_hz), np.nan)
-    frames = librosa.util.frame(np.pad(samples, length // 2), frame_length=length, hop_length=config.hop).T
-    window = np.hanning(length).astype(np.float32)
-    window_correlation = _autocorrelation(window[None])[0]
-    known = np.flatnonzero(np.isfinite(pitch_hz))
-    # In pieces: the correlations of an hour of speech would fill the memory.
-    for chunk in (known[i : i + _CHUNK] for i in range(0, len(known), _CHUNK)):
-        lags = np.rint(config.sample_rate_hz / pitch_hz[chunk]).astype(int)
-        around = lags[:, None] + np.arange(-1, 2)
-        cut = frames[chunk] - frames[chunk].mean(axis=1, keepdims=True)
-        correlation = np.take_along_axis(_autocorrelation(cut * window), around, axis=1)
-        left, middle, right = (correlation / window_correlation[around]).T
-        # The top of the parabola through three lags: a period is no whole number of values.
-        bend = np.minimum(left - 2.0 * middle + right, -1e-6)
-        share = np.clip(middle - (right - left) ** 2 / (8.0 * bend), *_HARMONIC_SHARE)
-        result[chunk] = 10.0 * np.log10(share / (1.0 - share))
-    return result
+    period = config.sample_rate_hz / pitch_hz
+    length = np.minimum(np.ceil(config.window / period) * period, len(samples))
+    # A frame at the edge of the clip is moved inside.
+    start = np.clip(np.arange(len(pitch_hz)) * config.hop - length / 2.0, 0.0, len(samples) - length)
+    energy = np.concatenate([[0.0], np.cumsum(samples.astype(np.float64) ** 2)])
+    at = np.arange(len(energy))
+    power = (np.interp(start + length, at, energy) - np.interp(start, at, energy)) / length
+    return 10.0 * np.log10(np.maximum(power, 0.0) + _POWER_FLOOR)
 
 
-def _autocorrelation(rows: np.ndarray) -> np.ndarray:
-    """(F, L) autocorrelation of rows (F, L), 1 at lag 0; 0 throughout where a row is 0."""
-    from scipy.fft import irfft, rfft
-
-    length = rows.shape[1]
-    correlation = irfft(np.abs(rfft(rows, 2 * length)) ** 2)[:, :length]
-    return correlation / np.maximum(correlation[:, :1], np.finfo(np.float32).tiny)
+def _harmonics_to_noise(periodicity: np.ndarray) -> np.ndarray:
+    """(F,) decibels of what repeats after a period over what does not; NaN where there is no pitch (Boersma, 1993)."""
+    share = np.clip(periodicity, *_HARMONIC_SHARE)
+    return 10.0 * np.log10(share / (1.0 - share))

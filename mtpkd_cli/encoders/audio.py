@@ -2,7 +2,7 @@
 
 Reads an audio file or the audio track of a video. Frames of 25 ms every 10 ms are described by librosa; a step of the
 features tells the mean and the standard deviation of its frames. Pitch (YIN) counts only where a frame is voiced: loud
-enough and not crossing zero as often as hiss does.
+enough, and enough of it repeats after its period.
 
 References:
     McFee et al., "librosa: audio and music signal analysis in Python", SciPy 2015. de Cheveigne and Kawahara, "YIN, a
@@ -22,7 +22,7 @@ from mtpkd_cli.encoders._windows import Steps, stepwise
 
 __all__ = ["VERSION", "Config", "encode", "prepare"]
 
-VERSION = 1
+VERSION = 2
 READS = "sound"
 
 _PITCH_REFERENCE_HZ = 55.0

@@ -17,7 +17,7 @@ from mtpkd_cli.encoders._neurokit import clean_and_find
 from mtpkd_cli.encoders._signal_options import SignalOptions, load_signal
 from mtpkd_cli.encoders._windows import split_steps, stepwise
 
-VERSION = 1
+VERSION = 2
 
 # NeuroKit2 smooths over 0.75 s and its filters pad by 31 values: below this there is nothing for it to find.
 _MIN_S, _MIN_VALUES, _MIN_RATE_HZ = 1.0, 64, 10.0

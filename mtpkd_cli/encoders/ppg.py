@@ -19,7 +19,7 @@ from mtpkd_cli.encoders._neurokit import clean_and_find
 from mtpkd_cli.encoders._signal_options import SignalOptions, load_signal
 from mtpkd_cli.encoders._windows import split_steps, stepwise
 
-VERSION = 1
+VERSION = 2
 
 # NeuroKit2 passes 0.5 to 8 Hz, which needs more than 16 Hz, and compares with a mean over two thirds of a second.
 _MIN_S, _MIN_VALUES, _MIN_RATE_HZ = 1.0, 16, 17.0

@@ -22,7 +22,7 @@ from mtpkd_cli.encoders._windows import Steps, stepwise
 
 __all__ = ["VERSION", "Config", "encode", "prepare"]
 
-VERSION = 1
+VERSION = 2
 READS = "sound"
 
 _DETAILED = ("pitch_semitones", "loudness")

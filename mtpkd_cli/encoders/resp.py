@@ -20,7 +20,7 @@ from mtpkd_cli.encoders._rhythm import at_steps, rhythm_of
 from mtpkd_cli.encoders._signal_options import SignalOptions, load_signal
 from mtpkd_cli.encoders._windows import Steps, split_steps, stepwise
 
-VERSION = 1
+VERSION = 2
 
 # NeuroKit2 passes 0.05 to 3 Hz and pads by 15 values.
 _MIN_S, _MIN_VALUES, _MIN_RATE_HZ = 1.0, 16, 7.0

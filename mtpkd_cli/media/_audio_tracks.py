@@ -1,22 +1,44 @@
-"""Audio tracks of containers (mp4, mkv, avi, ...) by FFmpeg, through PyAV: a stretch, mono, at the track's rate."""
+"""Audio tracks of containers (mp4, mkv, avi, ...) by FFmpeg, through PyAV: a stretch, mono, at the track's rate.
+
+What a file states about itself is a claim. A stretch is placed by the stamps of its packets: where a format has none
+(raw AAC, MP3), they are counted from the beginning, since FFmpeg would seek by the mean bit rate and count from there.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mtpkd_cli.errors import DataError
-from mtpkd_cli.media._film import first_frame_s
+from mtpkd_cli.media._audio_container import (
+    check_rate,
+    damaged_file,
+    in_words,
+    no_sound_between,
+    open_track,
+    seek,
+    stated_end_s,
+    track_length_s,
+    zero_of,
+)
 from mtpkd_cli.media._resampler import Resampler
 
 # A lossy codec needs the packets before the wanted one to settle; what they decode to is thrown away.
 _PREROLL_S = 0.3
+# How far before that a container is wound: a seek may land late, and the first stamp after one in an MPEG stream may
+# belong to the frame before.
+_BACK_OFFS_S = (1.5, 6.0)
 # Containers round times (Matroska to 1 ms): below this a step between frames is rounding, above it lost sound.
 _JITTER_S = 0.1
+# Stamps that leap further, or go back, are of another clock: files joined end to end.
+_LEAP_S, _BACK_S = 3600.0, 1.0
 # A track may state a little more than it holds: codec padding, rounding.
 _SHORTFALL_S = 0.5
+# Formats that are made to be cut anywhere; what they lose is the frame at the cut.
+_CUT_ANYWHERE = ("aac", "mp3", "ac3", "eac3", "dts", "amr", "mpegts", "mpeg")
 
 
 @dataclass(frozen=True)
@@ -27,108 +49,116 @@ class Sound:
     silent_s: float
 
 
-def read_track(path: Path, begin_s: float, end_s: float | None, to_hz: int) -> Sound:
+@dataclass(frozen=True)
+class _Taken:
+    """Seconds filled with zeros, and where the track had been read to, from the file's beginning."""
+
+    filled_s: float
+    reached_s: float
+
+
+def read_track(path: Path, begin_s: float, end_s: float | None, to_hz: int, *, to_the_end: bool = False) -> Sound:
     """Decodes a stretch of the container's default audio track, from the packet before it to its last frame.
 
+    Args:
+        path: The file.
+        begin_s: Where the stretch begins, seconds from the file's beginning.
+        end_s: Where it ends; None = at the end of the track.
+        to_hz: Rate of the result.
+        to_the_end: The sizes in a WAV's header are no truth: its sound goes on to the end of the file.
+
     Raises:
-        DataError: The file cannot be decoded, has no audio track, states more sound than it holds, or has none there.
+        DataError: The file cannot be decoded, has no audio track, states more sound than it holds, its stamps leap, or
+            it has no sound there.
     """
     import av
 
+    back_offs = [s for s in _BACK_OFFS_S if begin_s > s]
     try:
-        with av.open(str(path)) as container:
-            if container.format.name == "tty":
-                # FFmpeg plays any .txt as a film of its letters.
-                raise damaged_file(path, "it is text")
-            stream: Any = container.streams.best("audio")
-            if stream is None:
-                raise _no_track(path, [s.type for s in container.streams])
-            if stream.codec_context is None:
-                raise damaged_file(path, "its sound is in a codec that FFmpeg does not know")
-            rate, zero_s, stated_s = int(stream.rate), _zero_s(path, container, stream), np.inf
-            if stream.duration:
-                stated_s = float(((stream.start_time or 0) + stream.duration) * stream.time_base) - zero_s
-            if begin_s >= stated_s:
-                raise no_sound_between(path, begin_s, end_s, stated_s)
-            if begin_s > 0:
-                container.seek(int((zero_s + begin_s - _PREROLL_S) / stream.time_base), stream=stream)
-            resampler = Resampler(rate, to_hz)
-            filled_s, reached_s = _cut(_frames(container, stream, zero_s), resampler, begin_s, end_s)
-    except av.FFmpegError as err:
-        raise damaged_file(path, str(err)) from err
-    wanted_s = reached_s if end_s is None else end_s
-    if np.isfinite(stated_s) and reached_s < min(stated_s, end_s or stated_s) - _SHORTFALL_S:
-        raise damaged_file(path, f"its sound ends at {reached_s:.2f} s of the {stated_s:.2f} s that it states")
+        for back_s in (*back_offs, None):
+            with open_track(path, to_the_end=to_the_end) as (container, stream):
+                rate, zero_s = check_rate(path, stream.rate), zero_of(path, container, stream)
+                stated_s = stated_end_s(container, stream, zero_s)
+                if back_s is not None and not seek(container, stream, zero_s + begin_s - back_s):
+                    continue
+                frames = _frames(container, stream, rate, zero_s, begin_s - _PREROLL_S, placed=back_s is None)
+                first = next(frames, None)
+                if back_s is not None and (first is None or first[0] > begin_s):
+                    continue  # landed late, or past the last sound: once more from further back
+                resampler = Resampler(rate, to_hz)
+                taken = _take(path, chain(() if first is None else (first,), frames), resampler, begin_s, end_s)
+                break
+    except (av.FFmpegError, ValueError) as err:
+        raise damaged_file(path, in_words(err)) from err
+    if stated_s is not None and begin_s < stated_s:
+        wanted_s = stated_s if end_s is None else min(stated_s, end_s)
+        if taken.reached_s < wanted_s - _SHORTFALL_S:
+            reached = f"{taken.reached_s:.2f} s of the {stated_s:.2f} s"
+            raise damaged_file(path, f"its sound ends at {reached} that it states")
     if not resampler.n_given:
-        raise no_sound_between(path, begin_s, end_s, reached_s)
-    missing_s = wanted_s - reached_s
-    return Sound(resampler, filled_s + (missing_s if missing_s * rate > 1 else 0.0))
+        raise no_sound_between(path, begin_s, end_s, track_length_s(path, to_the_end=to_the_end))
+    missing_s = 0.0 if end_s is None else end_s - begin_s - resampler.n_given / rate
+    return Sound(resampler, taken.filled_s + (missing_s if missing_s * rate > 1 else 0.0))
 
 
-def damaged_file(path: Path, reason: str) -> DataError:
-    """The error for a file that cannot be decoded, or ends before its stated end."""
-    return DataError(
-        f"the sound is truncated or damaged, or this is no media file: {reason}",
-        where=path,
-        expected="a whole audio file, or a video with sound",
-        todo="copy or export the file again, or leave it out",
-    )
+def _frames(
+    container: Any, stream: Any, rate: int, zero_s: float, from_s: float, *, placed: bool
+) -> Iterator[tuple[float, np.ndarray]]:
+    """Yields (seconds from the file's beginning, (n,) float32 mono at the track's rate) of every decoded frame.
 
-
-def no_sound_between(path: Path, begin_s: float, end_s: float | None, length_s: float) -> DataError:
-    """The error for a stretch without a single sample."""
-    return DataError(
-        f"there is no sound between {begin_s:.2f} s and {'the end' if end_s is None else f'{end_s:.2f} s'}",
-        where=path,
-        expected=f"a stretch within the track's {length_s:.2f} s",
-        todo="check start_s and end_s of this sample",
-    )
-
-
-def _no_track(path: Path, kinds: list[str]) -> DataError:
-    return DataError(
-        f"the file has no audio track, only {', '.join(kinds) or 'nothing'}",
-        where=path,
-        expected="a file with sound",
-        todo="take this modality from another file, or leave its cell empty for this sample",
-    )
-
-
-def _zero_s(path: Path, container: Any, stream: Any) -> float:
-    """The file's beginning in stream time: its first video frame, as video is timed, else its first sound."""
-    video = container.streams.best("video")
-    shown_s = None if video is None else first_frame_s(path)
-    if shown_s is not None:
-        return shown_s
-    clock = stream if video is None or video.start_time is None else video
-    return float((clock.start_time or 0) * clock.time_base)
-
-
-def _frames(container: Any, stream: Any, zero_s: float) -> Iterator[tuple[float, np.ndarray]]:
-    """Yields (seconds from the file's beginning, (n,) float32 mono) of every decoded frame; NaN = time not stated."""
+    Packets that end before `from_s` are not decoded. A frame without a stamp has NaN, and is left out while nothing
+    before it has one, unless reading began at the beginning (`placed`).
+    """
     import av
 
-    to_float = av.AudioResampler(format="fltp")
-    for frame in container.decode(stream):
-        time_s = np.nan if frame.pts is None else float(frame.pts * frame.time_base) - zero_s
-        for converted in to_float.resample(frame):
-            yield time_s, converted.to_ndarray().mean(axis=0, dtype=np.float32)
+    resamplers: dict[tuple[str, str, int], Any] = {}
+    skipping, broken = True, None
+    for packet in container.demux(stream):
+        if broken is not None and packet.size:
+            raise broken
+        if skipping and packet.size and packet.pts is not None:
+            if float((packet.pts + (packet.duration or 0)) * packet.time_base) - zero_s < from_s:
+                continue
+            skipping = False
+        try:
+            decoded = packet.decode()
+        except av.InvalidDataError as err:
+            # A seek in an MPEG stream lands within a frame, and a recorder that dies stops within one.
+            if placed:
+                broken = err
+            continue
+        for frame in decoded:
+            placed = placed or frame.pts is not None
+            if not placed:
+                continue
+            time_s = np.nan if frame.pts is None else float(frame.pts * frame.time_base) - zero_s
+            # A broadcast may change its channels or its rate on the way.
+            kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+            if kind not in resamplers:
+                resamplers[kind] = av.AudioResampler(format="fltp", rate=rate)
+            for converted in resamplers[kind].resample(frame):
+                yield time_s, converted.to_ndarray().mean(axis=0, dtype=np.float32)
+    if broken is not None and container.format.name not in _CUT_ANYWHERE:
+        raise broken
 
 
-def _cut(
-    frames: Iterator[tuple[float, np.ndarray]], resampler: Resampler, begin_s: float, end_s: float | None
-) -> tuple[float, float]:
-    """Cuts frames to the stretch and collects them.
-
-    Returns:
-        Seconds filled with zeros; where the sound, or the stretch, ended, seconds.
-    """
+def _take(
+    path: Path,
+    frames: Iterator[tuple[float, np.ndarray]],
+    resampler: Resampler,
+    begin_s: float,
+    end_s: float | None,
+) -> _Taken:
+    """Cuts frames to the stretch and collects them; zeros stand where the track has no sound before a later one."""
     rate = resampler.rate_hz
     written, stop = round(begin_s * rate), np.inf if end_s is None else round(end_s * rate)
     filled, position = 0, None
     for time_s, samples in frames:
         stated = position or 0 if np.isnan(time_s) else round(time_s * rate)
-        if position is None or abs(stated - position) > _JITTER_S * rate:
+        leaps = position is None or abs(stated - position) > _JITTER_S * rate
+        if leaps and position is not None:
+            _check_leap(path, position / rate, stated / rate)
+        if position is None or leaps or not resampler.n_given:
             position = stated
         first, last = max(position, written), int(min(position + len(samples), stop))
         if last > first:
@@ -138,4 +168,14 @@ def _cut(
         position += len(samples)
         if position >= stop:
             break
-    return filled / rate, max(position or 0, 0) / rate
+    return _Taken(filled / rate, max(position or 0, 0) / rate)
+
+
+def _check_leap(path: Path, from_s: float, to_s: float) -> None:
+    if not -_BACK_S < to_s - from_s < _LEAP_S:
+        raise DataError(
+            f"the time stamps of its sound leap from {from_s:.2f} s to {to_s:.2f} s",
+            where=path,
+            expected="one clock throughout; files joined end to end have several",
+            todo="join the recordings anew (ffmpeg -f concat), or convert the file to WAV or MP4",
+        )

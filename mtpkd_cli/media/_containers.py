@@ -1,7 +1,7 @@
 """Opening a media file with FFmpeg, through PyAV, so that its name is a file's name whatever it looks like."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ def whole_path(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def open_container(path: Path) -> Iterator[Any]:
-    """Opens a file as PyAV's input container.
+def open_container(path: Path, options: Mapping[str, str] | None = None) -> Iterator[Any]:
+    """Opens a file as PyAV's input container, with options of its demuxer.
 
     Raises:
         av.FFmpegError, ValueError, RuntimeError: As PyAV does.
@@ -22,7 +22,7 @@ def open_container(path: Path) -> Iterator[Any]:
 
     av.logging.set_level(av.logging.PANIC)
     # Titles and comments are not read; one in another encoding must not make the file unreadable.
-    with av.open(whole_path(path), metadata_errors="ignore") as container:
+    with av.open(whole_path(path), options=dict(options or {}), metadata_errors="ignore") as container:
         yield container
 
 

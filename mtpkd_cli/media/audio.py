@@ -1,8 +1,9 @@
 """Reading sound: audio files and the audio tracks of videos, as mono samples at one rate.
 
 libsndfile reads WAV, FLAC, OGG and the like and seeks to the sample; FFmpeg, through PyAV, reads what is left: mp4,
-mkv, avi and other containers. Either way channels are averaged and resampling is soxr's, piece by piece, so the same
-sound gives the same samples whatever holds it, and only these are kept: 0.23 GB for an hour at 16 kHz.
+mkv, avi and other containers, and files whose headers do not know their length. Either way channels are averaged and
+resampling is soxr's, piece by piece, so the same sound gives the same samples whatever holds it, and only these are
+kept: 0.23 GB for an hour at 16 kHz.
 """
 
 from dataclasses import dataclass
@@ -11,15 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from mtpkd_cli.errors import DataError
-from mtpkd_cli.media._audio_tracks import Sound, damaged_file, no_sound_between, read_track
-from mtpkd_cli.media._resampler import Resampler
+from mtpkd_cli.media._audio_container import damaged_file, track_length_s
+from mtpkd_cli.media._audio_tracks import read_track
+from mtpkd_cli.media._sound_files import known_to_sndfile, read_sound_file, sound_file_length_s
+from mtpkd_cli.media._stated_sizes import StatedSizes, stated_sizes
 from mtpkd_cli.media.damage import change_of
 from mtpkd_cli.media.reader_names import note_reader
 
-_SNDFILE_SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".au", ".caf", ".w64", ".rf64"}
 _PEAK_LIMIT = 2.0
-# Values of a channel that are read at a time.
-_BLOCK = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -56,17 +56,18 @@ def read_audio(path: Path, sample_rate_hz: int, start_s: float | None = None, en
             stretch, or its samples are not in [-1, 1].
     """
     path = Path(path)
-    if not path.is_file() or path.stat().st_size == 0:
-        reason = "the file is empty" if path.is_file() else "there is no such file"
-        raise DataError(f"cannot read sound: {reason}", where=path, expected="an audio file or a video with sound")
+    _check_there(path)
     begin_s = start_s or 0.0
     if end_s is not None and end_s <= begin_s:
         raise DataError(f"the segment is from {begin_s} s to {end_s} s", where=path, expected="start_s < end_s")
-    known = path.suffix.lower() in _SNDFILE_SUFFIXES
-    sound = _read_sndfile(path, begin_s, end_s, sample_rate_hz) if known else None
+    sizes = _checked_sizes(path)
+    to_the_end = sizes is not None and sizes.unstated
+    sound = None
+    if known_to_sndfile(path) and not to_the_end:
+        sound = read_sound_file(path, begin_s, end_s, sample_rate_hz, sizes)
     note_reader("pyav" if sound is None else "soundfile")
     if sound is None:
-        sound = read_track(path, begin_s, end_s, sample_rate_hz)
+        sound = read_track(path, begin_s, end_s, sample_rate_hz, to_the_end=to_the_end)
     peak = sound.resampler.peak
     if not peak <= _PEAK_LIMIT:
         todo = "scale the file to [-1, 1] or export it again"
@@ -77,39 +78,31 @@ def read_audio(path: Path, sample_rate_hz: int, start_s: float | None = None, en
     return Audio(samples, sample_rate_hz, sound.resampler.rate_hz, sound.silent_s)
 
 
-def _read_sndfile(path: Path, begin_s: float, end_s: float | None, to_hz: int) -> Sound | None:
-    """Reads by libsndfile; None where it does not know the file, which FFmpeg then might."""
-    import soundfile
+def sound_length_s(path: Path) -> float:
+    """How long the sound is that `read_audio` reads, seconds from the file's beginning to the end of the track.
 
-    _check_riff_size(path)
-    try:
-        file = soundfile.SoundFile(path)
-    except soundfile.LibsndfileError:
-        return None
-    with file:
-        rate = file.samplerate
-        start = round(begin_s * rate)
-        stop = file.frames if end_s is None else min(round(end_s * rate), file.frames)
-        if start >= stop:
-            raise no_sound_between(path, begin_s, end_s, file.frames / rate)
-        resampler = Resampler(rate, to_hz)
-        try:
-            file.seek(start)
-            for block in file.blocks(_BLOCK, frames=stop - start, dtype="float32", always_2d=True):
-                resampler.add(block.mean(axis=1))
-        except soundfile.LibsndfileError as err:
-            raise damaged_file(path, str(err)) from err
-    if resampler.n_given < stop - start:
-        raise damaged_file(path, f"it ends at {(start + resampler.n_given) / rate:.2f} s of {file.frames / rate:.2f} s")
-    missing = 0 if end_s is None else round(end_s * rate) - stop
-    return Sound(resampler, missing / rate)
+    A length that is stated counts where it is an index or a number of samples; elsewhere the packets are counted.
+
+    Raises:
+        DataError: See `read_audio`.
+    """
+    _check_there(path)
+    sizes = _checked_sizes(path)
+    to_the_end = sizes is not None and sizes.unstated
+    stated_s = sound_file_length_s(path, sizes) if known_to_sndfile(path) and not to_the_end else None
+    return track_length_s(path, to_the_end=to_the_end) if stated_s is None else stated_s
 
 
-def _check_riff_size(path: Path) -> None:
-    # libsndfile silently reads what is left of a WAV that was cut short; the header still states the whole.
-    with path.open("rb") as file:
-        head = file.read(8)
-    stated, size = int.from_bytes(head[4:8], "little") + 8, path.stat().st_size
-    # Programs that write to a pipe leave the largest number or none at all.
-    if head[:4] == b"RIFF" and size + 1 < stated < 0xFFFFFFFF:
-        raise damaged_file(path, f"its header states {stated} bytes and it holds {size}")
+def _check_there(path: Path) -> None:
+    if not path.is_file() or path.stat().st_size == 0:
+        reason = "the file is empty" if path.is_file() else "there is no such file"
+        raise DataError(f"cannot read sound: {reason}", where=path, expected="an audio file or a video with sound")
+
+
+def _checked_sizes(path: Path) -> StatedSizes | None:
+    # libsndfile silently reads what is left of a file that was cut short; the header still states the whole.
+    sizes = stated_sizes(path)
+    if sizes is not None and sizes.cut_short:
+        stated, held = sizes.begin + sizes.stated, sizes.begin + sizes.held
+        raise damaged_file(path, f"its header states {stated} bytes and it holds {held}")
+    return sizes

@@ -3,17 +3,18 @@
 from pathlib import Path
 from typing import Any
 
-from mtpkd_cli.media.audio import read_audio
+from mtpkd_cli.media.audio import sound_length_s
 from mtpkd_cli.media.signals import named_signal
 from mtpkd_cli.media.video import iter_frames
 
 
 def length_s(path: Path, options: dict[str, Any]) -> float:
-    """Returns the length in seconds of the track that the encoder reads, from the file's beginning.
+    """Returns the length in seconds of the track that the encoder reads.
 
     Args:
         path: A table of signals, a video, a folder of images, or sound.
-        options: Of the encoder that reads it; a signal's column, rate and times, and the rate of images.
+        options: Of the encoder that reads it: a signal's column, rate and times, or the rate of images; an encoder
+            with neither reads sound.
 
     Raises:
         DataError: It cannot be read.
@@ -24,6 +25,4 @@ def length_s(path: Path, options: dict[str, Any]) -> float:
     if "image_rate_hz" in options or path.is_dir():
         frames = iter_frames(path, chunk=1, rate_hz=1.0, max_side=64, image_rate_hz=options.get("image_rate_hz", 25.0))
         return next(frames).length_s
-    # A header is not the truth about sound, and a camera may be off while the microphone is on: it is read to its end.
-    sound = read_audio(path, 8000)
-    return len(sound.samples) / sound.rate_hz
+    return sound_length_s(path)

@@ -4,7 +4,7 @@ import contextlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -15,14 +15,13 @@ from mtpkd_cli.media._film import Elsewhere, film_of, pictures
 from mtpkd_cli.media._mp4 import mp4_packets
 from mtpkd_cli.media._packets import list_packets
 from mtpkd_cli.media._video_request import Unreadable
-from mtpkd_cli.media.audio import read_audio
+from mtpkd_cli.media.audio import read_audio, sound_length_s
 
 # Seconds before the end from which the last frames are decoded, at least.
 _TAIL_S = 1.0
 # How Matroska states the length of a track.
 _CLOCK = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
-# Formats without a length, of which FFmpeg guesses one from the size.
-_GUESSED = ("aac", "mp3", "ac3", "mpegts", "mpeg")
+_TAIL_HZ = 8000
 
 
 @dataclass(frozen=True)
@@ -50,13 +49,13 @@ class Probe:
     by_decord: bool = False
 
 
-def probe(path: Path, image_rate_hz: float = 25.0, reads: Literal["picture", "sound"] = "picture") -> Probe:
+def probe(path: Path, image_rate_hz: float = 25.0, *, sound_only: bool = False) -> Probe:
     """Opens a video, a folder of numbered images or a sound file.
 
     Args:
         path: The file or folder.
-        image_rate_hz: Images per second in a folder.
-        reads: Which track's length counts, where a file has both.
+        image_rate_hz: Images per second where it is a folder.
+        sound_only: What is asked for is its sound, whose length may be another than that of the picture.
 
     Raises:
         DataError: It is not there, empty, or no such medium.
@@ -67,7 +66,14 @@ def probe(path: Path, image_rate_hz: float = 25.0, reads: Literal["picture", "so
         raise DataError("there is no such file", where=path, todo="check the data folder and the samples table")
     if path.stat().st_size == 0:
         raise DataError("the file is empty (0 bytes)", where=path, todo="copy it again")
-    return _sound_file(path) or _container(path, reads)
+    return _sound(path) if sound_only else _sound_file(path) or _container(path)
+
+
+def _sound(path: Path) -> Probe:
+    length = sound_length_s(path)
+    # Who reads the end finds out whether the file was cut short.
+    last = read_audio(path, _TAIL_HZ, start_s=max(0.0, length - _TAIL_S))
+    return Probe(length, sound_hz=float(last.source_rate_hz))
 
 
 def _images(path: Path, rate_hz: float) -> Probe:
@@ -85,15 +91,13 @@ def _sound_file(path: Path) -> Probe | None:
     import soundfile
 
     try:
-        info = soundfile.info(str(path))
+        soundfile.info(str(path))
     except soundfile.LibsndfileError:
         return None
-    # The end of a file that was cut short is missed by who reads it, not by its header.
-    read_audio(path, int(info.samplerate), start_s=max(0.0, info.duration - _TAIL_S))
-    return Probe(float(info.duration), sound_hz=float(info.samplerate))
+    return _sound(path)
 
 
-def _container(path: Path, reads: str) -> Probe:
+def _container(path: Path) -> Probe:
     import av
 
     try:
@@ -101,14 +105,13 @@ def _container(path: Path, reads: str) -> Probe:
             if container.format.name == "tty":  # FFmpeg plays any text as a film of its letters
                 raise _no_media(path, "it is text")
             picture, sound = _picture(container), container.streams.best("audio")
-            stream: Any = sound if sound is not None and (reads == "sound" or picture is None) else picture
-            if stream is None or stream.codec_context is None:
+            if picture is None and sound is not None:
+                return _sound(path)
+            if picture is None or picture.codec_context is None:
                 raise _no_media(path, "there is no picture and no sound in it that FFmpeg knows")
-            next(container.decode(stream))
-            sound_hz = float(sound.rate) if sound is not None else 0.0
-            if stream is sound:
-                return _of_sound(container, stream, sound_hz, float(picture.average_rate or 0) if picture else 0.0)
-            return _of_pictures(path, container, stream, sound_hz)
+            next(container.decode(picture))
+            sound_hz = float(sound.rate or 0) if sound is not None else 0.0
+            return _of_pictures(path, container, picture, sound_hz)
     except StopIteration as err:
         raise _no_media(path, "it has no frame") from err
     except (Unreadable, av.FFmpegError, ValueError, RuntimeError) as err:
@@ -156,15 +159,6 @@ def _last_frames(path: Path) -> bool:
             ):
                 return True
     return False
-
-
-def _of_sound(container: Any, stream: Any, sound_hz: float, picture_hz: float) -> Probe:
-    stated_s, unit = _stated_s(container, stream), float(stream.time_base)
-    container.seek(0)
-    ends = [(p.pts + (p.duration or 0)) * unit for p in container.demux(stream) if p.pts is not None]
-    length_s = max(ends, default=0.0) - float((stream.start_time or 0) * stream.time_base)
-    whole = stated_s <= length_s + _TAIL_S or container.format.name in _GUESSED
-    return Probe(length_s if whole else stated_s, picture_hz, sound_hz=sound_hz, tail_read=whole)
 
 
 def _stated_s(container: Any, stream: Any) -> float:
