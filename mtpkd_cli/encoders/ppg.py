@@ -16,10 +16,10 @@ from pydantic import Field
 from mtpkd_cli.encoders import Features, Segment
 from mtpkd_cli.encoders._heartbeats import heart_columns
 from mtpkd_cli.encoders._neurokit import clean_and_find
-from mtpkd_cli.encoders._signal_options import SignalOptions, load_signal
+from mtpkd_cli.encoders._signal_options import RateBounds, SignalOptions, load_signal, rates_between
 from mtpkd_cli.encoders._windows import split_steps, stepwise
 
-VERSION = 1
+VERSION = 2
 
 # NeuroKit2 passes 0.5 to 8 Hz, which needs more than 16 Hz, and compares with a mean over two thirds of a second.
 _MIN_S, _MIN_VALUES, _MIN_RATE_HZ = 1.0, 16, 17.0
@@ -29,6 +29,7 @@ class Config(SignalOptions):
     """Options of the blood volume pulse encoder."""
 
     column: str = Field("ppg", min_length=1, description="Name of the signal's column.")
+    rates_hz: RateBounds = rates_between(10.0, 10_000.0)
 
 
 def encode(segment: Segment, config: Config) -> Features:

@@ -1,0 +1,274 @@
+"""Where the rows of a table stand in time: stamps are checked, smoothed where they jitter, believed where they do not.
+
+1. Rows that repeat an earlier one, stamp and all, are left out; rows whose order alone is wrong are sorted.
+2. Stamps within half an interval of an even grid, of which single points may be lacking, are that grid.
+3. Stamps that scatter about a grid (arrival through Bluetooth or an operating system, one stamp per packet, stamps
+   rounded to the second) are smoothed by lines of stamp on row, broken where packets are lost. They are told from real
+   intervals by their second differences over 1 and over 16 rows: errors of single stamps make both equally large,
+   whereas intervals that are real add up like a random walk, to four times as much. Where the mean rate itself
+   changes, the line is followed by a local one.
+4. What is left and rises is uneven sampling with right stamps.
+Anything else cannot be placed.
+
+References:
+    Kothe et al., "The Lab Streaming Layer for synchronized multimodal recording", Imaging Neuroscience 3, 2025, and its
+    reader pyxdf: stamps are regressed on the row's number in segments between breaks.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mtpkd_cli.errors import DataError
+
+# Legend: N rows; P packets, each known by its last row; b seconds per row.
+
+_ON_GRID = 0.5  # intervals
+_MULTIPLE = 0.3  # intervals by which a gap may differ from a whole number of them
+_CLEAR_OF_ROUNDING = 10
+# Rows closer than this share of the mean interval came in one packet.
+_PACKED = 0.25
+_FEWEST_PACKETS = 5
+_LAG, _NOISE_RATIO, _QUIET = 16, 2.0, 0.02
+_NEIGHBOURS, _FEWEST_NEIGHBOURS = 8, 3
+# What is later than both is looked at as a lost packet.
+_LATE_DEVIATIONS, _LATE_ROWS = 4.0, 1.5
+_LATE_KEPT = 0.6
+_TREND_S = 5.0
+# A pause that pyxdf takes for a break as well.
+_BREAK_S = 1.0
+_LARGEST_SHIFT_S = 2.0
+# Sorting may join stretches only where nothing is missing between them.
+_SORTED_GAP = 4
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Rows in their order of time.
+
+    Args:
+        rows: (N,) int, which row of the table stands at each time.
+        times_s: (N,) float64, seconds from the first of them, strictly rising.
+        rate_hz: Rate of the grid; of uneven rows the highest that they keep up for a second.
+        slowest_hz: The lowest that they keep up; equal to the rate where they are even.
+        even: Whether they stand on the grid, gaps being whole multiples.
+        notes: What was done, as encoders count it.
+    """
+
+    rows: np.ndarray
+    times_s: np.ndarray
+    rate_hz: float
+    slowest_hz: float
+    even: bool
+    notes: dict[str, float] = field(default_factory=dict)
+
+
+def place_rows(times_s: np.ndarray, repeated: Callable[[], np.ndarray], name: str, where: str) -> Placement:
+    """Places rows by their stamps.
+
+    Args:
+        times_s: (N,) seconds, N >= 2, as they stand in the file; NaN where missing.
+        repeated: Gives (N,) bool, which rows are equal to an earlier one throughout.
+        name: The column's name, for messages.
+        where: The file, for messages.
+
+    Raises:
+        DataError: Stamps are missing, all equal, go back, or shift by more than `_LARGEST_SHIFT_S`.
+    """
+    if not np.isfinite(times_s).all():
+        raise _not_rising(times_s, name, where)
+    if np.ptp(times_s) == 0:
+        raise DataError(
+            f"column '{name}': all {len(times_s)} times are equal",
+            where=where,
+            expected="times that rise",
+            todo="leave the time column out and set sample_rate_hz",
+        )
+    rows, notes = _without_repeats(times_s, repeated)
+    rows, in_order = _in_order(rows, times_s)
+    notes |= in_order
+    times = times_s[rows] - times_s[rows[0]]
+    rising = bool((np.diff(times) > 0).all())
+    if rising and (rate_hz := _grid_rate(times)):
+        return Placement(rows, times, rate_hz, rate_hz, True, notes)
+    smoothed = _smoothed(times)
+    if smoothed is not None:
+        placed, step = smoothed
+        shift_s = float(np.abs(times - placed).max())
+        if shift_s > _LARGEST_SHIFT_S:
+            raise DataError(
+                f"column '{name}': times would have to be shifted by up to {shift_s:.2f} s to make rows even",
+                where=where,
+                expected=f"stamps within {_LARGEST_SHIFT_S:g} s of where their values belong",
+                todo="leave the time column out and set sample_rate_hz where rows are even, or mend the times",
+            )
+        notes |= {"stamps_smoothed": float(len(times)), "largest_shift_ms": round(1000 * shift_s, 3)}
+        times = placed - placed[0]
+        if step:
+            return Placement(rows, times, 1 / step, 1 / step, True, notes)
+    elif not rising:
+        raise _not_rising(times_s, name, where)
+    slowest_hz, rate_hz = _kept_rates(times)
+    notes["rows_placed_by_stamps"] = float(len(times))
+    return Placement(rows, times, rate_hz, slowest_hz, False, notes)
+
+
+def _not_rising(times_s: np.ndarray, name: str, where: str) -> DataError:
+    bad = np.flatnonzero(~(np.diff(times_s) > 0))
+    row = int(bad[0]) + 1
+    back_s = times_s[row - 1] - times_s[row]
+    reason = f"a step back of {back_s:.6g} s" if back_s > 0 else "equal ones" if back_s == 0 else "a missing one"
+    return DataError(
+        f"column '{name}': {bad.size} times do not rise, first in row {row + 1}: {reason}",
+        where=where,
+        expected="every time later than the one before, none missing; or stamps that scatter about an even rate",
+        todo="was the clock set back, or are two recordings in one file? Cut it there, or mend the times, "
+        "or leave the time column out and set sample_rate_hz",
+    )
+
+
+def _without_repeats(times_s: np.ndarray, repeated: Callable[[], np.ndarray]) -> tuple[np.ndarray, dict[str, float]]:
+    """The rows that stay: without copies, where all rows of equal stamps are copies."""
+    rows = np.arange(len(times_s))
+    n_copies = len(times_s) - len(np.unique(times_s))
+    if n_copies == 0:
+        return rows, {}
+    copies = repeated()
+    if copies.sum() != n_copies:
+        return rows, {}
+    return rows[~copies], {"rows_repeated": float(n_copies)}
+
+
+def _in_order(rows: np.ndarray, times_s: np.ndarray) -> tuple[np.ndarray, dict[str, float]]:
+    """Rows sorted by time, where they are an even series in a wrong order and nothing else."""
+    if len(rows) < 2 or (np.diff(times_s[rows]) >= 0).all():
+        return rows, {}
+    order = rows[np.argsort(times_s[rows], kind="stable")]
+    steps = np.diff(times_s[order])
+    usual = float(np.median(steps))
+    whole = np.rint(steps / usual) if usual > 0 else np.zeros(1)
+    apart = np.abs(steps / usual - whole).max() if usual > 0 else np.inf
+    if whole.min() < 1 or whole.max() > _SORTED_GAP or apart > _MULTIPLE:
+        return rows, {}
+    return order, {"rows_sorted": float((order != rows).sum())}
+
+
+def _grid_rate(times: np.ndarray) -> float:
+    """Rate of the even grid that rising times (N,) stand on, of which points may be lacking; 0 = they stand on none."""
+    n = len(times)
+    mean = times[-1] / (n - 1)
+    if np.abs(_residual(np.arange(n), times)).max() <= _ON_GRID * mean:
+        return 1 / mean
+    steps = np.diff(times)
+    # Whole microseconds cannot hold 1/512 s: the mean of the regular steps is finer than their median.
+    step = float(steps[steps < 1.5 * np.median(steps)].mean())
+    gaps = steps / step
+    whole = np.rint(gaps)
+    unclear = np.abs(gaps - whole)[whole < _CLEAR_OF_ROUNDING]
+    # Packets stamped on arrival stand on a fine grid of which most is empty.
+    lacking = float((whole - 1)[steps <= _BREAK_S].sum())
+    if whole.min() < 1 or unclear.max(initial=0.0) > _MULTIPLE or lacking > n:
+        return 0.0
+    residual = _residual(np.concatenate([[0], np.cumsum(whole)]), times)
+    return 1 / step if np.abs(residual).max() <= _ON_GRID * step else 0.0
+
+
+def _smoothed(times: np.ndarray) -> tuple[np.ndarray, float] | None:
+    """Smoothed times (N,), strictly rising, and seconds per row where the rate is stable, 0 where it changes.
+
+    None = the stamps do not scatter about even rows.
+    """
+    n = len(times)
+    b = _slope(np.arange(n), times)
+    if b <= 0:
+        return None
+    # A packet ends where the next row comes later than at once; of the first and last nobody knows how much is there.
+    ends = np.flatnonzero(np.append(np.diff(times) > _PACKED * b, True))
+    if len(ends) < _FEWEST_PACKETS:
+        return None
+    per_packet = n / len(ends)
+    packed = per_packet >= 2
+    if not packed and not _scattered(ends * b, times[ends], b):
+        return None
+    lost = _lost_rows(ends, times[ends], b, per_packet)
+    index = np.arange(n, dtype=float)
+    for end, count in lost:
+        index[end + 1 :] += count
+    inner = ends[1:-1]
+    line = np.polynomial.Polynomial.fit(index[inner], times[inner], 1)
+    residual = times[inner] - line(index[inner])
+    width = max(_NEIGHBOURS, round(_TREND_S / (b * per_packet))) | 1
+    step = float(line.deriv()(0.0))
+    if _is_stable(residual, width, step * (per_packet if packed else 1.0)):
+        return step * index + float(line(0.0)), step
+    if len(inner) < 2 * width:
+        width = max(3, (len(inner) // 2) | 1)
+    from scipy.signal import savgol_filter
+
+    anchors = line(index[inner]) + savgol_filter(residual, width, 1, mode="interp")
+    if not (np.diff(anchors) > 0).all():
+        return None
+    placed = np.interp(index, index[inner], anchors)
+    before, after = index < index[inner[0]], index > index[inner[-1]]
+    placed[before] = anchors[0] + step * (index[before] - index[inner[0]])
+    placed[after] = anchors[-1] + step * (index[after] - index[inner[-1]])
+    return placed, 0.0
+
+
+def _scattered(even: np.ndarray, stamps: np.ndarray, b: float) -> bool:
+    """Whether stamps (P,) scatter about even ones: their differences do not add up as real intervals do."""
+    residual = stamps - even
+    lag = min(_LAG, (len(stamps) - 1) // 4)
+    if lag < 4:
+        return False
+    near, far = (
+        float(np.median(np.abs(residual[2 * m :] - 2 * residual[m:-m] + residual[: -2 * m]))) for m in (1, lag)
+    )
+    return near > _QUIET * b and far <= _NOISE_RATIO * near
+
+
+def _lost_rows(ends: np.ndarray, stamps: np.ndarray, b: float, per_packet: float) -> list[tuple[int, int]]:
+    """Packets (last row) after which rows are lost, and how many: stamps come late there and stay late."""
+    residual = stamps - b * ends
+    late = np.diff(residual)
+    deviation = 1.4826 * float(np.median(np.abs(late - np.median(late))))
+    limit = max(_LATE_DEVIATIONS * deviation, _LATE_ROWS * b, 0.5 * per_packet * b if per_packet >= 2 else 0.0)
+    lost = []
+    for j in np.flatnonzero(late > limit):
+        before, after = residual[max(0, j + 1 - _NEIGHBOURS) : j + 1], residual[j + 1 : j + 1 + _NEIGHBOURS]
+        shift = float(np.median(after) - np.median(before))
+        if min(len(before), len(after)) >= _FEWEST_NEIGHBOURS and shift >= _LATE_KEPT * late[j]:
+            lost.append((int(ends[j]), max(1, round(shift / b))))
+    return lost
+
+
+def _is_stable(residual: np.ndarray, width: int, tolerance: float) -> bool:
+    """Whether residuals (P,) of a line stay about zero in the mean of every `width` of them."""
+    from scipy.ndimage import uniform_filter1d
+
+    width = min(width, len(residual))
+    trend = uniform_filter1d(residual, width, mode="nearest")
+    deviation = 1.4826 * float(np.median(np.abs(residual - trend)))
+    return bool(np.abs(trend).max() <= max(0.5 * tolerance, 4.5 * deviation / np.sqrt(width)))
+
+
+def _kept_rates(times: np.ndarray) -> tuple[float, float]:
+    """The lowest and the highest rate that rising times (N,) keep up for about a second."""
+    n = len(times)
+    lag = int(np.clip(round((n - 1) / times[-1]), 1, n - 1))
+    local = lag / (times[lag:] - times[:-lag])
+    low, high = np.quantile(local, [0.05, 0.99])
+    return float(low), float(high)
+
+
+def _slope(index: np.ndarray, times: np.ndarray) -> float:
+    """Seconds per row, robust: the median over pairs a quarter of the rows apart."""
+    lag = max(1, len(index) // 4)
+    return float(np.median((times[lag:] - times[:-lag]) / (index[lag:] - index[:-lag])))
+
+
+def _residual(index: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """(N,) what the line of times on index leaves."""
+    x, y = index - index.mean(), times - times.mean()
+    return y - x * float(x @ y) / float(x @ x)
