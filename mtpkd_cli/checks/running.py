@@ -14,6 +14,7 @@ from mtpkd_cli.checks.folds import look_at_folds
 from mtpkd_cli.checks.frame_rates import look_at_frame_rates
 from mtpkd_cli.checks.labels import look_at_labels
 from mtpkd_cli.checks.leakage import look_for_leakage
+from mtpkd_cli.checks.lengths import look_at_lengths
 from mtpkd_cli.checks.media import Modality, look_at_media
 from mtpkd_cli.config import Study
 from mtpkd_cli.config.recordings import READY_FEATURES
@@ -21,6 +22,7 @@ from mtpkd_cli.config.study import ExtractSection
 from mtpkd_cli.datasets import MEDIA_PREFIX, media_of
 from mtpkd_cli.encoders.running import resolved_encoder
 from mtpkd_cli.errors import DataError
+from mtpkd_cli.media.probe import Probe
 from mtpkd_cli.stages import Reporter
 from mtpkd_cli.stages.samples import list_frames, list_samples
 
@@ -57,8 +59,10 @@ def check_study(
     results.append(result)
     extract = study.extract.with_workers(workers)
     modalities = [_modality(study, name, samples) for name in study.modalities if name not in ready]
-    for modality in modalities:
-        results += _media(root, modality, samples, extract, reporter)
+    opened = [(modality, *_media(root, modality, samples, extract, reporter)) for modality in modalities]
+    results += [result for _, looked_at, _ in opened for result in looked_at]
+    if (lengths := look_at_lengths([(modality, probes) for modality, _, probes in opened])) is not None:
+        results.append(lengths)
     results += [_ready(name, samples) for name in study.modalities if name in ready]
     paths = sorted(set().union(*(modality.table["media"] for modality in modalities)) - {""})
     result, copies = look_for_duplicates(root, paths, reporter.progress("check duplicates", len(paths)))
@@ -80,13 +84,13 @@ def _modality(study: Study, name: str, samples: pd.DataFrame) -> Modality:
 
 def _media(
     root: Path, modality: Modality, samples: pd.DataFrame, extract: ExtractSection, reporter: Reporter
-) -> list[CheckResult]:
+) -> tuple[list[CheckResult], dict[str, Probe]]:
     n_files = modality.table.loc[modality.table["media"] != "", "media"].nunique()
     advance: Callable[[], None] = reporter.progress(f"check {modality.name}", n_files)
     result, probes = look_at_media(root, modality, extract, advance)
     if "first_frame" not in samples or modality.reads != "picture":
-        return [result]
-    return [result, look_at_frame_rates(samples, modality, probes)]
+        return [result], probes
+    return [result, look_at_frame_rates(samples, modality, probes)], probes
 
 
 def _ready(name: str, samples: pd.DataFrame) -> CheckResult:

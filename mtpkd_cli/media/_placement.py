@@ -170,8 +170,9 @@ def _grid_rate(times: np.ndarray) -> float:
     lacking = float((whole - 1)[steps <= _BREAK_S].sum())
     if whole.min() < 1 or unclear.max(initial=0.0) > _MULTIPLE or lacking > n:
         return 0.0
-    residual = _residual(np.concatenate([[0], np.cumsum(whole)]), times)
-    return 1 / step if np.abs(residual).max() <= _ON_GRID * step else 0.0
+    index = np.concatenate([[0], np.cumsum(whole)])
+    slope = _line_slope(index, times)
+    return 1 / slope if np.abs(_residual(index, times)).max() <= _ON_GRID * slope else 0.0
 
 
 def _smoothed(times: np.ndarray) -> tuple[np.ndarray, float] | None:
@@ -270,5 +271,10 @@ def _slope(index: np.ndarray, times: np.ndarray) -> float:
 
 def _residual(index: np.ndarray, times: np.ndarray) -> np.ndarray:
     """(N,) what the line of times on index leaves."""
-    x, y = index - index.mean(), times - times.mean()
-    return y - x * float(x @ y) / float(x @ x)
+    return times - times.mean() - (index - index.mean()) * _line_slope(index, times)
+
+
+def _line_slope(index: np.ndarray, times: np.ndarray) -> float:
+    """Slope of the line of least squares."""
+    x = index - index.mean()
+    return float(x @ (times - times.mean())) / float(x @ x)

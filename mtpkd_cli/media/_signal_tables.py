@@ -23,6 +23,8 @@ _COLUMNS_KEPT = 8
 
 # A unit at the end of a column's name, as in "EDA [µS]" or "time (ms)".
 _UNIT = re.compile(r"\s*[\[({][^\[\](){}]*[\])}]\s*$")
+_DECIMAL_COMMA = re.compile(r"\s*[-+]?\d*,\d+(e[-+]?\d+)?\s*$", re.IGNORECASE)
+_THOUSANDS = re.compile(r"\s*[-+]?[1-9]\d{0,2},\d{3}\s*$")
 
 Stamp = tuple[Path, int, int]
 
@@ -150,9 +152,14 @@ def as_float(column: Any, name: str, path: Path) -> np.ndarray:
         return np.array(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
     values = np.full(len(column), np.nan)
     problems = []
-    for i, cell in enumerate(column.to_pylist()):
+    cells = column.to_pylist()
+    texts = [cell for cell in cells if isinstance(cell, str) and "," in cell]
+    # "1,500" in each of them may be fifteen hundred.
+    commas = any(_DECIMAL_COMMA.match(cell) and not _THOUSANDS.match(cell) for cell in texts)
+    for i, cell in enumerate(cells):
         try:
-            values[i] = np.nan if cell is None or cell == "" else float(cell)
+            number = cell.replace(",", ".") if commas and isinstance(cell, str) and _DECIMAL_COMMA.match(cell) else cell
+            values[i] = np.nan if cell is None or cell == "" else float(number)
         except (TypeError, ValueError):
             problems.append(f"row {i + 1}, column '{name}': {str(cell)!r} is not a number")
     if problems:

@@ -17,11 +17,20 @@ import numpy as np
 from mtpkd_cli.errors import DataError
 from mtpkd_cli.media._signal_tables import Stamp, as_float, column_of
 
-NAMES = {1.0: "seconds", 1e-3: "milliseconds", 1e-6: "microseconds", 1e-9: "nanoseconds"}
-"""Units of time that are inferred, in seconds, and what notes call them."""
+NAMES = {
+    1.0: "seconds",
+    1e-3: "milliseconds",
+    1e-6: "microseconds",
+    1e-9: "nanoseconds",
+    60.0: "minutes",
+    3600.0: "hours",
+    86_400.0: "days",
+}
+"""Units of time in seconds, and what notes call them."""
 
+_FINE = (1.0, 1e-3, 1e-6, 1e-9)
 # Taken where a column's name or an option says so, or where nothing finer is possible.
-_COARSE = {60.0: "minutes", 3600.0: "hours", 86400.0: "days"}
+_COARSE = (60.0, 3600.0, 86_400.0)
 _SPELT = {
     1.0: ("s", "sec", "secs", "second", "seconds"),
     1e-3: ("ms", "msec", "millisec", "millis", "milliseconds"),
@@ -125,7 +134,7 @@ def unit_of(
         return times.unit_s, False
     step = times.step
     stated_s, source = (unit_s, f"time_unit_s = {unit_s:g}") if unit_s else (_unit_in(name), "the unit in its name")
-    agreeing = [u for u in (*NAMES, *_COARSE) if sample_rate_hz and _agree(1 / (u * step), sample_rate_hz)]
+    agreeing = [u for u in NAMES if sample_rate_hz and _agree(1 / (u * step), sample_rate_hz)]
     if stated_s is not None:
         likely = _likely(times, rates_hz, end_s)
         possible = rates_hz[0] <= 1 / (stated_s * step) <= rates_hz[1]
@@ -137,7 +146,7 @@ def unit_of(
     units = agreeing or _likely(times, rates_hz, end_s)
     if len(units) == 1:
         return units[0], True
-    means = ", ".join(f"{1 / (u * step):.6g} rows per second if {u:g}" for u in units or NAMES)
+    means = ", ".join(f"{1 / (u * step):.6g} rows per second if {u:g}" for u in units or _FINE)
     raise DataError(
         f"the unit of column '{name}' is not known: {means}",
         where=path,
@@ -154,7 +163,7 @@ def _likely(times: Times, rates_hz: tuple[float, float], end_s: float | None) ->
 
     if (dated := _epoch_unit(times, rates_hz)) is not None:
         return [dated]
-    units = within(rates_hz, list(NAMES)) or within(rates_hz, list(_COARSE))
+    units = within(rates_hz, _FINE) or within(rates_hz, _COARSE)
     units = within(_USUAL_HZ, units) or units
     length = times.step * len(times.ticks)
     least_s = max(_SHORTEST_S, 0.5 * (end_s or 0.0))
@@ -163,7 +172,7 @@ def _likely(times: Times, rates_hz: tuple[float, float], end_s: float | None) ->
 
 def _epoch_unit(times: Times, rates_hz: tuple[float, float]) -> float | None:
     """The unit in which the first stamp is a Unix time of our days, at a possible rate; None = it is none."""
-    for unit in NAMES:
+    for unit in _FINE:
         dated = _EPOCH_S[0] <= times.first * unit <= _EPOCH_S[1]
         if dated and rates_hz[0] <= 1 / (unit * times.step) <= rates_hz[1]:
             return unit

@@ -1,6 +1,6 @@
 """What a media file holds, read from its headers, its first and its last frame; nothing is decoded in between."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ class Probe:
         frames: Number of frames or images, as far as the file says; 0 = none.
         sound_hz: Rate of the sound; 0 = no sound.
         tail_read: Whether the last second could be decoded; false = the file ends before its stated end.
+        notes: What was done to read it, as encoders count it.
     """
 
     length_s: float
@@ -28,6 +29,7 @@ class Probe:
     frames: int = 0
     sound_hz: float = 0.0
     tail_read: bool = True
+    notes: dict[str, float] = field(default_factory=dict)
 
 
 def probe(path: Path, image_rate_hz: float = 25.0) -> Probe:

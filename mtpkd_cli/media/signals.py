@@ -134,13 +134,14 @@ def read_signal(
     filled, n_interpolated = fill(placed, values[placed.rows], start_s, end_s, f"{path}, column '{column}'")
     recording_s = float(placed.times_s[-1]) + 1 / placed.slowest_hz
     past_end_s = 0.0 if end_s is None else end_s - recording_s
+    share = min(1.0, len(filled) / (placed.rate_hz * recording_s))
     return Signal(
         filled,
         float(placed.rate_hz),
         n_interpolated,
         past_end_s=past_end_s if past_end_s * placed.slowest_hz > _END_TOLERANCE_ROWS else 0.0,
         recording_s=recording_s,
-        placing=placed.notes | ({"read_as_empatica_e4": 1.0} if opened.device else {}),
+        placing=_of_part(placed.notes, share) | ({"read_as_empatica_e4": 1.0} if opened.device else {}),
     )
 
 
@@ -187,7 +188,13 @@ def _placed_by_times(
     placed = _placed(key, name, unit_s)
     if not inferred:
         return placed
-    return replace(placed, notes=placed.notes | {f"times_taken_as_{NAMES.get(unit_s, f'{unit_s:g} s')}": 1.0})
+    return replace(placed, notes=placed.notes | {f"times_taken_as_{NAMES[unit_s]}": 1.0})
+
+
+def _of_part(notes: Mapping[str, float], share: float) -> dict[str, float]:
+    """Counts of rows (stamps_..., rows_...) of a part of the recording; other notes hold for every part."""
+    counts = ("rows_", "stamps_")
+    return {key: float(round(n * share)) if key.startswith(counts) else n for key, n in notes.items()}
 
 
 @lru_cache(maxsize=8)
