@@ -14,6 +14,7 @@ from typing import Any
 from mtpkd_cli.errors import DataError
 
 _SNIFFED_BYTES = 65536
+_SEPARATOR_ROW = re.compile(r'\s*"?sep=.?"?\s*$', re.IGNORECASE)
 
 
 def read_csv(path: Path) -> Any:
@@ -26,6 +27,9 @@ def read_csv(path: Path) -> Any:
     import pyarrow.csv
 
     encoding, lines = sniff(path)
+    # Excel and Shimmer's Consensys write a row that says which delimiter follows.
+    skipped = int(bool(lines) and _SEPARATOR_ROW.match(lines[0]) is not None)
+    lines = lines[skipped:]
     header = lines[0] if lines else ""
     delimiter = max("\t;,", key=header.count) if header.strip() else ","
     _check_header([name.strip() for name in next(csv.reader([header], delimiter=delimiter), [])], path)
@@ -33,7 +37,7 @@ def read_csv(path: Path) -> Any:
     decimal_comma = delimiter != "," and any(re.search(r"\d,\d", line) for line in lines[1:-1] or lines[1:])
     return pyarrow.csv.read_csv(
         path,
-        read_options=pyarrow.csv.ReadOptions(use_threads=False, encoding=encoding),
+        read_options=pyarrow.csv.ReadOptions(use_threads=False, encoding=encoding, skip_rows=skipped),
         parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter),
         convert_options=pyarrow.csv.ConvertOptions(decimal_point="," if decimal_comma else "."),
     )

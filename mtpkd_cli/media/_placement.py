@@ -2,17 +2,9 @@
 
 1. Rows that repeat an earlier one, stamp and all, are left out; rows whose order alone is wrong are sorted.
 2. Stamps within half an interval of an even grid, of which single points may be lacking, are that grid.
-3. Stamps that scatter about a grid (arrival through Bluetooth or an operating system, one stamp per packet, stamps
-   rounded to the second) are smoothed by lines of stamp on row, broken where packets are lost. They are told from real
-   intervals by their second differences over 1 and over 16 rows: errors of single stamps make both equally large,
-   whereas intervals that are real add up like a random walk, to four times as much. Where the mean rate itself
-   changes, the line is followed by a local one.
+3. Stamps that scatter about a grid are smoothed, see `mtpkd_cli.media._stamp_smoothing`.
 4. What is left and rises is uneven sampling with right stamps.
 Anything else cannot be placed.
-
-References:
-    Kothe et al., "The Lab Streaming Layer for synchronized multimodal recording", Imaging Neuroscience 3, 2025, and its
-    reader pyxdf: stamps are regressed on the row's number in segments between breaks.
 """
 
 from collections.abc import Callable
@@ -21,22 +13,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mtpkd_cli.errors import DataError
-
-# Legend: N rows; P packets, each known by its last row; b seconds per row.
+from mtpkd_cli.media._stamp_smoothing import smooth
 
 _ON_GRID = 0.5  # intervals
 _MULTIPLE = 0.3  # intervals by which a gap may differ from a whole number of them
 _CLEAR_OF_ROUNDING = 10
-# Rows closer than this share of the mean interval came in one packet.
-_PACKED = 0.25
-_FEWEST_PACKETS = 5
-_LAG, _NOISE_RATIO, _QUIET = 16, 2.0, 0.02
-_NEIGHBOURS, _FEWEST_NEIGHBOURS = 8, 3
-# What is later than both is looked at as a lost packet.
-_LATE_DEVIATIONS, _LATE_ROWS = 4.0, 1.5
-_LATE_KEPT = 0.6
-_TREND_S = 5.0
-# A pause that pyxdf takes for a break as well.
 _BREAK_S = 1.0
 _LARGEST_SHIFT_S = 2.0
 # Sorting may join stretches only where nothing is missing between them.
@@ -92,7 +73,7 @@ def place_rows(times_s: np.ndarray, repeated: Callable[[], np.ndarray], name: st
     rising = bool((np.diff(times) > 0).all())
     if rising and (rate_hz := _grid_rate(times)):
         return Placement(rows, times, rate_hz, rate_hz, True, notes)
-    smoothed = _smoothed(times)
+    smoothed = smooth(times)
     if smoothed is not None:
         placed, step = smoothed
         shift_s = float(np.abs(times - placed).max())
@@ -175,85 +156,6 @@ def _grid_rate(times: np.ndarray) -> float:
     return 1 / slope if np.abs(_residual(index, times)).max() <= _ON_GRID * slope else 0.0
 
 
-def _smoothed(times: np.ndarray) -> tuple[np.ndarray, float] | None:
-    """Smoothed times (N,), strictly rising, and seconds per row where the rate is stable, 0 where it changes.
-
-    None = the stamps do not scatter about even rows.
-    """
-    n = len(times)
-    b = _slope(np.arange(n), times)
-    if b <= 0:
-        return None
-    # A packet ends where the next row comes later than at once; of the first and last nobody knows how much is there.
-    ends = np.flatnonzero(np.append(np.diff(times) > _PACKED * b, True))
-    if len(ends) < _FEWEST_PACKETS:
-        return None
-    per_packet = n / len(ends)
-    packed = per_packet >= 2
-    if not packed and not _scattered(ends * b, times[ends], b):
-        return None
-    lost = _lost_rows(ends, times[ends], b, per_packet)
-    index = np.arange(n, dtype=float)
-    for end, count in lost:
-        index[end + 1 :] += count
-    inner = ends[1:-1]
-    line = np.polynomial.Polynomial.fit(index[inner], times[inner], 1)
-    residual = times[inner] - line(index[inner])
-    width = max(_NEIGHBOURS, round(_TREND_S / (b * per_packet))) | 1
-    step = float(line.deriv()(0.0))
-    if _is_stable(residual, width, step * (per_packet if packed else 1.0)):
-        return step * index + float(line(0.0)), step
-    if len(inner) < 2 * width:
-        width = max(3, (len(inner) // 2) | 1)
-    from scipy.signal import savgol_filter
-
-    anchors = line(index[inner]) + savgol_filter(residual, width, 1, mode="interp")
-    if not (np.diff(anchors) > 0).all():
-        return None
-    placed = np.interp(index, index[inner], anchors)
-    before, after = index < index[inner[0]], index > index[inner[-1]]
-    placed[before] = anchors[0] + step * (index[before] - index[inner[0]])
-    placed[after] = anchors[-1] + step * (index[after] - index[inner[-1]])
-    return placed, 0.0
-
-
-def _scattered(even: np.ndarray, stamps: np.ndarray, b: float) -> bool:
-    """Whether stamps (P,) scatter about even ones: their differences do not add up as real intervals do."""
-    residual = stamps - even
-    lag = min(_LAG, (len(stamps) - 1) // 4)
-    if lag < 4:
-        return False
-    near, far = (
-        float(np.median(np.abs(residual[2 * m :] - 2 * residual[m:-m] + residual[: -2 * m]))) for m in (1, lag)
-    )
-    return near > _QUIET * b and far <= _NOISE_RATIO * near
-
-
-def _lost_rows(ends: np.ndarray, stamps: np.ndarray, b: float, per_packet: float) -> list[tuple[int, int]]:
-    """Packets (last row) after which rows are lost, and how many: stamps come late there and stay late."""
-    residual = stamps - b * ends
-    late = np.diff(residual)
-    deviation = 1.4826 * float(np.median(np.abs(late - np.median(late))))
-    limit = max(_LATE_DEVIATIONS * deviation, _LATE_ROWS * b, 0.5 * per_packet * b if per_packet >= 2 else 0.0)
-    lost = []
-    for j in np.flatnonzero(late > limit):
-        before, after = residual[max(0, j + 1 - _NEIGHBOURS) : j + 1], residual[j + 1 : j + 1 + _NEIGHBOURS]
-        shift = float(np.median(after) - np.median(before))
-        if min(len(before), len(after)) >= _FEWEST_NEIGHBOURS and shift >= _LATE_KEPT * late[j]:
-            lost.append((int(ends[j]), max(1, round(shift / b))))
-    return lost
-
-
-def _is_stable(residual: np.ndarray, width: int, tolerance: float) -> bool:
-    """Whether residuals (P,) of a line stay about zero in the mean of every `width` of them."""
-    from scipy.ndimage import uniform_filter1d
-
-    width = min(width, len(residual))
-    trend = uniform_filter1d(residual, width, mode="nearest")
-    deviation = 1.4826 * float(np.median(np.abs(residual - trend)))
-    return bool(np.abs(trend).max() <= max(0.5 * tolerance, 4.5 * deviation / np.sqrt(width)))
-
-
 def _kept_rates(times: np.ndarray) -> tuple[float, float]:
     """The lowest and the highest rate that rising times (N,) keep up for about a second."""
     n = len(times)
@@ -261,12 +163,6 @@ def _kept_rates(times: np.ndarray) -> tuple[float, float]:
     local = lag / (times[lag:] - times[:-lag])
     low, high = np.quantile(local, [0.05, 0.99])
     return float(low), float(high)
-
-
-def _slope(index: np.ndarray, times: np.ndarray) -> float:
-    """Seconds per row, robust: the median over pairs a quarter of the rows apart."""
-    lag = max(1, len(index) // 4)
-    return float(np.median((times[lag:] - times[:-lag]) / (index[lag:] - index[:-lag])))
 
 
 def _residual(index: np.ndarray, times: np.ndarray) -> np.ndarray:

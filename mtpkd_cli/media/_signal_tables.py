@@ -105,6 +105,26 @@ def repeated_rows(stamp: Stamp) -> np.ndarray:
     return table(stamp).columns.to_pandas().duplicated().to_numpy()
 
 
+def series_column(stamp: Stamp, times: np.ndarray) -> str:
+    """The column that tells rows of equal times apart, where each time stands once for each of its values; "" = none.
+
+    Such a table holds several series, of two faces or three sensors, one below the other.
+
+    Args:
+        stamp: The table.
+        times: (N,) its times.
+    """
+    n_times = len(np.unique(times))
+    n_series, left = divmod(len(times), n_times)
+    if n_series < 2 or left:
+        return ""
+    frame = table(stamp).columns.to_pandas()
+    for name in frame.select_dtypes(exclude="float").columns:
+        if frame[name].nunique() == n_series and not frame[name].groupby(times).nunique().ne(n_series).any():
+            return str(name)
+    return ""
+
+
 @lru_cache(maxsize=_TABLES_KEPT)
 def table(stamp: Stamp) -> SignalTable:
     """The whole table.

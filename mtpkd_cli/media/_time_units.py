@@ -16,6 +16,7 @@ import numpy as np
 
 from mtpkd_cli.errors import DataError
 from mtpkd_cli.media._signal_tables import Stamp, as_float, column_of
+from mtpkd_cli.media._stamp_smoothing import mean_step
 
 NAMES = {
     1.0: "seconds",
@@ -71,14 +72,8 @@ class Times:
 
     @cached_property
     def step(self) -> float:
-        """Ticks from row to row, robust against packets of equal stamps and a gap; at least the least number there is.
-
-        A third of the pairs that lie a quarter of the rows apart may straddle a gap: the median does not see it.
-        """
-        lag = max(1, len(self.ticks) // 4)
-        spans = np.abs(self.ticks[lag:] - self.ticks[:-lag])
-        usual = float(np.nanmedian(spans)) / lag if np.isfinite(spans).any() else 0.0
-        return max(usual, float(np.finfo(float).tiny))
+        """Ticks from row to row, the least number there is where they cannot be told."""
+        return max(mean_step(self.ticks), float(np.finfo(float).tiny))
 
 
 @lru_cache(maxsize=8)

@@ -16,7 +16,7 @@ import numpy as np
 from mtpkd_cli.errors import DataError
 from mtpkd_cli.media._even_grid import fill_even, resample_uneven
 from mtpkd_cli.media._placement import Placement, place_rows
-from mtpkd_cli.media._signal_tables import Stamp, numbers, repeated_rows, stamp, table
+from mtpkd_cli.media._signal_tables import Stamp, numbers, repeated_rows, series_column, stamp, table
 from mtpkd_cli.media._time_units import ANY_RATES_HZ, NAMES, times_in, unit_of
 from mtpkd_cli.media.reader_names import note_reader
 
@@ -199,7 +199,15 @@ def _of_part(notes: Mapping[str, float], share: float) -> dict[str, float]:
 
 @lru_cache(maxsize=8)
 def _placed(key: Stamp, name: str, unit_s: float) -> Placement:
-    return place_rows(times_in(key, name).ticks * unit_s, partial(repeated_rows, key), name, str(key[0]))
+    times_s = times_in(key, name).ticks * unit_s
+    if np.ptp(times_s) > 0 and (series := series_column(key, times_s)):
+        raise DataError(
+            f"column '{series}' tells rows of equal '{name}' apart: the table holds several series",
+            where=key[0],
+            expected="one series per table, each in columns of its own",
+            todo=f"write a table for each '{series}'",
+        )
+    return place_rows(times_s, partial(repeated_rows, key), name, str(key[0]))
 
 
 def _at_rate(placed: Placement, sample_rate_hz: float, stated: str, path: Path) -> Placement:

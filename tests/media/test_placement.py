@@ -104,11 +104,32 @@ def test_real_intervals_are_believed_to_the_microsecond(name: str) -> None:
 
 def test_jitter_about_a_rate_that_changes_is_smoothed_and_the_change_is_followed() -> None:
     true = np.cumsum(np.concatenate([np.full(N // 2, 1 / 64), np.full(N // 2, 1.02 / 64)]))
-    placed = _place(true + _rng().normal(0, 0.002, N))
+    placed = _place(true + _rng().normal(0, 0.012, N))
     assert not placed.even
     assert set(placed.notes) == {"stamps_smoothed", "largest_shift_ms", "rows_placed_by_stamps"}
     # A single line of stamp on row would be wrong by .15 s in the middle.
     assert _worst_s(placed, true) < 0.02
+    # Less scatter is not worth the smoothing, which blurs the change.
+    believed = _place(true + _rng().normal(0, 0.0015, N))
+    assert set(believed.notes) == {"rows_placed_by_stamps"}
+
+
+@pytest.mark.parametrize("pauses", [1, 5])
+def test_pauses_of_a_recorder_whose_stamps_scatter_stay_pauses(pauses: int) -> None:
+    true = TRUE + 20 * (np.arange(N) * (pauses + 1) // N)
+    placed = _place(true + _rng().normal(0, 0.003, N))
+    assert placed.even
+    assert _worst_s(placed, true) < 1.0 / RATE
+    steps = np.diff(placed.times_s)
+    assert (steps > 1).sum() == pauses
+    assert steps.max() == pytest.approx(20 + 1 / RATE, abs=1.0 / RATE)
+
+
+def test_a_change_of_rate_is_found_in_stamps_of_whole_milliseconds() -> None:
+    true = UNEVEN["100 then 80 Hz"]
+    placed = _place(np.round(true, 3))
+    assert not placed.even
+    assert _worst_s(placed, true) < 0.001
 
 
 @pytest.mark.parametrize("jitter_s", [0.0, 0.001])
@@ -173,14 +194,6 @@ def test_smoothing_is_the_regression_of_stamp_on_row() -> None:
     np.testing.assert_allclose(placed.times_s, slope * np.arange(N), atol=1e-4)
     expected = 1000 * np.abs(stamps - stamps[0] - slope * np.arange(N) - intercept).max()
     assert placed.notes["largest_shift_ms"] == pytest.approx(expected, rel=0.02)
-
-
-def test_smoothed_rows_next_to_a_pause_stay_in_place() -> None:
-    """Stamps of every row scatter by 3 ms, and the recorder pauses for 20 s in the middle."""
-    true = np.concatenate([TRUE[: N // 2], TRUE[N // 2 :] + 20])
-    placed = _place(true + _rng().normal(0, 0.003, N))
-    assert _worst_s(placed, true) < 1.0 / RATE
-    assert np.diff(placed.times_s).max() == pytest.approx(20 + 1 / RATE, abs=1.0 / RATE)
 
 
 @pytest.mark.parametrize("n", [2, 3, 5, 11, 40])

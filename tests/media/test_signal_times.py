@@ -268,6 +268,20 @@ def test_a_missing_stamp_is_an_error(tmp_path: Path, name: str, missing: int) ->
         _read(path, time_unit_s=1e-9 if name == "int64 ns" else None)
 
 
+def test_several_series_in_one_table_are_not_taken_for_packets(tmp_path: Path) -> None:
+    t = np.arange(300).repeat(2) / 30
+    path = _write(tmp_path / "s.csv", t, x=np.sin(t), face_id=np.tile([0, 1], 300))
+    with pytest.raises(DataError, match="column 'face_id' tells rows of equal 'time' apart"):
+        _read(path)
+
+
+@pytest.mark.parametrize("row", ["sep=;", '"sep=;"', "SEP=;"])
+def test_a_row_that_names_the_delimiter_is_passed_over(tmp_path: Path, row: str) -> None:
+    (tmp_path / "s.csv").write_text(f"{row}\ntime;x\n0,0;1,5\n0,25;2,5\n0,5;3,5\n")
+    read = _read(tmp_path / "s.csv")
+    assert (read.values.tolist(), read.rate_hz) == ([1.5, 2.5, 3.5], pytest.approx(4))
+
+
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-16-le", "utf-16-be", "utf-8-sig", "utf-8"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_every_encoding_gives_the_same_values(tmp_path: Path, encoding: str, delimiter: str) -> None:
