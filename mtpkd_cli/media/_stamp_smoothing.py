@@ -28,6 +28,7 @@ _PASSES = 3
 _TREND_S = 2.0
 # Stamps that scatter by less, about a rate that changes, are better believed than smoothed: intervals, twice over.
 _BELIEVED = 0.8
+_SCATTER_LEFT = 4 / 1.65
 
 
 def smooth(times: np.ndarray) -> tuple[np.ndarray, float] | None:
@@ -55,7 +56,12 @@ def smooth(times: np.ndarray) -> tuple[np.ndarray, float] | None:
     if _is_stable(residual, width, step * (per_packet if packed else 1.0)):
         return step * index + float(line(0.0)), step
     believed = scatter <= _BELIEVED * b and (np.diff(times) > 0).all()
-    return None if believed else _along_trend(index, inner, line(index[inner]), residual, width)
+    if believed:
+        return None
+    # No wider than leaves a quarter of an interval of the scatter, since a change of rate is blurred by the width.
+    needed = (_SCATTER_LEFT * _bend(residual, 1) / b) ** 2
+    width = int(np.clip(needed, _NEIGHBOURS, width)) | 1
+    return _along_trend(index, inner, line(index[inner]), residual, width)
 
 
 def _along_trend(
@@ -107,17 +113,28 @@ def _scatter(even: np.ndarray, stamps: np.ndarray, b: float) -> float:
     return near if near > _QUIET * b and far <= _NOISE_RATIO * near else 0.0
 
 
+def _bend(residual: np.ndarray, lag: int) -> float:
+    """Median of the second differences of (P,) over `lag`: 1.65 deviations of independent errors."""
+    if len(residual) <= 2 * lag:
+        return 0.0
+    return float(np.median(np.abs(residual[2 * lag :] - 2 * residual[lag:-lag] + residual[: -2 * lag])))
+
+
 def _lost_rows(ends: np.ndarray, stamps: np.ndarray, b: float, per_packet: float) -> list[tuple[int, int]]:
     """Numbers of packets after which rows are lost, and how many: stamps come late there and stay late."""
     residual = stamps - b * ends
     late = np.diff(residual)
     deviation = 1.4826 * float(np.median(np.abs(late - np.median(late))))
-    limit = max(_LATE_DEVIATIONS * deviation, _LATE_ROWS * b, 0.5 * per_packet * b if per_packet >= 2 else 0.0)
+    packet_s = per_packet * b if per_packet >= 2 else 0.0
+    limit = max(_LATE_DEVIATIONS * deviation, _LATE_ROWS * b, 0.5 * packet_s)
+    # The last packet may be a part of one: it comes late by up to a packet without any loss.
+    whole = residual[:-1] if packet_s else residual
     lost = []
     for j in np.flatnonzero(late > limit):
-        before, after = residual[max(0, j + 1 - _NEIGHBOURS) : j + 1], residual[j + 1 : j + 1 + _NEIGHBOURS]
-        shift = float(np.median(after) - np.median(before))
-        if min(len(before), len(after)) >= _FEWEST_NEIGHBOURS and shift >= _LATE_KEPT * late[j]:
+        before, after = residual[max(0, j + 1 - _NEIGHBOURS) : j + 1], whole[j + 1 : j + 1 + _NEIGHBOURS]
+        shift = float(np.median(after) - np.median(before)) if len(after) else float(late[j]) - packet_s
+        sure = late[j] > 2 * limit + (0.0 if len(after) else packet_s)
+        if shift >= _LATE_KEPT * late[j] and (sure or min(len(before), len(after)) >= _FEWEST_NEIGHBOURS):
             lost.append((int(j), max(1, round(shift / b))))
     return lost
 
