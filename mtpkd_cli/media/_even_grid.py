@@ -30,7 +30,7 @@ def fill_even(
 
     Args:
         placed: The rows' places; its rate is that of the grid.
-        values: (N,) in the order of the places, NaN where missing.
+        values: (N,) as they stand in the table, NaN where missing.
         start_s: Start, seconds from the first row; None = the first row.
         end_s: End, exclusive; None = the last row.
         where: File and column, for messages.
@@ -40,7 +40,8 @@ def fill_even(
     """
     times, rate_hz = placed.times_s, placed.rate_hz
     first, last = _part(times, start_s, end_s, where)
-    present = np.isfinite(values[first:last])
+    part = values[placed.rows[first:last]]
+    present = np.isfinite(part)
     lost = np.maximum(np.rint(np.diff(times[first:last]) * rate_hz).astype(int) - 1, 0)
     # The recording may have gaps at the ends of the part.
     lead = _rows_within(times[first] - (times[first] if start_s is None else max(0.0, start_s)), rate_hz)
@@ -49,7 +50,7 @@ def fill_even(
     gaps = np.concatenate([[lead], lost, [tail]])
     n_empty, n_lost = int((~present).sum()), int(gaps.sum())
     if n_empty + n_lost == 0:
-        return values[first:last].copy(), 0
+        return part, 0
     begin = times[first] - lead / rate_hz
     n_rows = int(np.rint((times[last - 1] - times[first]) * rate_hz)) + 1 + lead + tail if n_lost else last - first
     known = times[first:last][present]
@@ -58,7 +59,7 @@ def fill_even(
     counted = n_empty + int(gaps[gaps > _THIN].sum())
     _check_missing(n_empty + n_lost, counted, n_rows, longest_s, rate_hz, where)
     grid = begin + np.arange(n_rows) / rate_hz if n_lost else times[first:last]
-    return np.interp(grid, known, values[first:last][present]), n_empty + n_lost
+    return np.interp(grid, known, part[present]), n_empty + n_lost
 
 
 def resample_uneven(
@@ -73,9 +74,10 @@ def resample_uneven(
     stop = times[-1] + usual_s if end_s is None else min(end_s, times[-1] + usual_s)
     grid = begin + np.arange(max(1, round((stop - begin) * rate_hz))) / rate_hz
     part = slice(max(0, first - _BESIDE), last + _BESIDE)
-    present = np.isfinite(values[part])
-    known, there = times[part][present], values[part][present]
-    n_empty = int((~np.isfinite(values[first:last])).sum())
+    around = values[placed.rows[part]]
+    present = np.isfinite(around)
+    known, there = times[part][present], around[present]
+    n_empty = int((~np.isfinite(values[placed.rows[first:last]])).sum())
     if len(known) < 2:
         _check_missing(n_empty, n_empty, len(grid), 0.0 if len(known) else np.inf, rate_hz, where)
         return np.full(len(grid), there[0]), n_empty

@@ -37,11 +37,13 @@ class SignalTable:
         columns: The `pyarrow.Table`, names stripped of blanks.
         stated_hz: Rate that the file itself states; None = none.
         device: The device whose file it is, where that is known by its form; "" = any table.
+        headless: Whether its columns have no names of their own.
     """
 
     columns: Any
     stated_hz: float | None = None
     device: str = ""
+    headless: bool = False
 
 
 def stamp(path: Path) -> Stamp:
@@ -84,8 +86,8 @@ def column_of(stamp: Stamp, name: str) -> Any:
     columns = opened.columns
     names = [unicodedata.normalize("NFKC", each) for each in columns.column_names]
     wanted = unicodedata.normalize("NFKC", name.strip())
-    if opened.device and len(names) == 1:
-        return columns.column(0)  # its file has no header: the one column goes by any name
+    if opened.headless and len(names) == 1:
+        return columns.column(0)  # it goes by any name
     fitting = [i for i, each in enumerate(names) if each == wanted]
     fitting = fitting or [i for i, each in enumerate(names) if _UNIT.sub("", each) == wanted]
     if not fitting:
@@ -135,12 +137,12 @@ def table(stamp: Stamp) -> SignalTable:
     import pyarrow as pa
 
     path = stamp[0]
-    stated_hz, device = None, ""
+    layout = None
     try:
         if path.suffix.lower() in {".parquet", ".pq"}:
             columns = _read_parquet(path)
         elif layout := e4_layout(path):
-            columns, stated_hz, device = read_e4(path, layout), layout.rate_hz, "Empatica E4"
+            columns = read_e4(path, layout)
         else:
             columns = read_csv(path)
     except (pa.ArrowException, UnicodeError, OSError) as err:
@@ -150,7 +152,9 @@ def table(stamp: Stamp) -> SignalTable:
     columns = columns.rename_columns([name.strip() for name in columns.column_names])
     if columns.num_rows == 0:
         raise DataError("the table has no rows", where=path, expected="a header row and numbers below it")
-    return SignalTable(columns, stated_hz, device)
+    if layout is None:
+        return SignalTable(columns)
+    return SignalTable(columns, layout.rate_hz, "Empatica E4", headless=layout.skipped == 2)
 
 
 def _read_parquet(path: Path) -> Any:

@@ -131,7 +131,7 @@ def read_signal(
     if sample_rate_hz is not None:
         placed = _at_rate(placed, sample_rate_hz, stated, path)
     fill = fill_even if placed.even else resample_uneven
-    filled, n_interpolated = fill(placed, values[placed.rows], start_s, end_s, f"{path}, column '{column}'")
+    filled, n_interpolated = fill(placed, values, start_s, end_s, f"{path}, column '{column}'")
     recording_s = float(placed.times_s[-1]) + 1 / placed.slowest_hz
     past_end_s = 0.0 if end_s is None else end_s - recording_s
     share = min(1.0, len(filled) / (placed.rate_hz * recording_s))

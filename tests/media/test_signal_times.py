@@ -362,6 +362,11 @@ def test_a_file_of_the_e4_is_known_by_its_first_rows(tmp_path: Path, header: str
     assert read.notes == {"interpolated_rows": 0, "read_as_empatica_e4": 1}
     part = read_signal(path, "EDA", start_s=10.0, end_s=20.0)
     np.testing.assert_allclose(part.values, E4[40:80], atol=1e-6)
+    if header:
+        with pytest.raises(DataError, match="no column 'gsr'"):
+            read_signal(path, "gsr")
+    else:
+        np.testing.assert_allclose(read_signal(path, "gsr").values, E4, atol=1e-6)
 
 
 def test_axes_of_the_e4_have_names_and_a_rate_that_differs_is_told(tmp_path: Path) -> None:
