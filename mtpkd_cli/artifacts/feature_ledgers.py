@@ -12,6 +12,8 @@ from mtpkd_cli.artifacts.feature_parts import FAILURE_COLUMNS, PartAbout
 from mtpkd_cli.errors import TooManyFailures, first_ten
 
 READER_COLUMNS = ("sample_id", "reader")
+LARGEST = "largest_"
+"""How notes begin that are no counts: the largest of all samples is shown."""
 
 
 def write_ledgers(folder: Path, abouts: list[PartAbout]) -> None:
@@ -54,9 +56,10 @@ def readable(error: str) -> str:
 
 
 def sum_of_notes(notes: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """Sums counts by their names."""
+    """Sums counts by their names; of a note whose name begins with "largest_" the largest stays."""
     total: dict[str, float] = {}
     for counted in notes:
         for note, count in counted.items():
-            total[note] = total.get(note, 0) + count
+            before = total.get(note, 0)
+            total[note] = max(before, count) if note.startswith(LARGEST) else before + count
     return total

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mtpkd_cli.artifacts.feature_ledgers import LARGEST
 from mtpkd_cli.checks import CheckResult
 from mtpkd_cli.config.study import ExtractSection
 from mtpkd_cli.media.pool import Outcome, Task, run_isolated
@@ -20,6 +21,8 @@ from mtpkd_cli.media.state import seconds_or_none
 PICTURE_HZ, SOUND_HZ = (1.0, 240.0), (4000.0, 400_000.0)
 # A segment may pass the end of its file by this much: containers round, and encoders count what is missing.
 PAST_END_S = 0.5
+# A whole recording of a body's signal that lasts less was read at a wrong rate.
+SHORTEST_SIGNAL_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -52,14 +55,11 @@ def open_medium(path: Path, options: dict[str, Any], segments: list[tuple[float,
     """Opens one medium; runs in a worker process. Of a signal, the parts of these samples are read."""
     if "column" not in options:
         return probe(path, options.get("image_rate_hz", 25.0), sound_only="image_rate_hz" not in options)
-    length_s, rate_hz = 0.0, 0.0
     for start_s, end_s in segments:
         signal = named_signal(path, options, seconds_or_none(start_s), seconds_or_none(end_s))
         if options["rows"] and np.isnan((start_s, end_s)).all():
             with_rows(signal, options["rows"], options["rows_off"], str(path))
-        rate_hz = signal.rate_hz
-        length_s = max(length_s, (seconds_or_none(start_s) or 0.0) + len(signal.values) / rate_hz)
-    return Probe(length_s, sound_hz=rate_hz)
+    return Probe(signal.recording_s, sound_hz=signal.rate_hz, notes=dict(signal.placing))
 
 
 def look_at_media(
@@ -90,7 +90,8 @@ def look_at_media(
             problems += [f"{path}: {text}" for text in _wrong(outcome.value, groups[path], modality.reads)]
     if absent := len(modality.table) - len(there):
         notes.append(f"{absent} of {len(modality.table)} samples have no file; they are taken as missing")
-    notes += _unusual(probes, groups, modality.reads)
+    notes += _unusual(probes, groups, modality)
+    notes += _treated(probes)
     rates = Counter(_rate(medium, modality.reads) for medium in probes.values())
     hours = sum(medium.length_s for medium in probes.values()) / 3600
     summary = f"{len(probes)} of {len(opened)} files open, {hours:.2f} h, {_listed(rates)}"
@@ -110,15 +111,19 @@ def _wrong(medium: Probe, parts: np.ndarray, reads: str) -> list[str]:
         return [f"there is no {reads} in it"]
     length_s, starts = medium.length_s, np.nan_to_num(parts[:, 0])
     problems = [] if medium.tail_read else [f"it ends before the {length_s:.2f} s that it states: it is cut short"]
+    if reads == "signal" and length_s < SHORTEST_SIGNAL_S and np.isnan(parts[:, 1]).any():
+        problems.append(
+            f"it lasts {length_s:.2g} s at {medium.sound_hz:.6g} Hz: are time_unit_s and sample_rate_hz right?"
+        )
     if length_s and (late := starts >= length_s).any():
         problems.append(f"{late.sum()} samples begin after its {length_s:.2f} s, e.g. at {starts[late][0]:.2f} s")
     return problems
 
 
-def _unusual(probes: dict[str, Probe], groups: dict[str, np.ndarray], reads: str) -> list[str]:
+def _unusual(probes: dict[str, Probe], groups: dict[str, np.ndarray], modality: Modality) -> list[str]:
     """What would be read, and perhaps should not."""
-    notes = []
-    low, high = {"picture": PICTURE_HZ, "sound": SOUND_HZ}.get(reads, (0.0, np.inf))
+    notes, reads = [], modality.reads
+    low, high = {"picture": PICTURE_HZ, "sound": SOUND_HZ}.get(reads) or modality.options["rates_hz"]
     whole = {path: medium.length_s for path, medium in probes.items() if np.isnan(groups[path]).any()}
     usual = float(np.median(list(whole.values()))) if whole else 0.0
     for path, medium in probes.items():
@@ -132,11 +137,25 @@ def _unusual(probes: dict[str, Probe], groups: dict[str, np.ndarray], reads: str
             )
         if not medium.length_s:
             notes.append(f"{path}: it does not say how long it is")
-        elif (past := np.nan_to_num(groups[path][:, 1]) - medium.length_s).max() > PAST_END_S and reads != "signal":
+        elif (past := np.nan_to_num(groups[path][:, 1]) - medium.length_s).max() > PAST_END_S:
             notes.append(f"{path}: samples end up to {past.max():.2f} s after its {medium.length_s:.2f} s")
         elif path in whole and not usual / 2 <= medium.length_s <= usual * 2:
             notes.append(f"{path}: it lasts {medium.length_s:.2f} s, the usual one {usual:.2f} s")
     return notes
+
+
+def _treated(probes: dict[str, Probe]) -> list[str]:
+    """What was done to files in order to read them, e.g. "stamps smoothed: 3 of 24 files"."""
+    treated = Counter(note for medium in probes.values() for note in medium.notes)
+    return [
+        f"{note.replace('_', ' ')}: {n} of {len(probes)} files{_largest(note, probes)}" for note, n in treated.items()
+    ]
+
+
+def _largest(note: str, probes: dict[str, Probe]) -> str:
+    """How large a note that is no count gets."""
+    largest = max(medium.notes.get(note, 0.0) for medium in probes.values())
+    return f", up to {largest:g}" if note.startswith(LARGEST) else ""
 
 
 def _rate(medium: Probe, reads: str) -> float:

@@ -15,6 +15,7 @@ from mtpkd_cli.checks.frame_rates import look_at_frame_rates
 from mtpkd_cli.checks.frames_sought import look_at_sought_frames
 from mtpkd_cli.checks.labels import look_at_labels
 from mtpkd_cli.checks.leakage import look_for_leakage
+from mtpkd_cli.checks.lengths import look_at_lengths
 from mtpkd_cli.checks.media import Modality, look_at_media
 from mtpkd_cli.config import Study
 from mtpkd_cli.config.recordings import READY_FEATURES
@@ -22,6 +23,7 @@ from mtpkd_cli.config.study import ExtractSection
 from mtpkd_cli.datasets import MEDIA_PREFIX, media_of
 from mtpkd_cli.encoders.running import resolved_encoder
 from mtpkd_cli.errors import DataError
+from mtpkd_cli.media.probe import Probe
 from mtpkd_cli.stages import Reporter
 from mtpkd_cli.stages.samples import list_frames, list_samples
 
@@ -58,8 +60,11 @@ def check_study(
     results.append(result)
     extract = study.extract.with_workers(workers)
     modalities = [_modality(study, name, samples) for name in study.modalities if name not in ready]
-    for modality in modalities:
-        results += _media(root, modality, samples, extract, reporter, trial > 0)
+    opened = [_media(root, modality, samples, extract, reporter, trial > 0) for modality in modalities]
+    results += [result for looked_at, _ in opened for result in looked_at]
+    measured = [(modality, probes) for modality, (_, probes) in zip(modalities, opened, strict=True)]
+    if (lengths := look_at_lengths(measured)) is not None:
+        results.append(lengths)
     results += [_ready(name, samples) for name in study.modalities if name in ready]
     paths = sorted(set().union(*(modality.table["media"] for modality in modalities)) - {""})
     result, copies = look_for_duplicates(root, paths, reporter.progress("check duplicates", len(paths)))
@@ -81,7 +86,7 @@ def _modality(study: Study, name: str, samples: pd.DataFrame) -> Modality:
 
 def _media(
     root: Path, modality: Modality, samples: pd.DataFrame, extract: ExtractSection, reporter: Reporter, trial: bool
-) -> list[CheckResult]:
+) -> tuple[list[CheckResult], dict[str, Probe]]:
     n_files = modality.table.loc[modality.table["media"] != "", "media"].nunique()
     advance: Callable[[], None] = reporter.progress(f"check {modality.name}", n_files)
     result, probes = look_at_media(root, modality, extract, advance)
@@ -90,7 +95,7 @@ def _media(
         results.append(look_at_sought_frames(root, modality.name, probes, extract))
     if "first_frame" in samples and modality.reads == "picture":
         results.append(look_at_frame_rates(samples, modality, probes))
-    return results
+    return results, probes
 
 
 def _ready(name: str, samples: pd.DataFrame) -> CheckResult:

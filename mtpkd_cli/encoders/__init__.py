@@ -54,7 +54,8 @@ class Features:
         values: (T, D) float32, finite, T >= 1; or uint8, for pixels.
         times_s: (T,) float64, centres of the steps in seconds from the segment's start, strictly increasing.
         names: D names of the columns.
-        notes: Counts worth telling the user, e.g. {"steps_without_face": 3}; summed over samples and shown.
+        notes: Counts worth telling the user, e.g. {"steps_without_face": 3}; summed over samples and shown
+            (of notes that begin with "largest_" the largest).
     """
 
     values: np.ndarray

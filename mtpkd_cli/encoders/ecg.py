@@ -14,7 +14,7 @@ from pydantic import Field
 from mtpkd_cli.encoders import Features, Segment
 from mtpkd_cli.encoders._heartbeats import heart_columns
 from mtpkd_cli.encoders._neurokit import clean_and_find
-from mtpkd_cli.encoders._signal_options import SignalOptions, load_signal
+from mtpkd_cli.encoders._signal_options import RateBounds, SignalOptions, load_signal, rates_between
 from mtpkd_cli.encoders._windows import split_steps, stepwise
 
 VERSION = 2
@@ -27,6 +27,7 @@ class Config(SignalOptions):
     """Options of the electrocardiogram encoder."""
 
     column: str = Field("ecg", min_length=1, description="Name of the signal's column.")
+    rates_hz: RateBounds = rates_between(20.0, 20_000.0)
 
 
 def encode(segment: Segment, config: Config) -> Features:

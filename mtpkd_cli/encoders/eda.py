@@ -16,10 +16,10 @@ import numpy as np
 from pydantic import Field
 
 from mtpkd_cli.encoders import Features, Segment
-from mtpkd_cli.encoders._signal_options import SignalOptions, baseline_length, load_signal
+from mtpkd_cli.encoders._signal_options import RateBounds, SignalOptions, baseline_length, load_signal, rates_between
 from mtpkd_cli.encoders._windows import Steps, split_steps, stepwise
 
-VERSION = 1
+VERSION = 2
 
 # Below this NeuroKit2's filters are shorter than the padding that they need.
 _MIN_VALUES = 32
@@ -30,6 +30,7 @@ class Config(SignalOptions):
     """Options of the skin conductance encoder."""
 
     column: str = Field("gsr", min_length=1, description="Name of the signal's column.")
+    rates_hz: RateBounds = rates_between(0.5, 3_000.0)
     decomposition: Literal["highpass", "smoothmedian"] = Field(
         "highpass", description="How the phasic part is separated: above 0.05 Hz, or what a running median leaves."
     )

@@ -12,10 +12,10 @@ from pydantic import Field, model_validator
 
 from mtpkd_cli.encoders import Features, Segment
 from mtpkd_cli.encoders._filters import filter_between
-from mtpkd_cli.encoders._signal_options import SignalOptions, baseline_length, load_signal
+from mtpkd_cli.encoders._signal_options import RateBounds, SignalOptions, baseline_length, load_signal, rates_between
 from mtpkd_cli.encoders._windows import Steps, split_steps, stepwise
 
-VERSION = 1
+VERSION = 2
 
 # The filter rings for a few periods of its lower end, 50 ms at 20 Hz.
 _PADDING_S = 0.5
@@ -27,6 +27,7 @@ class Config(SignalOptions):
     """Options of the electromyogram encoder."""
 
     column: str = Field("emg_trapezius", min_length=1, description="Name of the signal's column.")
+    rates_hz: RateBounds = rates_between(40.0, 40_000.0)
     low_hz: float = Field(20.0, gt=0, description="Lower end of the band.")
     high_hz: float = Field(250.0, gt=0, description="Upper end of the band; lowered to fit the signal's rate.")
     envelope_s: float = Field(0.05, gt=0, description="Window of the envelope in seconds.")

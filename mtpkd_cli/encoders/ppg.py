@@ -16,7 +16,7 @@ from pydantic import Field
 from mtpkd_cli.encoders import Features, Segment
 from mtpkd_cli.encoders._heartbeats import heart_columns
 from mtpkd_cli.encoders._neurokit import clean_and_find
-from mtpkd_cli.encoders._signal_options import SignalOptions, load_signal
+from mtpkd_cli.encoders._signal_options import RateBounds, SignalOptions, load_signal, rates_between
 from mtpkd_cli.encoders._windows import split_steps, stepwise
 
 VERSION = 2
@@ -29,6 +29,7 @@ class Config(SignalOptions):
     """Options of the blood volume pulse encoder."""
 
     column: str = Field("ppg", min_length=1, description="Name of the signal's column.")
+    rates_hz: RateBounds = rates_between(10.0, 10_000.0)
 
 
 def encode(segment: Segment, config: Config) -> Features:

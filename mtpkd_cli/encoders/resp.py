@@ -17,7 +17,7 @@ from pydantic import Field
 from mtpkd_cli.encoders import Features, Segment
 from mtpkd_cli.encoders._neurokit import clean_and_find
 from mtpkd_cli.encoders._rhythm import at_steps, rhythm_of
-from mtpkd_cli.encoders._signal_options import SignalOptions, load_signal
+from mtpkd_cli.encoders._signal_options import RateBounds, SignalOptions, load_signal, rates_between
 from mtpkd_cli.encoders._windows import Steps, split_steps, stepwise
 
 VERSION = 2
@@ -34,6 +34,7 @@ class Config(SignalOptions):
     """Options of the breathing encoder."""
 
     column: str = Field("rsp", min_length=1, description="Name of the signal's column.")
+    rates_hz: RateBounds = rates_between(2.0, 10_000.0)
 
 
 def encode(segment: Segment, config: Config) -> Features:

@@ -15,7 +15,7 @@ from mtpkd_cli.encoders import Features, Segment
 from mtpkd_cli.encoders._filters import filter_between
 from mtpkd_cli.encoders._signal_options import SignalSource, load_signal
 
-VERSION = 1
+VERSION = 2
 
 # A high-pass rings for a few periods of its end; half a second serves where there is none.
 _PADDING_PERIODS, _PADDING_S = 3.0, 0.5

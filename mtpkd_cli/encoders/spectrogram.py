@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from mtpkd_cli.encoders import Features, Segment
 from mtpkd_cli.encoders._signal_options import SignalSource, load_signal
 
-VERSION = 1
+VERSION = 2
 
 # The least power that a logarithm sees; far below any sensor's noise, in volts or microvolts squared per hertz.
 _FLOOR = 1e-12

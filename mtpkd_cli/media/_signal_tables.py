@@ -1,12 +1,12 @@
-"""Tables of signals on disk: CSV in its local spellings, or Parquet, as columns of numbers.
+"""Tables of signals on disk: CSV, Parquet, or a device's own files, as columns of numbers.
 
 What was read last is kept, keyed on path, modification time and size, since every modality and every segment of a
 recording reads the same file.
 """
 
-import csv
 import re
-from collections.abc import Sequence
+import unicodedata
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,36 @@ from typing import Any
 import numpy as np
 
 from mtpkd_cli.errors import DataError, did_you_mean, first_ten
+from mtpkd_cli.media._csv_tables import read_csv
+from mtpkd_cli.media._empatica import e4_layout, read_e4
 
 # A recording or two with all their columns; an hour at 512 Hz with six columns is about 90 MB.
 _TABLES_KEPT = 2
 _COLUMNS_KEPT = 8
-_SNIFFED_BYTES = 65536
-_PLAUSIBLE_HZ = (0.1, 100_000.0)
+
+# A unit at the end of a column's name, as in "EDA [µS]" or "time (ms)".
+_UNIT = re.compile(r"\s*[\[({][^\[\](){}]*[\])}]\s*$")
+_DECIMAL_COMMA = re.compile(r"\s*[-+]?\d*,\d+(e[-+]?\d+)?\s*$", re.IGNORECASE)
+_THOUSANDS = re.compile(r"\s*[-+]?[1-9]\d{0,2},\d{3}\s*$")
 
 Stamp = tuple[Path, int, int]
+
+
+@dataclass(frozen=True)
+class SignalTable:
+    """A table of signals.
+
+    Args:
+        columns: The `pyarrow.Table`, names stripped of blanks.
+        stated_hz: Rate that the file itself states; None = none.
+        device: The device whose file it is, where that is known by its form; "" = any table.
+        headless: Whether its columns have no names of their own.
+    """
+
+    columns: Any
+    stated_hz: float | None = None
+    device: str = ""
+    headless: bool = False
 
 
 def stamp(path: Path) -> Stamp:
@@ -46,70 +68,93 @@ def numbers(stamp: Stamp, name: str) -> np.ndarray:
     Raises:
         DataError: There is no such column (the nearest name is given), or a cell is text.
     """
-    table, path = _table(stamp), stamp[0]
-    if name not in table.column_names:
-        raise DataError(
-            f"there is no column '{name}'{did_you_mean(name, table.column_names)}",
-            where=path,
-            expected=f"one of {', '.join(table.column_names)}",
-            todo="name the column in the encoder's options",
-        )
-    if table.column_names.count(name) > 1:
-        raise DataError(f"there are several columns '{name}'", where=path, expected="every name once in the header row")
-    values = _as_float(table.column(name), name, path)
+    values = as_float(column_of(stamp, name), name, stamp[0])
     values[~np.isfinite(values)] = np.nan
     values.flags.writeable = False
     return values
 
 
-@lru_cache(maxsize=_COLUMNS_KEPT)
-def times_of(stamp: Stamp, name: str, unit_s: float) -> tuple[np.ndarray, float]:
-    """Seconds since the first row, (N,) float64, and rows per second."""
-    raw, path = numbers(stamp, name), stamp[0]
-    if len(raw) < 2:
-        raise DataError("one row has no rate", where=path, expected="two rows or more")
-    steps = np.diff(raw)
-    # Written so that a missing time, which compares false with everything, is caught too.
-    bad = np.flatnonzero(~(steps > 0))
-    if bad.size:
-        row = int(bad[0]) + 1
+def column_of(stamp: Stamp, name: str) -> Any:
+    """One column as pyarrow has it.
+
+    A name matches whatever its Unicode form, and without a unit in brackets behind it where it is the only such one.
+
+    Raises:
+        DataError: There is no such column (the nearest name is given), or several.
+    """
+    opened, path = table(stamp), stamp[0]
+    columns = opened.columns
+    names = [unicodedata.normalize("NFKC", each) for each in columns.column_names]
+    wanted = unicodedata.normalize("NFKC", name.strip())
+    if opened.headless and len(names) == 1:
+        return columns.column(0)  # it goes by any name
+    fitting = [i for i, each in enumerate(names) if each == wanted]
+    fitting = fitting or [i for i, each in enumerate(names) if _UNIT.sub("", each) == wanted]
+    if not fitting:
         raise DataError(
-            f"column '{name}': {bad.size} times do not rise, first in row {row + 1}: {raw[row - 1]}, then {raw[row]}",
+            f"there is no column '{name}'{did_you_mean(name, columns.column_names)}",
             where=path,
-            expected="every time later than the one before, none missing",
-            todo="sort or mend the rows, or leave the time column out and set sample_rate_hz",
+            expected=f"one of {', '.join(columns.column_names)}",
+            todo="name the column in the encoder's options",
         )
-    median = float(np.median(steps))
-    # Whole microseconds cannot hold 1/512 s: the mean of the regular steps is finer than their median.
-    rate_hz = 1.0 / (unit_s * float(steps[steps < 1.5 * median].mean()))
-    if not _PLAUSIBLE_HZ[0] <= rate_hz <= _PLAUSIBLE_HZ[1]:
-        units = [u for u in (1.0, 1e-3, 1e-6, 1e-9) if 1.0 <= 1.0 / (u * median) <= 10_000.0]
-        raise DataError(
-            f"column '{name}' would mean {rate_hz:.6g} rows per second at time_unit_s = {unit_s:g}",
-            where=path,
-            expected="between {:g} and {:g}".format(*_PLAUSIBLE_HZ),
-            todo=f"set time_unit_s{''.join(f', perhaps to {u:g}' for u in units)}",
-        )
-    times = (raw - raw[0]) * unit_s
-    times.flags.writeable = False
-    return times, rate_hz
+    if len(fitting) > 1:
+        raise DataError(f"there are several columns '{name}'", where=path, expected="every name once in the header row")
+    return columns.column(fitting[0])
+
+
+def repeated_rows(stamp: Stamp) -> np.ndarray:
+    """(N,) bool: which rows are equal to an earlier one in every column."""
+    return table(stamp).columns.to_pandas().duplicated().to_numpy()
+
+
+def series_column(stamp: Stamp, times: np.ndarray) -> str:
+    """The column that tells rows of equal times apart, where each time stands once for each of its values; "" = none.
+
+    Such a table holds several series, of two faces or three sensors, one below the other.
+
+    Args:
+        stamp: The table.
+        times: (N,) its times.
+    """
+    n_times = len(np.unique(times))
+    n_series, left = divmod(len(times), n_times)
+    if n_series < 2 or left:
+        return ""
+    frame = table(stamp).columns.to_pandas()
+    for name in frame.select_dtypes(exclude="float").columns:
+        if frame[name].nunique() == n_series and not frame[name].groupby(times).nunique().ne(n_series).any():
+            return str(name)
+    return ""
 
 
 @lru_cache(maxsize=_TABLES_KEPT)
-def _table(stamp: Stamp) -> Any:
+def table(stamp: Stamp) -> SignalTable:
+    """The whole table.
+
+    Raises:
+        DataError: It cannot be read, or has no rows.
+    """
     import pyarrow as pa
 
     path = stamp[0]
+    layout = None
     try:
-        table = _read_parquet(path) if path.suffix.lower() in {".parquet", ".pq"} else _read_csv(path)
-    except (pa.ArrowInvalid, UnicodeDecodeError, OSError) as err:
+        if path.suffix.lower() in {".parquet", ".pq"}:
+            columns = _read_parquet(path)
+        elif layout := e4_layout(path):
+            columns = read_e4(path, layout)
+        else:
+            columns = read_csv(path)
+    except (pa.ArrowException, UnicodeError, OSError) as err:
         raise DataError(
             f"the table cannot be read: {err}", where=path, expected="a whole CSV or Parquet table with a header row"
         ) from err
-    table = table.rename_columns([name.strip() for name in table.column_names])
-    if table.num_rows == 0:
+    columns = columns.rename_columns([name.strip() for name in columns.column_names])
+    if columns.num_rows == 0:
         raise DataError("the table has no rows", where=path, expected="a header row and numbers below it")
-    return table
+    if layout is None:
+        return SignalTable(columns)
+    return SignalTable(columns, layout.rate_hz, "Empatica E4", headless=layout.skipped == 2)
 
 
 def _read_parquet(path: Path) -> Any:
@@ -118,54 +163,27 @@ def _read_parquet(path: Path) -> Any:
     return pyarrow.parquet.ParquetFile(path).read(use_threads=False)
 
 
-def _read_csv(path: Path) -> Any:
-    import pyarrow.csv
+def as_float(column: Any, name: str, path: Path) -> np.ndarray:
+    """A table column as (N,) float64 with NaN for nulls.
 
-    with path.open("rb") as file:
-        lines = file.read(_SNIFFED_BYTES).decode("utf-8-sig", errors="replace").splitlines()
-    header = lines[0]
-    delimiter = max("\t;,", key=header.count) if header.strip() else ","
-    names = [name.strip() for name in next(csv.reader([header], delimiter=delimiter), [])]
-    _check_header(names, path)
-    # The last line may be cut by the block's end.
-    decimal_comma = delimiter != "," and any(re.search(r"\d,\d", line) for line in lines[1:-1] or lines[1:])
-    return pyarrow.csv.read_csv(
-        path,
-        read_options=pyarrow.csv.ReadOptions(use_threads=False),
-        parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter),
-        convert_options=pyarrow.csv.ConvertOptions(decimal_point="," if decimal_comma else "."),
-    )
-
-
-def _check_header(names: Sequence[str], path: Path) -> None:
-    def is_number(text: str) -> bool:
-        try:
-            float(text.replace(",", "."))
-        except ValueError:
-            return False
-        return True
-
-    if not any(names) or all(is_number(name) for name in names):
-        raise DataError(
-            f"the first row is not a header: {', '.join(names[:6])}",
-            where=path,
-            expected="names of the columns in the first row",
-            todo="write a header row into the file",
-        )
-
-
-def _as_float(column: Any, name: str, path: Path) -> np.ndarray:
-    """A table column as (N,) float64 with NaN for nulls."""
+    Raises:
+        DataError: A cell is text.
+    """
     import pyarrow as pa
 
     kind = column.type
     if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_null(kind) or pa.types.is_decimal(kind):
-        return np.array(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
+        return np.array(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
     values = np.full(len(column), np.nan)
     problems = []
-    for i, cell in enumerate(column.to_pylist()):
+    cells = column.to_pylist()
+    texts = [cell for cell in cells if isinstance(cell, str) and "," in cell]
+    # "1,500" in each of them may be fifteen hundred.
+    commas = any(_DECIMAL_COMMA.match(cell) and not _THOUSANDS.match(cell) for cell in texts)
+    for i, cell in enumerate(cells):
         try:
-            values[i] = np.nan if cell is None else float(cell)
+            number = cell.replace(",", ".") if commas and isinstance(cell, str) and _DECIMAL_COMMA.match(cell) else cell
+            values[i] = np.nan if cell is None or cell == "" else float(number)
         except (TypeError, ValueError):
             problems.append(f"row {i + 1}, column '{name}': {str(cell)!r} is not a number")
     if problems:

@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class Probe:
         lost: Frames at the beginning that cannot be decoded, as in a cut between key frames.
         codec: FFmpeg's name of the codec of the pictures; empty = no picture, or images.
         by_decord: Whether decord is exact for it, and therefore reads it.
+        notes: What was done to read it, as encoders count it.
     """
 
     length_s: float
@@ -47,6 +48,7 @@ class Probe:
     lost: int = 0
     codec: str = ""
     by_decord: bool = False
+    notes: dict[str, float] = field(default_factory=dict)
 
 
 def probe(path: Path, image_rate_hz: float = 25.0, *, sound_only: bool = False) -> Probe:
