@@ -28,6 +28,7 @@ from mtpkd_cli.pipeline.unit import (
     value_as,
 )
 from mtpkd_cli.registry import DATASETS
+from mtpkd_cli.training.descriptions import Candidate
 from mtpkd_cli.training.splits import count_folds
 
 
@@ -187,13 +188,19 @@ def _students(run: RunFolder, study: Study, fold: int, seed: int) -> Iterator[Un
             yield _imputation(run, study, fold, seed, method, str(impute))
             continue
         candidates = candidates_of(study, method)
-        tried = {"distill": {method: [candidate.plain() for candidate in candidates]}}
+        tried = {"distill": {method: [candidate.plain() | _version_of(candidate) for candidate in candidates]}}
         # The guard's students are those of another method of the study: fitted once, where that method comes first.
         guard = candidates[0].method
         spares = {"guard": run.student(fold, seed, guard)} if guard != method and guard in study.distill.methods else {}
         of_method = (value_as(tried, candidates=candidates), place(method=method))
         folder = run.student(fold, seed, method)
         yield Unit("distill", "distill", folder, method, (*common, *of_method), fold, seed, spares=spares)
+
+
+def _version_of(candidate: Candidate) -> dict[str, int]:
+    """The version of a candidate's loss, where it is not the first one: students of an earlier one are stale."""
+    version = METHODS.version(candidate.method, candidate.options)
+    return {"version": version} if version > 1 else {}
 
 
 def _imputation(run: RunFolder, study: Study, fold: int, seed: int, method: str, impute: str) -> Unit:
