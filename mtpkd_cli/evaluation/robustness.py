@@ -20,7 +20,7 @@ from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.artifacts.records import Record, read_record
 from mtpkd_cli.artifacts.run_folder import repetition_name
 from mtpkd_cli.evaluation.summary import Estimate
-from mtpkd_cli.models import ModalityBatch, Student
+from mtpkd_cli.models import ModalityBatch, Student, TargetScale
 from mtpkd_cli.registry import METRICS
 from mtpkd_cli.training.checkpoints import load_model
 from mtpkd_cli.training.data import StudyData, standardised
@@ -239,9 +239,9 @@ class Bench:
 
 
 def prior(labels: Tensor, outputs: int) -> Tensor:
-    """(C,) shares of the classes among labels (N,) long, or means of targets (N, C) float."""
+    """(C,) shares of the classes among labels (N,) long, or means of targets (N, C) float, of those that count."""
     if labels.is_floating_point():
-        return labels.nanmean(0)
+        return torch.tensor(TargetScale.of(labels).mean, dtype=labels.dtype)
     return torch.bincount(labels, minlength=outputs) / len(labels)
 
 

@@ -125,11 +125,17 @@ def _teachers(run: RunFolder, study: Study, fold: int, seed: int) -> Iterator[Un
             sides_of(run),
             section(model=study.network, train=study.train),
             value(task=study.study.task, seed=seed),
+            *_learned_targets(study),
             value_as({"teachers": {name: seen}}, modalities=seen),
             features_of(run, seen),
             place(name=name, fold=fold),
         )
         yield Unit("train-teachers", "train_teachers", run.teacher(fold, seed, name), name, ingredients, fold, seed)
+
+
+def _learned_targets(study: Study) -> tuple[Ingredient, ...]:
+    """In what targets are learned, of a regression; what has learned them in units of the corpus is stale."""
+    return (value_as({"targets": "standardised"}),) if study.study.task == "regression" else ()
 
 
 def teacher_names(study: Study) -> list[str]:
@@ -145,6 +151,7 @@ def _alignment(run: RunFolder, study: Study, fold: int, seed: int) -> Iterator[U
         section(model=study.network, align=study.align),
         value_as({"teachers": {name: seen[name] for name in names}}),
         features_of(run, list(dict.fromkeys(m for name in names for m in seen[name]))),
+        *_learned_targets(study),
         artifacts("teachers/{}", teachers={name: run.teacher(fold, seed, name) for name in names}),
         place(fold=fold),
     )
@@ -177,6 +184,7 @@ def _students(run: RunFolder, study: Study, fold: int, seed: int) -> Iterator[Un
             seed=seed,
         ),
         value_as({"distill": fit.model_dump(mode="json")}, fit=fit),
+        *_learned_targets(study),
         artifact("bank", bank, bank=bank),
         artifact("align", align, alignment=align),
         artifact(f"teachers/{study.prevalent_teacher}", start, prevalent_teacher=start),

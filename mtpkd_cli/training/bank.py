@@ -1,7 +1,8 @@
 """The teacher bank: the outputs of every frozen teacher for every sample, one Parquet file per teacher.
 
 Legend: K teachers, N samples, d embedding size, C classes or targets. Features are cached and teachers are frozen, so
-this is a constant: distillation reads columns and never runs a teacher.
+this is a constant: distillation reads columns and never runs a teacher. In regression logits are predictions in
+units of the targets; a fit takes them in standard deviations (`TeacherBank.with_standard_targets`).
 """
 
 from collections.abc import Sequence
