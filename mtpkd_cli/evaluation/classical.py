@@ -153,9 +153,12 @@ def compare_with_classical(
         metric: By which they are compared.
     """
     module = METRICS.load(metric)
+    pooled = getattr(module, "POOLED", False)
     parts = {name: one.for_metric(getattr(module, "THRESHOLD", None)) for name, one in predictions.items()}
     resampled = {
-        name: metrics.resampled_scores(module.metric, [part for _, part in repetitions.values()], *draws.bootstrap)
+        name: metrics.resampled_scores(
+            module.metric, [part for _, part in repetitions.values()], *draws.bootstrap, pooled=pooled
+        )
         for name, repetitions in parts.items()
     }
     scores = {name: Estimate.of(one.estimate) for name, one in resampled.items()}
@@ -163,7 +166,7 @@ def compare_with_classical(
     for rival in (name for name in predictions if name != network):
         versus = metrics.versus(
             module.metric, {name: parts[name] for name in (network, rival)}, resampled, rival, family=[network],
-            subjects=draws.subjects, swaps=draws.swaps, ranked=getattr(module, "ORDER_ONLY", False),
+            subjects=draws.subjects, swaps=draws.swaps, ranked=getattr(module, "ORDER_ONLY", False), pooled=pooled,
         )  # fmt: skip
         rivals[rival] = RivalScores(score=scores[rival], difference=Difference.against(versus[network]))
     return NetworkRow(network=network, modalities=modalities, score=scores[network], rivals=rivals)

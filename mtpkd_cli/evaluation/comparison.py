@@ -123,14 +123,17 @@ def compare_methods(
         with_transfer: Whether gains of single subjects are wanted: in the metric that the study is judged by.
     """
     module = METRICS.load(metric)
+    pooled = getattr(module, "POOLED", False)
     parts = {name: one.for_metric(getattr(module, "THRESHOLD", None)) for name, one in predictions.items()}
     resampled = {
-        name: metrics.resampled_scores(module.metric, [part for _, part in repetitions.values()], *draws.bootstrap)
+        name: metrics.resampled_scores(
+            module.metric, [part for _, part in repetitions.values()], *draws.bootstrap, pooled=pooled
+        )
         for name, repetitions in parts.items()
     }
     others = [method for method in students if method != reference]
     ranked = getattr(module, "ORDER_ONLY", False)
-    test: dict[str, Any] = {"subjects": draws.subjects, "swaps": draws.swaps, "ranked": ranked}
+    test: dict[str, Any] = {"subjects": draws.subjects, "swaps": draws.swaps, "ranked": ranked, "pooled": pooled}
     differences = metrics.versus(module.metric, parts, resampled, reference, family=others, **test)
     judged = [method for method in others if method not in {*controls, *placebos.values()}]
     best = metrics.best_of(resampled, controls, module.GREATER_IS_BETTER)
@@ -143,7 +146,7 @@ def compare_methods(
     over_placebo = metrics.one_family([over(rival, [method]) for method, rival in placebos.items()])
     transfers = {
         method: metrics.transfer(
-            module.metric, parts[method], parts[reference], draws.subjects, module.GREATER_IS_BETTER
+            module.metric, parts[method], parts[reference], draws.subjects, module.GREATER_IS_BETTER, pooled=pooled
         )
         for method in (others if with_transfer else ())
     }

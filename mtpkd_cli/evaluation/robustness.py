@@ -9,6 +9,7 @@ Legend: N samples, T time steps, D features, C classes or targets.
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -137,9 +138,11 @@ class Scene:
         Args:
             seed: Of the bootstrap.
         """
-        draws, score = metrics.bootstrap_weights(len(subjects), RESAMPLES, seed), METRICS.load(metric).metric
+        draws, module = metrics.bootstrap_weights(len(subjects), RESAMPLES, seed), METRICS.load(metric)
+        drawn: dict[str, Any] = {"subjects_order": subjects, "multiplicities": draws}
+        drawn |= {"pooled": getattr(module, "POOLED", False)}
         methods = {
-            name: [Estimate.of(metrics.resampled_scores(score, parts, subjects, draws).estimate) for parts in by_level]
+            name: [Estimate.of(metrics.resampled_scores(module.metric, parts, **drawn).estimate) for parts in by_level]
             for name, by_level in self.curves.items()
         }
         return DamageCurves(

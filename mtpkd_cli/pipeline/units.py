@@ -27,7 +27,7 @@ from mtpkd_cli.pipeline.unit import (
     value,
     value_as,
 )
-from mtpkd_cli.registry import DATASETS
+from mtpkd_cli.registry import DATASETS, METRICS
 from mtpkd_cli.training.descriptions import Candidate
 from mtpkd_cli.training.splits import count_folds
 
@@ -227,6 +227,13 @@ def _imputation(run: RunFolder, study: Study, fold: int, seed: int, method: str,
     return Unit("distill", "impute", run.student(fold, seed, method), method, ingredients, fold, seed)
 
 
+def _metric_versions(evaluate: EvaluateSection) -> tuple[Ingredient, ...]:
+    """Versions of the metrics that give other values than they used to; scores by an earlier version are stale."""
+    versions = {name: METRICS.constant(name, "VERSION") for name in evaluate.metrics}
+    raised = {name: version for name, version in versions.items() if version is not None}
+    return (value_as({"evaluate": {"versions": raised}}),) if raised else ()
+
+
 def evaluation_unit(
     run: RunFolder,
     study: Study,
@@ -249,6 +256,7 @@ def evaluation_unit(
         artifact("samples", run.root, samples=run.samples, frames=frames),
         value(teachers=needs, task=study.study.task),
         section(evaluate=evaluate),
+        *_metric_versions(evaluate),
         students_of(students),
         Ingredient({"banks": banks}, {"keys": list(banks)}, {f"{key}/bank": path for key, path in banks.items()}),
     )
