@@ -10,6 +10,11 @@ import pandas as pd
 import pytest
 
 from mtpkd_cli.artifacts import read_parquet
+from mtpkd_cli.cli.tables import print_scores
+from mtpkd_cli.evaluation.summary import TRIVIAL, summary_of
+from mtpkd_cli.report.numbers import csv_table, latex_table
+from mtpkd_cli.report.results import read_results
+from mtpkd_cli.report.scores import score_blocks, summary_sentences
 from mtpkd_cli.training.splits import read_folds
 
 METHODS = '["student-only", "kd", "mt-pkdot", "dkd", "zero-imputation"]'
@@ -124,3 +129,35 @@ def test_models_that_learned_targets_in_units_of_the_corpus_are_stale(plain: Any
         manifest.write_text(json.dumps(content))
         assert old.states()[label].reason == 'targets was null, is "standardised"'
         manifest.write_text(as_made)
+
+
+def test_the_mean_of_the_training_people_is_scored_beside_the_models(plain: Any) -> None:
+    samples, folds = pd.read_parquet(plain.run.samples), read_folds(plain.run.splits)
+    errors = []
+    for fold in folds:
+        train, test = (
+            samples.loc[samples["subject"].isin(people), ["target_valence", "target_pain"]].astype(float)
+            for people in (fold.train, fold.test)
+        )
+        errors.append(np.sqrt(((test - train.mean()) ** 2).mean()).mean())
+    summary = summary_of(plain.run)
+    trivial = summary.rows[TRIVIAL]
+    assert trivial.scores["rmse"].value == pytest.approx(np.mean(errors))
+    assert trivial.scores["ccc"].value == 0
+    assert trivial.scores["pcc"].value is None
+    assert trivial.scored == len(samples)
+    assert TRIVIAL not in summary.methods
+    assert f"{TRIVIAL},rmse,{trivial.scores['rmse'].value}," in csv_table(summary)
+    assert TRIVIAL in latex_table(summary)
+    results = read_results(plain.run)
+    error = f"{trivial.scores['rmse'].value:.3f} RMSE"
+    sentence = f"Predicting the mean of the training people for everybody would reach 0.000 CCC, {error}."
+    assert sentence in summary_sentences(results)
+    assert [row["name"] for row in score_blocks(results)[-1]["rows"]] == [TRIVIAL]
+
+
+def test_the_trivial_line_stands_on_the_terminal(plain: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    print_scores(summary_of(plain.run))
+    lines = capsys.readouterr().out.splitlines()
+    (line,) = [line for line in lines if TRIVIAL in line]
+    assert f"{summary_of(plain.run).rows[TRIVIAL].scores['rmse'].value:.3f}" in line
