@@ -20,6 +20,7 @@ def list_methods() -> None:
         lines = [text.splitlines()[0], _first_sentence(text, "L = "), _first_sentence(text, "Source: ")]
         if name in documents:
             lines.append(", ".join(f"{key} = {value!r}" for key, value in METHODS.options(name).items()))
+            lines.append(_released_in_words(name))
         else:
             lines.append(f"NAME is {', '.join(METHODS.with_placebo())}; options are those of NAME")
         print(name)
@@ -44,6 +45,16 @@ def show_method(name: str) -> None:
     table = METHODS.method_of(name)
     print(f"Options (distill.KEY for all methods that have it, distill.method.{table}.KEY for {table}):")
     print("\n".join(f"  {key} = {value!r}" for key, value in METHODS.options(name).items()) or "  none")
+    if released := _released_in_words(name):
+        print(textwrap.fill(f"{released}. Keys for all methods do not reach them, and other values are refused.", 120))
+
+
+def _released_in_words(name: str) -> str:
+    """Which options of a method no study changes; empty where all are open."""
+    released = METHODS.released(name)
+    fixed = [f"{key} = {values[0]!r}" for key, values in released.items() if len(values) == 1]
+    some = [f"{key} is {' or '.join(map(repr, values))}" for key, values in released.items() if len(values) > 1]
+    return f"As released, and fixed: {', '.join(fixed)}{''.join(f'; {one}' for one in some)}" if released else ""
 
 
 def _first_sentence(text: str, start: str) -> str:

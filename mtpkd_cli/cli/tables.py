@@ -8,7 +8,7 @@ from mtpkd_cli.cli.console import ONE_LINE_WIDTH, wide_console
 from mtpkd_cli.evaluation.ablation import AblationScores
 from mtpkd_cli.evaluation.classical import ClassicalScores
 from mtpkd_cli.evaluation.robustness import DamageCurves, DamagedMedium, RobustnessScores
-from mtpkd_cli.evaluation.summary import TEACHER_PREFIX, Estimate, FrameScores, MethodScores, Summary, p_text
+from mtpkd_cli.evaluation.summary import TEACHER_PREFIX, TRIVIAL, Estimate, FrameScores, MethodScores, Summary, p_text
 
 _SHOWN_METHODS = 6
 _MOST_COLUMNS = 5
@@ -22,7 +22,7 @@ def print_scores(summary: Summary) -> None:
         f"{summary.samples} samples of {summary.subjects} subjects, {len(summary.repetitions)} fold x seed; "
         "mean and 95 % interval over subjects"
     )
-    _print_methods(summary, summary.methods, names, title)
+    _print_methods(summary, summary.rows, names, title)
     for method, row in summary.methods.items():
         if unseen := summary.samples - row.scored:
             print(f"{method}: {unseen} without a score, since it could see nothing of them")
@@ -44,7 +44,7 @@ def _print_methods(
     between = " " if console.width >= ONE_LINE_WIDTH else "\n"
     before = ""
     for method, row in methods.items():
-        if method.startswith(TEACHER_PREFIX) and not before.startswith(TEACHER_PREFIX):
+        if method == TRIVIAL or (method.startswith(TEACHER_PREFIX) and not before.startswith(TEACHER_PREFIX)):
             table.add_section()
         cells = [interval_text(row.scores[name], between) for name in names]
         table.add_row(method, *cells)

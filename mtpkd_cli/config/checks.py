@@ -101,7 +101,7 @@ def _methods(study: Study) -> Iterator[str]:
         if name not in METHODS.names():
             yield f"distill.method.{name}: there is no method '{name}'{did_you_mean(name, METHODS.names())}"
             continue
-        known = METHODS.options(name)
+        known, released = METHODS.options(name), METHODS.released(name)
         for key, value in options.items():
             if key not in known:
                 yield f"distill.method.{name}.{key}: unknown key{did_you_mean(key, known)} (known: {', '.join(known)})"
@@ -109,6 +109,9 @@ def _methods(study: Study) -> Iterator[str]:
                 yield f"distill.method.{name}.{key}: received {value!r}; expected a value like {known[key]!r}"
             elif isinstance(value, int | float) and value < 0:
                 yield f"distill.method.{name}.{key}: received {value!r}; expected 0 or more"
+            elif key in released and value not in released[key]:
+                values = " or ".join(map(repr, released[key]))
+                yield f"distill.method.{name}.{key}: received {value!r}; expected {values}, as released"
             elif key in DistillSection.model_fields:
                 yield from _bounds(f"distill.method.{name}.{key}", key, value)
 

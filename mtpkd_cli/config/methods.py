@@ -8,7 +8,7 @@ NAME-placebo.
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -17,7 +17,7 @@ from mtpkd_cli.errors import MtpkdError, StudyError, did_you_mean, first_ten
 from mtpkd_cli.registry import Registry, assignments, syntax_of
 
 CONSTANTS = {
-    "method": ("TNET", "GRID", "GUARD", "TAUGHT"),
+    "method": ("TNET", "GRID", "GUARD", "TAUGHT", "RELEASED", "VERSIONS"),
     "control": ("CONTROL_OF", "FIXED"),
     "imputation": ("IMPUTE",),
 }
@@ -118,6 +118,15 @@ class MethodRegistry(Registry):
             return {}
         method = self.control_of(name)
         return self.keywords(name, "terms") if method is None else self._open(name, self.options(method))
+
+    def released(self, name: str) -> dict[str, tuple[Any, ...]]:
+        """Returns option -> the only values that it may have, of a method that stands for a publication; else {}."""
+        return cast(dict[str, tuple[Any, ...]], self.constant(name, "RELEASED", {}))
+
+    def version(self, name: str, options: Mapping[str, Any]) -> int:
+        """Returns the version of a method's loss with these options: 1, or more where it became another one."""
+        versions = cast(dict[int, dict[str, Any]], self.constant(name, "VERSIONS", {}))
+        return max((number for number, only in versions.items() if only.items() <= options.items()), default=1)
 
     def _open(self, control: str, options: dict[str, Any]) -> dict[str, Any]:
         """Those of a method's options that a control does not fix."""

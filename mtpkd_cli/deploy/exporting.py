@@ -59,7 +59,7 @@ def export_student(path: Path, student: Student, sizes: dict[str, int], classifi
         sizes: Modality -> feature size D.
 
     Returns:
-        The largest difference from the torch student.
+        The largest difference from the torch student; of targets in standard deviations of the training people.
 
     Raises:
         StudyError: The libraries of the extra `export` are not installed.
@@ -69,11 +69,14 @@ def export_student(path: Path, student: Student, sizes: dict[str, int], classifi
     example = tuple(torch.from_numpy(part) for part in _sample(np.random.default_rng(0), sizes, batch=3, steps=7))
     with _quiet():
         run = _write_onnx(path, model, example, sizes) if kind == "onnx" else _write_torchscript(path, model, example)
-    return check(model, run, sizes)
+    return check(model, run, sizes, units=1.0 if student.scale is None else np.array(student.scale.scale))
 
 
-def check(model: nn.Module, run: Run, sizes: dict[str, int]) -> float:
+def check(model: nn.Module, run: Run, sizes: dict[str, int], units: float | np.ndarray = 1.0) -> float:
     """Compares a written model with the torch one: every time another batch size, length and mask.
+
+    Args:
+        units: (C,) by which differences of scores are divided: targets may be of any size.
 
     Raises:
         NumericalError: An output is off by more than 1e-4.
@@ -83,8 +86,8 @@ def check(model: nn.Module, run: Run, sizes: dict[str, int]) -> float:
         inputs = _sample(rng, sizes, batch=1 + number % 4, steps=int(rng.integers(1, LONGEST)) | 1)
         with torch.no_grad():
             wanted = model(*(torch.from_numpy(part) for part in inputs))
-        for ours, theirs in zip(run(inputs), wanted, strict=True):
-            worst = max(worst, float(np.abs(ours - theirs.numpy()).max()))
+        for ours, theirs, unit in zip(run(inputs), wanted, (units, 1.0), strict=True):
+            worst = max(worst, float((np.abs(ours - theirs.numpy()) / unit).max()))
     if not worst <= TOLERANCE:
         raise NumericalError(
             f"the exported model differs from the student by {worst:.2g}",

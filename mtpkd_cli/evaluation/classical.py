@@ -18,6 +18,7 @@ from mtpkd_cli.evaluation.comparison import Draws
 from mtpkd_cli.evaluation.predictions import Predictions
 from mtpkd_cli.evaluation.summary import Difference, Estimate
 from mtpkd_cli.models.losses import task_loss, valid_targets
+from mtpkd_cli.models.targets import TargetUnits
 from mtpkd_cli.registry import METRICS
 from mtpkd_cli.training.data import StudyData, outputs_of
 from mtpkd_cli.training.splits import Fold
@@ -121,6 +122,9 @@ def predict_classical(model: str, data: StudyData, seen: PooledFeatures, fold: F
     if labels.ndim == 2:
         train = train[valid_targets(labels[train]).all(1).numpy()]
     _refuse_what_teaches_nothing(seen, {"training": labels[train], "validation": labels[validation]})
+    # As networks do: of targets in other units a forest would hardly see the one that varies less.
+    scale = data.target_scale(data.rows(fold.train))
+    labels = labels if scale is None else scale.standardised(labels)
     best, lowest = None, np.inf
     for candidate in _candidates(model, seed, labels.ndim == 1):
         candidate.fit(inputs[train], labels.numpy()[train])
@@ -132,6 +136,7 @@ def predict_classical(model: str, data: StudyData, seen: PooledFeatures, fold: F
     frames = []
     for part in ("validation", "test"):
         predicted = _scores(best, inputs[rows[part]], outputs) if len(rows[part]) else np.zeros((0, outputs))
+        predicted = TargetUnits(scale)(torch.from_numpy(predicted)).numpy()
         names = data.samples["sample_id"].to_numpy()[rows[part]]
         frames.append(pd.DataFrame({"sample_id": names, "part": part, "scores": list(predicted.astype(np.float32))}))
     return pd.concat(frames, ignore_index=True)
@@ -148,9 +153,12 @@ def compare_with_classical(
         metric: By which they are compared.
     """
     module = METRICS.load(metric)
+    pooled = getattr(module, "POOLED", False)
     parts = {name: one.for_metric(getattr(module, "THRESHOLD", None)) for name, one in predictions.items()}
     resampled = {
-        name: metrics.resampled_scores(module.metric, [part for _, part in repetitions.values()], *draws.bootstrap)
+        name: metrics.resampled_scores(
+            module.metric, [part for _, part in repetitions.values()], *draws.bootstrap, pooled=pooled
+        )
         for name, repetitions in parts.items()
     }
     scores = {name: Estimate.of(one.estimate) for name, one in resampled.items()}
@@ -158,7 +166,7 @@ def compare_with_classical(
     for rival in (name for name in predictions if name != network):
         versus = metrics.versus(
             module.metric, {name: parts[name] for name in (network, rival)}, resampled, rival, family=[network],
-            subjects=draws.subjects, swaps=draws.swaps, ranked=getattr(module, "ORDER_ONLY", False),
+            subjects=draws.subjects, swaps=draws.swaps, ranked=getattr(module, "ORDER_ONLY", False), pooled=pooled,
         )  # fmt: skip
         rivals[rival] = RivalScores(score=scores[rival], difference=Difference.against(versus[network]))
     return NetworkRow(network=network, modalities=modalities, score=scores[network], rivals=rivals)

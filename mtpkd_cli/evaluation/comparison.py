@@ -1,6 +1,6 @@
 """All methods of a study compared by one metric, and the scores of one method by all metrics."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Required, Unpack
 
@@ -11,7 +11,7 @@ from mtpkd_cli import metrics
 from mtpkd_cli.errors import DataError
 from mtpkd_cli.evaluation.figures import Figures
 from mtpkd_cli.evaluation.predictions import Predictions
-from mtpkd_cli.evaluation.summary import Difference, MethodScores, Score, Transfer
+from mtpkd_cli.evaluation.summary import Difference, MethodScores, MetricAbout, Score, Transfer
 from mtpkd_cli.registry import METRICS
 
 
@@ -123,14 +123,17 @@ def compare_methods(
         with_transfer: Whether gains of single subjects are wanted: in the metric that the study is judged by.
     """
     module = METRICS.load(metric)
+    pooled = getattr(module, "POOLED", False)
     parts = {name: one.for_metric(getattr(module, "THRESHOLD", None)) for name, one in predictions.items()}
     resampled = {
-        name: metrics.resampled_scores(module.metric, [part for _, part in repetitions.values()], *draws.bootstrap)
+        name: metrics.resampled_scores(
+            module.metric, [part for _, part in repetitions.values()], *draws.bootstrap, pooled=pooled
+        )
         for name, repetitions in parts.items()
     }
     others = [method for method in students if method != reference]
     ranked = getattr(module, "ORDER_ONLY", False)
-    test: dict[str, Any] = {"subjects": draws.subjects, "swaps": draws.swaps, "ranked": ranked}
+    test: dict[str, Any] = {"subjects": draws.subjects, "swaps": draws.swaps, "ranked": ranked, "pooled": pooled}
     differences = metrics.versus(module.metric, parts, resampled, reference, family=others, **test)
     judged = [method for method in others if method not in {*controls, *placebos.values()}]
     best = metrics.best_of(resampled, controls, module.GREATER_IS_BETTER)
@@ -143,7 +146,7 @@ def compare_methods(
     over_placebo = metrics.one_family([over(rival, [method]) for method, rival in placebos.items()])
     transfers = {
         method: metrics.transfer(
-            module.metric, parts[method], parts[reference], draws.subjects, module.GREATER_IS_BETTER
+            module.metric, parts[method], parts[reference], draws.subjects, module.GREATER_IS_BETTER, pooled=pooled
         )
         for method in (others if with_transfer else ())
     }
@@ -184,3 +187,21 @@ def method_scores(
     if method in comparisons[headline].transfers:
         facts["transfer"] = Transfer.of(comparisons[headline].transfers[method][1])
     return MethodScores(scores=scores, **differences, **facts)
+
+
+def scores_alone(predictions: Predictions, names: Sequence[str], draws: Draws) -> MethodScores:
+    """Scores of predictions that are compared with nothing."""
+    scores = {}
+    for name in names:
+        module = METRICS.load(name)
+        parts = [part for _, part in predictions.for_metric(getattr(module, "THRESHOLD", None)).values()]
+        pooled = getattr(module, "POOLED", False)
+        one = metrics.resampled_scores(module.metric, parts, *draws.bootstrap, pooled=pooled)
+        scores[name] = Score.of(one.estimate, undefined_parts=one.undefined_parts)
+    return MethodScores(scored=predictions.samples_scored, scores=scores)
+
+
+def about_metrics(names: Iterable[str]) -> dict[str, MetricAbout]:
+    """How metrics are printed."""
+    modules = {name: METRICS.load(name) for name in names}
+    return {n: MetricAbout(label=m.LABEL, greater_is_better=m.GREATER_IS_BETTER) for n, m in modules.items()}

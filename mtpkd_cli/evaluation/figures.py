@@ -63,7 +63,8 @@ def class_figures(parts: Sequence[metrics.Part], classes: Sequence[str]) -> Figu
         parts: Test predictions of every fold and seed; at least one.
         classes: Names of the C classes.
     """
-    labels, scores = (np.concatenate(column) for column in zip(*((p.labels, p.scores) for p in parts), strict=True))
+    together = metrics.put_together(parts)
+    labels, scores = together.labels, together.scores
     counts = metrics.confusion(labels, scores)
     hits, support, predicted = counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0)
     calibration = metrics.reliability(labels, scores, None)

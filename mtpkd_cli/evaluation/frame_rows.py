@@ -3,7 +3,7 @@
 Legend: F frames, W windows, S people, C classes or targets, G rows that stand for several frames each.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,12 @@ class Rows:
     scores: np.ndarray
     people: np.ndarray
     counts: np.ndarray
+
+
+def joined(parts: Sequence[Rows]) -> Rows:
+    """The rows of several repetitions as one; a frame counts once per seed."""
+    columns = zip(*((part.labels, part.scores, part.people, part.counts) for part in parts), strict=True)
+    return Rows(*(np.concatenate(column) for column in columns))
 
 
 def covering_mean(scores: np.ndarray, spans: np.ndarray, n_frames: int) -> np.ndarray:

@@ -16,7 +16,7 @@ from mtpkd_cli import metrics
 from mtpkd_cli.artifacts import read_parquet, write_parquet
 from mtpkd_cli.artifacts.run_folder import parse_repetition
 from mtpkd_cli.config.study import EvaluateSection
-from mtpkd_cli.evaluation.frame_rows import Rows, class_rows, covering_mean, target_rows
+from mtpkd_cli.evaluation.frame_rows import Rows, class_rows, covering_mean, joined, target_rows
 from mtpkd_cli.evaluation.predictions import Predictions
 from mtpkd_cli.evaluation.summary import Estimate, FrameScores, FrameSummary, interval_in_words
 from mtpkd_cli.registry import METRICS
@@ -143,12 +143,10 @@ def _resampled_score(
     metric: metrics.Metric | None = None,
 ) -> _Resampled:
     """A metric's mean over repetitions and its (R,) bootstrap values; for samples it is `metrics.resampled_scores`."""
-    metric = metric or METRICS.load(name).metric
+    metric, pooled = metric or METRICS.load(name).metric, bool(METRICS.constant(name, "POOLED", False))
     points, values, shares, seen = [], [], [], set()
-    for entry in entries:
-        part = _rows(name, entry, people)
-        if not len(part.labels):
-            continue
+    parts = [part for entry in entries if len((part := _rows(name, entry, people)).labels)]
+    for part in [joined(parts)] if pooled and parts else parts:
         subjects = np.unique(part.people)
         points.append(metric(part.labels, part.scores, part.counts[None]))
         block = max(1, BLOCK_ELEMENTS // len(part.counts))
@@ -161,7 +159,8 @@ def _resampled_score(
     resampled = metrics.fold_mean(np.stack(values), np.stack(shares))
     if len(seen) == 1:
         resampled[:] = np.nan  # every draw is the same person, which says nothing about others
-    return float(metrics.fold_mean(np.stack(points), np.ones((len(points), 1)))[0]), resampled
+    point = float(metrics.fold_mean(np.stack(points), np.ones((len(points), 1)))[0])
+    return point, metrics.around(point, resampled) if pooled else resampled
 
 
 def _rows(name: str, entry: FramePredictions, people: pd.Series) -> Rows:

@@ -14,6 +14,8 @@ from mtpkd_cli import metrics
 from mtpkd_cli.artifacts import read_parquet
 from mtpkd_cli.artifacts.run_folder import parse_repetition, repetition_name
 from mtpkd_cli.datasets import TARGET_PREFIX
+from mtpkd_cli.models import TargetScale
+from mtpkd_cli.training.bank import samples_of_part
 from mtpkd_cli.training.data import labels_of
 from mtpkd_cli.training.predictions import PREDICTIONS
 
@@ -63,6 +65,21 @@ def read_teacher_predictions(path: Path, task: str) -> pd.DataFrame:
         logits = np.exp(logits - logits.max(1, keepdims=True))
         logits /= logits.sum(1, keepdims=True)
     return rows[["sample_id", "part"]].assign(scores=list(logits.astype(np.float32)))
+
+
+def predict_training_mean(banks: Mapping[str, Path], samples: pd.DataFrame) -> Predictions:
+    """Predicts for everybody the mean of the training people's targets: what any model has to beat.
+
+    Args:
+        banks: "fold/seed" -> folder of the teacher bank, which knows who was trained on and who is tested.
+        samples: The samples table of a regression.
+    """
+    labels, position, tables = labels_of(samples), positions_of(samples), {}
+    for key, folder in banks.items():
+        trained, tested = (samples_of_part(folder, part) for part in ("train", "test"))
+        mean = np.array(TargetScale.of(labels[position[trained].tolist()]).mean, np.float32)
+        tables[key] = pd.DataFrame({"sample_id": tested, "part": "test", "scores": [mean] * len(tested)})
+    return with_labels(tables, samples, binary=False)
 
 
 def with_labels(tables: Mapping[str, pd.DataFrame], samples: pd.DataFrame, binary: bool) -> Predictions:

@@ -9,6 +9,7 @@ Legend: N samples, T time steps, D features, C classes or targets.
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,7 @@ from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.artifacts.records import Record, read_record
 from mtpkd_cli.artifacts.run_folder import repetition_name
 from mtpkd_cli.evaluation.summary import Estimate
-from mtpkd_cli.models import ModalityBatch, Student
+from mtpkd_cli.models import ModalityBatch, Student, TargetScale
 from mtpkd_cli.registry import METRICS
 from mtpkd_cli.training.checkpoints import load_model
 from mtpkd_cli.training.data import StudyData, standardised
@@ -137,9 +138,11 @@ class Scene:
         Args:
             seed: Of the bootstrap.
         """
-        draws, score = metrics.bootstrap_weights(len(subjects), RESAMPLES, seed), METRICS.load(metric).metric
+        draws, module = metrics.bootstrap_weights(len(subjects), RESAMPLES, seed), METRICS.load(metric)
+        drawn: dict[str, Any] = {"subjects_order": subjects, "multiplicities": draws}
+        drawn |= {"pooled": getattr(module, "POOLED", False)}
         methods = {
-            name: [Estimate.of(metrics.resampled_scores(score, parts, subjects, draws).estimate) for parts in by_level]
+            name: [Estimate.of(metrics.resampled_scores(module.metric, parts, **drawn).estimate) for parts in by_level]
             for name, by_level in self.curves.items()
         }
         return DamageCurves(
@@ -239,9 +242,9 @@ class Bench:
 
 
 def prior(labels: Tensor, outputs: int) -> Tensor:
-    """(C,) shares of the classes among labels (N,) long, or means of targets (N, C) float."""
+    """(C,) shares of the classes among labels (N,) long, or means of targets (N, C) float, of those that count."""
     if labels.is_floating_point():
-        return labels.nanmean(0)
+        return torch.tensor(TargetScale.of(labels).mean, dtype=labels.dtype)
     return torch.bincount(labels, minlength=outputs) / len(labels)
 
 

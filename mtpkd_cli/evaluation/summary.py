@@ -3,7 +3,7 @@
 Legend: C classes or targets. A number that is not defined is None, null in the file.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,11 +14,12 @@ from mtpkd_cli import metrics
 from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.artifacts.records import Record, read_record
 from mtpkd_cli.artifacts.run_folder import parse_repetition
-from mtpkd_cli.registry import METRICS
 
 SUMMARY, GAINS_BY_SUBJECT = "metrics.json", "subjects.parquet"
 TEACHER_PREFIX = "teacher "
 """How a teacher is called among the methods of an evaluation."""
+TRIVIAL = "mean of training"
+"""How the row is called that predicts the mean of the training people's targets for everybody."""
 
 
 def interval_in_words(subjects: int, resamples: int) -> str:
@@ -209,6 +210,7 @@ class Summary(Record):
         metrics: Metric -> how it is printed.
         methods: Method, or "teacher NAME" -> its scores.
         frames: Scores of single frames.
+        trivial: Regression only: who predicts the mean of the training people's targets for everybody.
         same_splits: Of a comparison of runs: whether they are split alike.
     """
 
@@ -226,12 +228,18 @@ class Summary(Record):
     metrics: dict[str, MetricAbout]
     methods: dict[str, MethodScores]
     frames: FrameSummary | None = None
+    trivial: MethodScores | None = None
     same_splits: bool | None = None
 
     @property
     def metric_names(self) -> list[str]:
         """The headline metric first."""
         return sorted(self.metrics, key=lambda name: name != self.headline)
+
+    @property
+    def rows(self) -> dict[str, MethodScores]:
+        """What a table of scores shows: the methods, and below them what knows nothing of the samples."""
+        return self.methods | ({TRIVIAL: self.trivial} if self.trivial else {})
 
     @property
     def students(self) -> list[str]:
@@ -269,7 +277,7 @@ def summary_of(run: RunFolder) -> Summary:
 
 def score_rows(summary: Summary) -> Iterator[dict[str, Any]]:
     """One row per method and metric: the score, and each difference with what it is from; None where there is none."""
-    for method, row in summary.methods.items():
+    for method, row in summary.rows.items():
         for metric, score in row.scores.items():
             cells: dict[str, Any] = {"method": method, "metric": metric}
             cells |= {"value": score.value, "low": score.low, "high": score.high}
@@ -289,9 +297,3 @@ def score_rows(summary: Summary) -> Iterator[dict[str, Any]]:
 def number(value: float) -> float | None:
     """NaN becomes None."""
     return None if np.isnan(value) else float(value)
-
-
-def about_metrics(names: Iterable[str]) -> dict[str, MetricAbout]:
-    """How metrics are printed."""
-    modules = {name: METRICS.load(name) for name in names}
-    return {n: MetricAbout(label=m.LABEL, greater_is_better=m.GREATER_IS_BETTER) for n, m in modules.items()}

@@ -71,6 +71,7 @@ def do_stages(
     """
     from mtpkd_cli.config.study import ExtractSection
     from mtpkd_cli.pipeline import Choice, do_stage
+    from mtpkd_cli.pipeline.candidates import passed_by
 
     choice, reporter = Choice.among(folds, seeds, names), reporter or Silent()
     extraction = extraction or Extraction()
@@ -81,6 +82,8 @@ def do_stages(
         study = read_study(run.study)
         if extraction.max_failures is not None:
             parse_options(ExtractSection, {"max_failures": extraction.max_failures}, where="--max-failures")
+        for line in passed_by(study) if "distill" in stages else ():
+            reporter.note(line)
         for stage in stages:
             on = "cpu" if stage in ("extract", "evaluate") else device
             job = _job(run, study, reporter, on, threads, jobs, overwrite, extraction)

@@ -12,6 +12,10 @@ then formula and source) and is one of three kinds. A method is fitted with its 
     GUARD  optional; with `distill.guard = true`, the method whose student is kept unless this one's has a smaller
            validation loss
     TAUGHT optional; False: no term reads the bank. Every other method has a placebo, NAME-placebo
+    RELEASED optional, of a method that stands for a publication; option -> the only values that it may have, its
+           default first. Keys of [distill] that are for all methods pass it by, the method's own table refuses others
+    VERSIONS optional; version -> options of which the loss is another one since, {} = of any. Students of an earlier
+           version are stale
 
 A control is a method but for one thing, and shows what that thing is worth. All above is taken from the method, the
 options of its table in study.toml too; the gain of other methods is reported over the best control of a study:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from mtpkd_cli.ot.cost import unit_rows
+from mtpkd_cli.ot.cost import LEAST_NORM, unit_rows
 
 # Cosines in a block: on a CPU as many as stay in its cache, elsewhere enough to keep the device busy.
 BLOCK_CPU, BLOCK = 2**18, 2**24
@@ -20,7 +20,7 @@ BLOCK_CPU, BLOCK = 2**18, 2**24
 def angles_differ(teacher: Tensor, student: Tensor) -> Tensor:
     """Returns the scalar mean over triplets, differentiable once in `student`: (B, d), B >= 3; `teacher`: (B, d').
 
-    Samples that coincide have no direction between them: their cosines are 0, their slope that of unit distance.
+    Samples that coincide, or nearly, have no direction between them: cosines are 0, slopes those of unit distance.
     """
     loss: Tensor = _AnglesDiffer.apply(teacher, student)
     return loss
@@ -47,7 +47,7 @@ def _add_block(teacher: Tensor, student: Tensor, at: Tensor, gradient: Tensor) -
     """Returns the Huber losses' sum over triplets whose angle is at the samples `at`; adds its slope to `gradient`."""
     towards = _towards(student, at)
     length = torch.linalg.vector_norm(towards, dim=-1, keepdim=True)
-    length.masked_fill_(length == 0, 1)
+    length.masked_fill_(length < LEAST_NORM, 1)
     directions = towards.div_(length)
     differ = _cosines(directions).sub_(_cosines(unit_rows(_towards(teacher, at))))
     # Where i or k is j both cosines are 0; where i is k both are 1, but 0 for samples that coincide: no angle there.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from mtpkd_cli.models import Output
+from mtpkd_cli.models import Output, TargetScale
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,8 @@ class TeacherBank:
     Args:
         names: K teachers; the joint one is last.
         embeddings: (K, N, d) aligned embeddings of the teachers fitted on the training part.
-        logits: (K, N, C) logits of the same teachers. On training samples they are over-confident.
+        logits: (K, N, C) logits of the same teachers. On training samples they are over-confident. In regression they
+            are predictions, within a lesson in standard deviations, as its labels and the student's logits are.
         crossfit_logits: (K, N, C) logits of teachers that have not learned from the sample: for a training sample
             those of the inner fold that held its subject out, at the temperature that fits them best (align.calibrate),
             for any other sample the same as `logits`.
@@ -42,6 +43,13 @@ class TeacherBank:
     def to(self, device: torch.device) -> "TeacherBank":
         """Moves all columns to a device."""
         return self._of(*(column.to(device) for column in self._columns))
+
+    def with_standard_targets(self, scale: TargetScale | None) -> "TeacherBank":
+        """Predictions in units of the targets become standard deviations; as they are where there is no scale."""
+        if scale is None:
+            return self
+        logits, crossfit_logits = (scale.of_predictions(column) for column in (self.logits, self.crossfit_logits))
+        return replace(self, logits=logits, crossfit_logits=crossfit_logits)
 
     def seeing(self, role: str) -> "TeacherBank":
         """Keeps the teachers that see modalities of one role alone, "prevalent" or "privileged"; maybe none."""

@@ -29,9 +29,9 @@ def structure_terms(
 
     Args:
         weights: (B, K) of `select`.
-        structure: "rows", row-wise transport, which knows which sample is which; "clouds", the released form, which
-            does not see which row belongs to which sample; or "fgw", fused Gromov-Wasserstein, which knows which
-            sample is which and takes no anchors and no epsilon.
+        structure: "rows", row-wise transport, which knows which sample is which; "clouds", the released form, of the
+            similarities less the least of each side, which does not see which row belongs to which sample; or "fgw",
+            fused Gromov-Wasserstein, which knows which sample is which and takes no anchors and no epsilon.
         anchors: Kind of anchors.
         anchors_k: Anchors k per row, less than the samples of the batch.
         epsilon: Entropic regularisation: in units of 1 - cosine for "rows", where 0.1 converges in tens of iterations;
@@ -57,7 +57,8 @@ def structure_terms(
             row_anchors = chosen[0] if anchors == "shared" else chosen
             transport = ot.row_transport(teacher, student, row_anchors, **limits).value
         else:
-            transport = ot.cloud_transport(ot.take(teacher, chosen), ot.take(student, chosen), **limits).value
+            clouds = (ot.take(ot.shifted(similarities), chosen) for similarities in (teacher, student))
+            transport = ot.cloud_transport(*clouds, **limits).value
     terms = {"transport": Term(transport, transport_weight)}
     if centroid_weight:
         terms["centroid"] = Term(ot.centroid_distance(teacher, student), centroid_weight)

@@ -8,12 +8,14 @@ smaller than the teacher's and a regressor is trained between them, in a stage o
 the normalisation stands in for the regressor, and there is one stage.
 """
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
 from mtpkd_cli.methods import Lesson
 from mtpkd_cli.methods._joint import joint_term
 from mtpkd_cli.models.losses import Term, squared_distance, task_loss
+from mtpkd_cli.ot.cost import LEAST_NORM
 
 TNET = "untrained"
 GRID = {"hint_weight": (0.1, 1.0, 10.0)}
@@ -28,5 +30,11 @@ def terms(lesson: Lesson, *, task_weight: float = 1.0, hint_weight: float = 1.0)
 
 
 def _normalised_difference(teacher: Tensor, student: Tensor) -> Tensor:
-    size = teacher.shape[-1:]
-    return squared_distance(functional.layer_norm(student, size), functional.layer_norm(teacher, size))
+    return squared_distance(_normalised(student), _normalised(teacher))
+
+
+def _normalised(h: Tensor) -> Tensor:
+    """(B, d) layer-normalised; a row that hardly varies is only centred, for else its slope would drown the others."""
+    centred = h - h.mean(-1, keepdim=True)
+    even = torch.linalg.vector_norm(centred, dim=-1, keepdim=True) < LEAST_NORM
+    return torch.where(even, centred, functional.layer_norm(h, h.shape[-1:]).masked_fill(even, 0.0))

@@ -9,8 +9,9 @@ share, so that which sample is which is kept. With distill.guard, on by default,
 where validation subjects do not show that the teachers help. Soft labels and guard are this project's.
 
 Source: Aslam, Pedersoli, Koerich, Granger, "Multi Teacher Privileged Knowledge Distillation for Multimodal Expression
-Recognition", arXiv 2408.09035, and released code; selection = "batch", outputs = "train", structure = "clouds",
-anchors = "least", epsilon = 0.01 is the released form (mt-pkdot-released).
+Recognition", arXiv 2408.09035, and released code, whose loss is mt-pkdot-released: here it takes selection = "batch",
+outputs = "train", structure = "clouds" (of S - min S of each side), anchors = "least", anchors_k = 30, epsilon = 0.01,
+task_weight = 0.8, centroid_weight = 0.2 and soft_label_weight = 0.
 """
 
 from mtpkd_cli.methods import Lesson
@@ -24,6 +25,8 @@ GRID = {
     "soft_label_weight": (0.25, 0.5, 1.0),
     "transport_weight": (0.0, 0.2, 1.0),
 }
+# 2: similarities less their minimum, as released.
+VERSIONS = {2: {"structure": "clouds"}}
 
 
 def terms(

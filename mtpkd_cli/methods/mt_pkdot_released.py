@@ -1,7 +1,9 @@
 """MT-PKDOT as the authors released it: batch-wise choice on training outputs, least similar anchors, unordered rows.
 
-L = 0.8 task + 0.2 OT(clouds of rows of S^T and S^S) + 0.2 |mean_i S^T_i - mean_i S^S_i|, eps = 0.01, 30 anchors; the
-centroid term is commented out in the code: `distill.method.mt-pkdot-released.centroid_weight = 0` is that.
+L = 0.8 task + 0.2 OT(clouds of rows of S^T - min S^T and S^S - min S^S) + 0.2 |mean_i S^T_i - mean_i S^S_i|, eps =
+0.01, 30 anchors, so batches of 31 samples or more. The minimum is of the whole matrix and has its gradient. The
+centroid term is commented out in the code: `distill.method.mt-pkdot-released.centroid_weight = 0.0` is that. No study
+changes anything else; mt-pkdot has all of it as options.
 
 Source: Aslam, Pedersoli, Koerich, Granger, arXiv 2408.09035, released code. Alignment, T-Net and teachers are this
 program's; this is the released *loss*, for comparison.
@@ -12,6 +14,14 @@ from mtpkd_cli.methods._multi_teacher import multi_teacher_terms
 from mtpkd_cli.models.losses import Term
 
 TNET = "fitted"
+RELEASED = {
+    "anchors_k": (30,),
+    "task_weight": (0.8,),
+    "transport_weight": (0.2,),
+    "centroid_weight": (0.2, 0.0),
+}
+# 2: similarities less their minimum.
+VERSIONS: dict[int, dict[str, str]] = {2: {}}
 
 
 def terms(

@@ -14,6 +14,7 @@ from mtpkd_cli.methods import Lesson
 from mtpkd_cli.methods._angles import angles_differ
 from mtpkd_cli.methods._joint import joint_term
 from mtpkd_cli.models.losses import Term, task_loss
+from mtpkd_cli.ot.cost import LEAST_NORM
 
 TNET = "untrained"
 GRID = {"distance_weight": (2.5, 25.0), "angle_weight": (5.0, 50.0)}
@@ -35,6 +36,6 @@ def _distances_differ(teacher: Tensor, student: Tensor) -> Tensor:
 
 
 def _relative_distances(h: Tensor) -> Tensor:
-    """(B, d) -> (B (B-1) / 2,), mean 1; 0 where all samples coincide."""
+    """(B, d) -> (B (B-1) / 2,), mean 1; towards 0 where all samples coincide."""
     distances = functional.pdist(h)
-    return distances / distances.mean().clamp(min=1e-12)
+    return distances / distances.mean().clamp(min=LEAST_NORM)

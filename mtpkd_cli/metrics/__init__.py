@@ -7,6 +7,8 @@ Legend: N samples, C classes or targets, R resamples, S subjects, P parts (one p
     LABEL              how tables print it, e.g. "balanced accuracy"
     UNIT               "", "target units" or "levels"
     ORDER_ONLY         bool, left out where false: of a column of scores only the order counts
+    POOLED             bool, left out where false: it is of all test predictions together, no mean over folds and seeds
+    VERSION            int, left out where 1: raised where the same predictions get another value; makes scores stale
     MOMENTS            regression only, where true: labels and scores count by their first and second moments alone
     metric             (labels, scores, weights=None) -> (R,) float64; NaN where it is undefined
     THRESHOLD          optional; "validation": for two classes only, scores are those of `scores_at_threshold` at the
@@ -41,10 +43,12 @@ from mtpkd_cli.metrics._uncertainty import (
     Metric,
     Part,
     Resampled,
+    around,
     bootstrap_weights,
     difference,
     fold_mean,
     interval,
+    put_together,
     resampled_scores,
     subject_weights,
 )
@@ -59,6 +63,7 @@ __all__ = [
     "Resampled",
     "Transfer",
     "Versus",
+    "around",
     "best_of",
     "best_threshold",
     "bootstrap_weights",
@@ -72,6 +77,7 @@ __all__ = [
     "paired_parts",
     "parts_by_recording",
     "permutation_p",
+    "put_together",
     "reliability",
     "resampled_scores",
     "scores_at_threshold",

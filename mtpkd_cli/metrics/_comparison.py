@@ -16,7 +16,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.stats import rankdata
 
-from mtpkd_cli.metrics._uncertainty import Metric, Part, fold_mean, part_values
+from mtpkd_cli.metrics._uncertainty import Metric, Part, fold_mean, part_values, put_together
 
 # Two statistics that are equal but for the order of summation count as equal.
 TIE = 1e-12
@@ -38,7 +38,13 @@ def subject_swaps(n_subjects: int, n_swaps: int, seed: int) -> np.ndarray:
 
 
 def permutation_p(
-    metric: Metric, pairs: Sequence[Pair], subjects_order: Sequence[str], swaps: np.ndarray, *, ranked: bool = False
+    metric: Metric,
+    pairs: Sequence[Pair],
+    subjects_order: Sequence[str],
+    swaps: np.ndarray,
+    *,
+    ranked: bool = False,
+    pooled: bool = False,
 ) -> float:
     """Returns the two-sided p of a paired permutation test over subjects; NaN where the difference is undefined.
 
@@ -49,9 +55,12 @@ def permutation_p(
         swaps: (R, S) from `subject_swaps`.
         ranked: Only the order of a column of scores counts to the metric (its ORDER_ONLY), so ranks change places.
             Scores would not do: of a method that is less sure, all samples of a person would rank in the middle.
+        pooled: The metric's POOLED, as of `resampled_scores`.
     """
     if not pairs:
         return float("nan")
+    if pooled:
+        pairs = [(put_together([first for first, _ in pairs]), put_together([second for _, second in pairs]))]
     column = {subject: index for index, subject in enumerate(subjects_order)}
     differences = []
     for pair in pairs:
@@ -94,12 +103,17 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     return corrected
 
 
-def subject_scores(metric: Metric, parts: Sequence[Part], subjects_order: Sequence[str]) -> np.ndarray:
+def subject_scores(
+    metric: Metric, parts: Sequence[Part], subjects_order: Sequence[str], *, pooled: bool = False
+) -> np.ndarray:
     """Returns (S,) each subject's score, the mean over the parts that hold the subject; NaN where undefined.
+
+    Of a metric that is `pooled` it is the score of all predictions of the subject.
 
     A metric over several classes may be undefined for a person who shows only one of them.
     """
     column = {subject: index for index, subject in enumerate(subjects_order)}
+    parts = [put_together(parts)] if pooled and parts else parts
     values = np.full((len(parts), len(subjects_order)), np.nan)
     for row, part in zip(values, parts, strict=True):
         distinct, subject_of = np.unique(part.subjects, return_inverse=True)

@@ -9,6 +9,10 @@ weighs (draws of its subjects) / (number of its subjects): 1 in the data as they
 drawn. Without that weight, folds of one subject would count distinct people only, and the intervals of
 leave-one-subject-out would be about a quarter too narrow.
 
+A metric that is POOLED is no mean over parts: all test predictions, of all folds and seeds, are one part, for with few
+predictions per bin it says how few they are. Such a metric (a sum of absolute values) is larger in nearly every
+resample than in the data, so its resamples are moved until their median is its point: they tell how far it moves.
+
 References: Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapters 8 and 13 (percentile interval);
 Field and Welsh 2007, JRSS B 69:369-390 (resampling clusters). The percentile interval is narrow by about
 sqrt((S - 1) / S) for few subjects S.
@@ -80,6 +84,12 @@ class Resampled:
         return interval(self.values, self.point)
 
 
+def put_together(parts: Sequence[Part]) -> Part:
+    """One part of all test predictions; a sample counts once per seed."""
+    labels, scores, subjects = zip(*((part.labels, part.scores, part.subjects) for part in parts), strict=True)
+    return Part(np.concatenate(labels), np.concatenate(scores), np.concatenate(subjects))
+
+
 def bootstrap_weights(n_subjects: int, n_resamples: int, seed: int) -> np.ndarray:
     """Returns (R, S) float32: how often each subject was drawn in S draws with replacement; rows sum to S."""
     draws = np.random.default_rng(seed).multinomial(n_subjects, np.full(n_subjects, 1 / n_subjects), size=n_resamples)
@@ -109,7 +119,12 @@ def fold_mean(values: np.ndarray, shares: np.ndarray) -> np.ndarray:
 
 
 def resampled_scores(
-    metric: Metric, parts: Sequence[Part], subjects_order: Sequence[str], multiplicities: np.ndarray
+    metric: Metric,
+    parts: Sequence[Part],
+    subjects_order: Sequence[str],
+    multiplicities: np.ndarray,
+    *,
+    pooled: bool = False,
 ) -> Resampled:
     """Scores a study as it is and in every resample of its subjects.
 
@@ -120,6 +135,7 @@ def resampled_scores(
         parts: One per fold and seed; at least one.
         subjects_order: The S distinct subjects of the study, in the order of the columns of `multiplicities`.
         multiplicities: (R, S) from `bootstrap_weights`.
+        pooled: The metric's POOLED: all parts are one, and the interval is laid around the point.
 
     Raises:
         ValueError: There is no part, a shape does not fit, or a part holds a subject that is not in the order.
@@ -128,6 +144,7 @@ def resampled_scores(
         raise ValueError("there are no parts to score")
     if multiplicities.ndim != 2 or multiplicities.shape[1] != len(subjects_order):
         raise ValueError(f"multiplicities {multiplicities.shape}, expected (R, {len(subjects_order)})")
+    parts = [put_together(parts)] if pooled else parts
     column = {subject: index for index, subject in enumerate(subjects_order)}
     points = np.array([[metric(part.labels, part.scores, None)[0]] for part in parts])
     values, shares, seen = [], [], set()
@@ -145,7 +162,15 @@ def resampled_scores(
         resampled[:] = np.nan  # every draw is the same person, which says nothing about others
     undefined = int((np.isnan(by_part) & (share > 0)).sum())
     point = float(fold_mean(points, np.ones(points.shape))[0])
+    if pooled:
+        resampled = around(point, resampled)
     return Resampled(point, resampled, int(np.isnan(points).sum()), undefined)
+
+
+def around(point: float, values: np.ndarray) -> np.ndarray:
+    """Returns bootstrap values >= 0, (R,), moved until their median is the point, but not below 0; NaN stays."""
+    defined = values[~np.isnan(values)]
+    return np.maximum(values + (point - np.median(defined)), 0.0) if defined.size else values
 
 
 def interval(values: np.ndarray, point: float, level: float = 0.95) -> Estimate:

@@ -56,6 +56,7 @@ def versus(
     subjects: Sequence[str],
     swaps: np.ndarray | None,
     ranked: bool = False,
+    pooled: bool = False,
 ) -> dict[str, Versus]:
     """Compares every method with `other`; returns method -> difference, without `other` itself.
 
@@ -67,6 +68,7 @@ def versus(
         subjects: (S,) in the order of the columns of `swaps`.
         swaps: (R, S) from `subject_swaps`; None = no test.
         ranked: The metric's ORDER_ONLY, see `permutation_p`.
+        pooled: The metric's POOLED, as `resampled` was made by.
     """
     base, methods = resampled[other], [name for name in parts if name != other]
     p_values = dict.fromkeys(methods, NOTHING)
@@ -74,7 +76,7 @@ def versus(
         assert swaps is not None
         interruption.check()
         pairs = paired_parts(parts[name], parts[other])
-        p_values[name] = permutation_p(metric, pairs, subjects, swaps, ranked=ranked)
+        p_values[name] = permutation_p(metric, pairs, subjects, swaps, ranked=ranked, pooled=pooled)
     corrected = holm({name: p_values[name] for name in methods if name in family})
     return {
         name: Versus(
@@ -105,15 +107,21 @@ def best_of(resampled: Mapping[str, Resampled], names: Sequence[str], greater_is
 
 
 def transfer(
-    metric: Metric, ours: RepetitionParts, theirs: RepetitionParts, subjects: Sequence[str], greater_is_better: bool
+    metric: Metric,
+    ours: RepetitionParts,
+    theirs: RepetitionParts,
+    subjects: Sequence[str],
+    greater_is_better: bool,
+    *,
+    pooled: bool = False,
 ) -> tuple[np.ndarray, Transfer]:
     """Returns (S,) gain of each subject, NaN where either has no score, and what it adds up to.
 
-    A subject's score is the mean over the folds and seeds whose test part holds the subject.
+    A subject's score is as of `subject_scores`: the mean over the folds and seeds whose test part holds the subject.
     """
     pairs = paired_parts(ours, theirs)
-    scores = subject_scores(metric, [first for first, _ in pairs], subjects)
-    base = subject_scores(metric, [second for _, second in pairs], subjects)
+    scores = subject_scores(metric, [first for first, _ in pairs], subjects, pooled=pooled)
+    base = subject_scores(metric, [second for _, second in pairs], subjects, pooled=pooled)
     gains = (scores - base) * (1 if greater_is_better else -1)
     defined = gains[~np.isnan(gains)]
     if not len(defined):

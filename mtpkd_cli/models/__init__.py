@@ -11,6 +11,7 @@ from mtpkd_cli.models.fusion import Fusion
 from mtpkd_cli.models.normaliser import Normaliser
 from mtpkd_cli.models.statistics import Statistics
 from mtpkd_cli.models.student import Student
+from mtpkd_cli.models.targets import TargetScale
 from mtpkd_cli.models.teacher import ModalityBatch, Output, Teacher, Trunk
 from mtpkd_cli.models.temporal import TemporalEncoder
 
@@ -23,6 +24,7 @@ __all__ = [
     "Statistics",
     "Student",
     "TNet",
+    "TargetScale",
     "Teacher",
     "TemporalEncoder",
     "Trunk",

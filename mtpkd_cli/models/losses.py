@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 IGNORED_TARGET = -5.0
+LEAST_NORM = 1e-4
 
 
 class Term(NamedTuple):
@@ -59,8 +60,16 @@ def valid_targets(target: Tensor) -> Tensor:
 
 
 def cosine_distance(x: Tensor, y: Tensor) -> Tensor:
-    """mean over rows of 1 - cos(x_i, y_i), in [0, 2]; 0 iff rows point the same way."""
-    return (1 - functional.cosine_similarity(x, y, dim=-1)).mean()
+    """mean over rows of 1 - cos(x_i, y_i), in [0, 2]; 0 iff rows point the same way.
+
+    A row shorter than LEAST_NORM has no direction: it is at 1, with the slope that it would have at length 1, for the
+    slope of a cosine is 1 / length, and that of one row of zeros would be a million times that of all others.
+    """
+    lengths = [torch.linalg.vector_norm(rows, dim=-1, keepdim=True) for rows in (x, y)]
+    short = (lengths[0] < LEAST_NORM) | (lengths[1] < LEAST_NORM)
+    cosines = functional.cosine_similarity(x.masked_fill(short, 1.0), y.masked_fill(short, 1.0), dim=-1)
+    nearly = (rows / length.masked_fill(length < LEAST_NORM, 1.0) for rows, length in zip((x, y), lengths, strict=True))
+    return (1 - torch.where(short[..., 0], torch.mul(*nearly).sum(-1), cosines)).mean()
 
 
 def squared_distance(x: Tensor, y: Tensor) -> Tensor:

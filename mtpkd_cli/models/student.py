@@ -12,10 +12,11 @@ from mtpkd_cli.models.fusion import Fusion
 from mtpkd_cli.models.heads import head_of
 from mtpkd_cli.models.imputed import ImputedTrunk
 from mtpkd_cli.models.pooled import PooledTrunk
+from mtpkd_cli.models.targets import InTargetUnits, units_of
 from mtpkd_cli.models.teacher import ModalityBatch, Output, Trunk
 
 
-class Student(nn.Module):
+class Student(InTargetUnits):
     """A prevalent trunk, the T-Net R, and a fusion of what is seen with what is hallucinated.
 
     Args:
@@ -30,6 +31,7 @@ class Student(nn.Module):
         head: "softmax", or "ordinal" for classes in an order.
         stochastic_depth: Of kind "fusion" only: probability that in training a fusion leaves a sample's summaries out.
         imputed: Of kind "imputed" only: modality of the joint teacher -> (feature size, steps that stand in for it).
+        targets: In regression mean and scale of each target, as of `TargetScale`.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Student(nn.Module):
         head: str = "softmax",
         stochastic_depth: float = 0.0,
         imputed: dict[str, tuple[int, int]] | None = None,
+        targets: dict[str, list[float]] | None = None,
     ) -> None:
         super().__init__()
         self.kind = kind
@@ -57,14 +60,15 @@ class Student(nn.Module):
         else:
             self.trunk = PooledTrunk(features, embedding, dropout, kind)
         self.head = nn.Sequential(nn.Dropout(dropout), head_of(head, embedding, outputs))
+        self.units = units_of(targets)
 
     def forward(self, batch: ModalityBatch) -> Output:
         """Reads the prevalent modalities and nothing else; gates are (B, 1 + P), of the other kinds (B, M)."""
         seen, shares = self.trunk(batch)
         if self.kind != "fusion":
-            return Output(seen, self.head(seen), shares)
+            return Output(seen, self.units(self.head(seen)), shares)
         vectors = [seen, *self.tnet(seen).unbind(1)]
         # By the tensor's shape, not by len(): a number of samples must not be written into an exported model.
         one_step = torch.ones_like(seen[:, :1], dtype=torch.bool)
         embedding, gates = self.fusion([v.unsqueeze(1) for v in vectors], [one_step] * len(vectors), vectors)
-        return Output(embedding, self.head(embedding), gates)
+        return Output(embedding, self.units(self.head(embedding)), gates)

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from mtpkd_cli.models.fusion import Fusion
 from mtpkd_cli.models.heads import head_of
+from mtpkd_cli.models.targets import InTargetUnits, units_of
 from mtpkd_cli.models.temporal import TemporalEncoder
 
 ModalityBatch = dict[str, tuple[Tensor, Tensor]]
@@ -17,7 +18,8 @@ class Output(NamedTuple):
 
     Args:
         embedding: (B, d).
-        logits: (B, C) class logits, or predictions in regression.
+        logits: (B, C) class logits; in regression predictions in units of the targets, or in standard deviations within
+            `standard_units`.
         gates: (B, M), the share of each modality in the embedding.
     """
 
@@ -58,8 +60,11 @@ class Trunk(nn.Module):
         return fused
 
 
-class Teacher(nn.Module):
-    """Trunk -> head: the trunk's arguments, the number of classes or targets C as `outputs`, and the kind of head."""
+class Teacher(InTargetUnits):
+    """Trunk -> head: the trunk's arguments, the number of classes or targets C as `outputs`, and the kind of head.
+
+    In regression `targets` holds mean and scale of each target, as of `TargetScale`.
+    """
 
     def __init__(
         self,
@@ -70,12 +75,14 @@ class Teacher(nn.Module):
         dropout: float,
         head: str = "softmax",
         stochastic_depth: float = 0.0,
+        targets: dict[str, list[float]] | None = None,
     ) -> None:
         super().__init__()
         self.trunk = Trunk(features, embedding, heads, dropout, stochastic_depth)
         self.head = nn.Sequential(nn.Dropout(dropout), head_of(head, embedding, outputs))
+        self.units = units_of(targets)
 
     def forward(self, batch: ModalityBatch) -> Output:
         """Encodes, fuses and classifies."""
         embedding, gates = self.trunk(batch)
-        return Output(embedding, self.head(embedding), gates)
+        return Output(embedding, self.units(self.head(embedding)), gates)

@@ -20,6 +20,7 @@ from mtpkd_cli.ot.structure import (
     cloud_transport,
     cosine_similarities,
     row_transport,
+    shifted,
     take,
 )
 
@@ -37,6 +38,7 @@ __all__ = [
     "fused_transport",
     "half_squared_euclidean",
     "row_transport",
+    "shifted",
     "sinkhorn",
     "sinkhorn_divergence",
     "take",

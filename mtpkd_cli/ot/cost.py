@@ -7,6 +7,10 @@ float32, whatever autocast says: at epsilon = 0.01 a cost rounded to 8 bits move
 import torch
 from torch import Tensor
 
+LEAST_NORM = 1e-4
+"""Rows shorter than this have no direction. The slope of a direction is 1 / norm: one such row, of a sample of which a
+network sees nothing, would decide a whole step."""
+
 
 def half_squared_euclidean(x: Tensor, y: Tensor) -> Tensor:
     """Returns 1/2 |x_i - y_j|^2, non-negative, exactly 0 where two rows are identical.
@@ -20,16 +24,16 @@ def half_squared_euclidean(x: Tensor, y: Tensor) -> Tensor:
 
 
 def cosine_cost(x: Tensor, y: Tensor) -> Tensor:
-    """Returns 1 - cos(x_i, y_j), in [0, 2] up to rounding; a row of zeros has no direction: 1 to everything."""
+    """Returns 1 - cos(x_i, y_j), in [0, 2] up to rounding; a row of zeros has no direction: 1 to all."""
     x, y = at_least_float32(x, y)
     with torch.autocast(x.device.type, enabled=False):
         return 1.0 - unit_rows(x) @ unit_rows(y).transpose(-1, -2)
 
 
 def unit_rows(x: Tensor) -> Tensor:
-    """Returns `x: (..., d)` scaled to norm 1; a row of zeros stays zero and has a finite gradient."""
+    """Returns `x: (..., d)` scaled to norm 1; a row below LEAST_NORM stays as it is, nearly zero, with slope 1."""
     norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
-    return x / norm.masked_fill(norm == 0, 1.0)
+    return x / norm.masked_fill(norm < LEAST_NORM, 1.0)
 
 
 def at_least_float32(*tensors: Tensor) -> tuple[Tensor, ...]:

@@ -3,8 +3,8 @@
 A representation `h: (B, d)` is described by its cosine matrix S, (B, B); a row of S says how one sample relates to the
 others. Teachers are not detached here: a caller that distils passes detached teacher similarities.
 
-Source: Aslam et al. 2024, released code (cloud_transport, least similar anchors, centroid); the identity-keeping
-row_transport and the other kinds of anchors are this project's.
+Source: Aslam et al. 2024, released code (shifted, cloud_transport, least similar anchors, centroid); the
+identity-keeping row_transport and the other kinds of anchors are this project's.
 """
 
 from typing import Any, Literal, get_args
@@ -27,6 +27,15 @@ def cosine_similarities(h: Tensor) -> Tensor:
     with torch.autocast(h.device.type, enabled=False):
         unit = unit_rows(h)
         return unit @ unit.transpose(-1, -2)
+
+
+def shifted(similarities: Tensor) -> Tensor:
+    """Returns S - min(S) of a whole matrix (B, B), >= 0, 0 at the least similar pair; the minimum has its gradient too.
+
+    So the clouds of rows of teacher and student are compared from where each is least alike: a student whose
+    similarities all lie lower than its teacher's is at no distance. It is the released code's.
+    """
+    return similarities - similarities.min()
 
 
 def choose_anchors(teacher_similarities: Tensor, k: int, kind: str, generator: Generator | None = None) -> Tensor:
@@ -52,7 +61,9 @@ def choose_anchors(teacher_similarities: Tensor, k: int, kind: str, generator: G
             f"{k} anchors cannot be chosen in a batch of {n_rows} samples",
             where="distill.anchors_k",
             expected=f"1 <= anchors_k < batch size, here at most {n_rows - 1}",
-            todo="lower distill.anchors_k or raise the batch size" if k >= 1 else "set distill.anchors_k to 1 or more",
+            todo="lower distill.anchors_k, where the method leaves it open, or raise the batch size"
+            if k >= 1
+            else "set distill.anchors_k to 1 or more",
         )
     if kind not in ANCHOR_KINDS:
         raise StudyError(

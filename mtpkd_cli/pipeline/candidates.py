@@ -26,13 +26,27 @@ MOST_DROPOUT = 0.6
 def method_options(study: Study, method: str) -> dict[str, Any]:
     """Returns a method's options: its defaults, then shared keys of [distill], then the method's table of the study.
 
-    A control is another method but for one thing, so it takes that method's table first, and then the control's.
+    A control is another method but for one thing, so it takes that method's table first, and then the control's. What
+    a publication has settled is no shared key's to change.
     """
-    defaults = METHODS.options(method)
-    shared = {key: value for key in defaults if (value := getattr(study.distill, key, None)) is not None}
+    defaults, released = METHODS.options(method), METHODS.released(method)
+    shared = {key: value for key, value in _shared(study, method).items() if key not in released}
     tables = [study.distill.method.get(name, {}) for name in (METHODS.control_of(method), method) if name]
     of_tables = {key: value for table in tables for key, value in table.items() if key in defaults}
     return defaults | shared | of_tables
+
+
+def passed_by(study: Study) -> list[str]:
+    """Returns one line per key of [distill] that a method of the study does not take, since its value is released."""
+    lines = []
+    for method in study.distill.methods:
+        released, options = METHODS.released(method), method_options(study, method)
+        lines += [
+            f"{method} keeps {key} = {options[key]}, as released: distill.{key} = {value} does not reach it"
+            for key, value in _shared(study, method).items()
+            if key in released and value != options[key]
+        ]
+    return lines
 
 
 def candidates_of(study: Study, method: str) -> list[Candidate]:
@@ -44,6 +58,12 @@ def candidates_of(study: Study, method: str) -> list[Candidate]:
     guard = METHODS.constant(method, "GUARD")
     names = [guard, method] if study.distill.guard and isinstance(guard, str) else [method]
     return [_candidate(study, name, number) for name in names for number in range(study.distill.candidates)]
+
+
+def _shared(study: Study, method: str) -> dict[str, Any]:
+    """The keys of [distill] that are set for all methods and that this one has."""
+    values = {key: getattr(study.distill, key, None) for key in METHODS.options(method)}
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def _candidate(study: Study, method: str, number: int) -> Candidate:

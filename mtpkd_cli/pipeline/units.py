@@ -27,7 +27,8 @@ from mtpkd_cli.pipeline.unit import (
     value,
     value_as,
 )
-from mtpkd_cli.registry import DATASETS
+from mtpkd_cli.registry import DATASETS, METRICS
+from mtpkd_cli.training.descriptions import Candidate
 from mtpkd_cli.training.splits import count_folds
 
 
@@ -124,11 +125,17 @@ def _teachers(run: RunFolder, study: Study, fold: int, seed: int) -> Iterator[Un
             sides_of(run),
             section(model=study.network, train=study.train),
             value(task=study.study.task, seed=seed),
+            *_learned_targets(study),
             value_as({"teachers": {name: seen}}, modalities=seen),
             features_of(run, seen),
             place(name=name, fold=fold),
         )
         yield Unit("train-teachers", "train_teachers", run.teacher(fold, seed, name), name, ingredients, fold, seed)
+
+
+def _learned_targets(study: Study) -> tuple[Ingredient, ...]:
+    """In what targets are learned, of a regression; what has learned them in units of the corpus is stale."""
+    return (value_as({"targets": "standardised"}),) if study.study.task == "regression" else ()
 
 
 def teacher_names(study: Study) -> list[str]:
@@ -144,6 +151,7 @@ def _alignment(run: RunFolder, study: Study, fold: int, seed: int) -> Iterator[U
         section(model=study.network, align=study.align),
         value_as({"teachers": {name: seen[name] for name in names}}),
         features_of(run, list(dict.fromkeys(m for name in names for m in seen[name]))),
+        *_learned_targets(study),
         artifacts("teachers/{}", teachers={name: run.teacher(fold, seed, name) for name in names}),
         place(fold=fold),
     )
@@ -176,6 +184,7 @@ def _students(run: RunFolder, study: Study, fold: int, seed: int) -> Iterator[Un
             seed=seed,
         ),
         value_as({"distill": fit.model_dump(mode="json")}, fit=fit),
+        *_learned_targets(study),
         artifact("bank", bank, bank=bank),
         artifact("align", align, alignment=align),
         artifact(f"teachers/{study.prevalent_teacher}", start, prevalent_teacher=start),
@@ -187,13 +196,19 @@ def _students(run: RunFolder, study: Study, fold: int, seed: int) -> Iterator[Un
             yield _imputation(run, study, fold, seed, method, str(impute))
             continue
         candidates = candidates_of(study, method)
-        tried = {"distill": {method: [candidate.plain() for candidate in candidates]}}
+        tried = {"distill": {method: [candidate.plain() | _version_of(candidate) for candidate in candidates]}}
         # The guard's students are those of another method of the study: fitted once, where that method comes first.
         guard = candidates[0].method
         spares = {"guard": run.student(fold, seed, guard)} if guard != method and guard in study.distill.methods else {}
         of_method = (value_as(tried, candidates=candidates), place(method=method))
         folder = run.student(fold, seed, method)
         yield Unit("distill", "distill", folder, method, (*common, *of_method), fold, seed, spares=spares)
+
+
+def _version_of(candidate: Candidate) -> dict[str, int]:
+    """The version of a candidate's loss, where it is not the first one: students of an earlier one are stale."""
+    version = METHODS.version(candidate.method, candidate.options)
+    return {"version": version} if version > 1 else {}
 
 
 def _imputation(run: RunFolder, study: Study, fold: int, seed: int, method: str, impute: str) -> Unit:
@@ -210,6 +225,13 @@ def _imputation(run: RunFolder, study: Study, fold: int, seed: int, method: str,
         place(fold=fold, method=method),
     )
     return Unit("distill", "impute", run.student(fold, seed, method), method, ingredients, fold, seed)
+
+
+def _metric_versions(evaluate: EvaluateSection) -> tuple[Ingredient, ...]:
+    """Versions of the metrics that give other values than they used to; scores by an earlier version are stale."""
+    versions = {name: METRICS.constant(name, "VERSION") for name in evaluate.metrics}
+    raised = {name: version for name, version in versions.items() if version is not None}
+    return (value_as({"evaluate": {"versions": raised}}),) if raised else ()
 
 
 def evaluation_unit(
@@ -234,6 +256,7 @@ def evaluation_unit(
         artifact("samples", run.root, samples=run.samples, frames=frames),
         value(teachers=needs, task=study.study.task),
         section(evaluate=evaluate),
+        *_metric_versions(evaluate),
         students_of(students),
         Ingredient({"banks": banks}, {"keys": list(banks)}, {f"{key}/bank": path for key, path in banks.items()}),
     )

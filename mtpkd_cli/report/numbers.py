@@ -33,7 +33,7 @@ def latex_table(summary: Summary) -> str:
     heads = [summary.metrics[name].label + (f" ({s.unit})" if s.unit else "") for name, s in scales.items()]
     body = [
         " & ".join([escaped(method), *(_cell(row, name, scales[name]) for name in names)])
-        for method, row in summary.methods.items()
+        for method, row in summary.rows.items()
     ]
     lines = [
         f"% {summary.interval}; p: {summary.test}.",

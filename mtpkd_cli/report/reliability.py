@@ -16,7 +16,7 @@ def reliability(results: Results) -> Block:
     caption = (
         "Predictions of all folds and seeds in bins of confidence (the largest probability); a dot is as large as its "
         "bin is full. On the line a confidence is as often right as it says; below it the student is too sure, above "
-        "it not sure enough. ECE is the mean distance from the line over predictions."
+        "it not sure enough. ECE is the mean distance from the line over predictions, the same number as in the scores."
     )
     return Block(caption, panels)
 

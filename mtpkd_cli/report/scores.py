@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from mtpkd_cli.evaluation.summary import TEACHER_PREFIX, Difference, Estimate, MethodScores, Summary
+from mtpkd_cli.evaluation.summary import TEACHER_PREFIX, TRIVIAL, Difference, Estimate, MethodScores, Summary
 from mtpkd_cli.report.drawing import MINUS
 from mtpkd_cli.report.results import Results
 
@@ -76,6 +76,13 @@ def summary_sentences(results: Results) -> list[str]:
         sentences.append(f"The teacher that has every modality at test time too ({joint}) reaches {reached}.")
     if metric == "balanced-accuracy":
         sentences.append(f"Guessing would reach {scale.number(1 / len(results.summary.outputs))}\u00a0%.")
+    if trivial := results.summary.trivial:
+        stated = [
+            f"{scale_of(results, name).number(trivial.scores[name].value)} {results.summary.metrics[name].label}"
+            for name in results.metric_names
+            if trivial.scores[name].value is not None
+        ]
+        sentences.append(f"Predicting the mean of the training people for everybody would reach {', '.join(stated)}.")
     return sentences + _best_student(results, metric, scale) + _over_control(results, metric, scale)
 
 
@@ -88,15 +95,18 @@ def score_blocks(results: Results) -> list[dict[str, Any]]:
     blocks = [
         {"title": f"see {prevalent} alone at test time", "rows": [_row(results, name) for name in fair]},
         {"title": "need privileged modalities at test time", "rows": [_row(results, name) for name in needing]},
+        {"title": "see nothing at test time", "rows": [_row(results, TRIVIAL)] if results.summary.trivial else []},
     ]
     return [block for block in blocks if block["rows"]]
 
 
 def _row(results: Results, name: str) -> dict[str, Any]:
-    row = results.summary.methods[name]
+    row = results.summary.rows[name]
     seen = results.study.teacher_modalities.get(name.removeprefix(TEACHER_PREFIX), [])
     sees = ", ".join(seen) if name.startswith(TEACHER_PREFIX) and len(seen) > 1 else ""
     note = "reference" if name == results.reference else sees
+    if name == TRIVIAL:
+        note = "predicts the mean of the training people's targets for everybody"
     return {"name": name, "note": note, "cells": [_cell(results, row, metric) for metric in results.metric_names]}
 
 

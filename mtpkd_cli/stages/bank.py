@@ -34,6 +34,8 @@ def build(
 ) -> Counts:
     """Writes one Parquet file per teacher: aligned embedding, logits and cross-fitted logits, calibrated, per sample.
 
+    In regression logits are predictions in units of the targets, like all that lies on disk.
+
     Args:
         teachers: Teacher -> folder with its model and crossfit.parquet.
         alignment: Folder of the alignment.
@@ -56,7 +58,9 @@ def build(
     load_weights(alignment / ALIGNMENT_WEIGHTS, aligned)
     aligned.eval()
     with torch.no_grad():
-        outputs: dict[str, tuple[Tensor, Tensor]] = aligned(raw)
+        adapted: dict[str, tuple[Tensor, Tensor]] = aligned(raw)
+        # Like the joint teacher's own, what the adapters' heads predict is kept in units of the targets.
+        outputs = {name: (embedding, aligned.joint.units(logits)) for name, (embedding, logits) in adapted.items()}
     joint = apply(aligned.joint, data, aligned.joint.trunk.modalities, rows)
     outputs[align.joint] = (joint.embedding, joint.logits)
     is_train = torch.tensor([name == "train" for name in part])[:, None]

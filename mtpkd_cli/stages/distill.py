@@ -73,6 +73,8 @@ def build(
         "outputs": len(outputs),
     }
     arguments |= model.sizes | {"kind": student.kind}
+    if scale := data.target_scale(data.rows(sides.train)):
+        arguments["targets"] = scale.plain()
     ids = data.samples["sample_id"].tolist()
     bank_rows = read_bank(bank, teachers, ids, ["train", "validation"], sees).to(torch.device(job.device))
     starts = Starts(prevalent_teacher if student.init == "teacher" else None, alignment / TNET_WEIGHTS)

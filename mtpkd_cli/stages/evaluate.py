@@ -11,11 +11,20 @@ from mtpkd_cli.artifacts.records import write_record
 from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.config.scoring import headline_of
 from mtpkd_cli.config.study import EvaluateSection
-from mtpkd_cli.evaluation.comparison import Comparison, Draws, compare_methods, method_scores, metrics_of
+from mtpkd_cli.evaluation.comparison import (
+    Comparison,
+    Draws,
+    about_metrics,
+    compare_methods,
+    method_scores,
+    metrics_of,
+    scores_alone,
+)
 from mtpkd_cli.evaluation.figures import figures_of
 from mtpkd_cli.evaluation.frame_scores import score_frames, subjects_of
 from mtpkd_cli.evaluation.predictions import (
     Predictions,
+    predict_training_mean,
     predictions_table,
     read_student_predictions,
     read_teacher_predictions,
@@ -26,7 +35,6 @@ from mtpkd_cli.evaluation.summary import (
     SUMMARY,
     TEACHER_PREFIX,
     Summary,
-    about_metrics,
     interval_in_words,
 )
 from mtpkd_cli.registry import METRICS
@@ -111,6 +119,7 @@ def build(
         test=draws.test_in_words,
         metrics=about_metrics(names),
         methods=methods,
+        trivial=scores_alone(predict_training_mean(banks, table), names, draws) if task == "regression" else None,
         **frame_summary,
     )
     write_record(out / SUMMARY, summary)

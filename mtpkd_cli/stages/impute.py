@@ -60,6 +60,8 @@ def build(
         "kind": "imputed",
         "imputed": {name: (sizes[name], steps[name]) for name in joint.trunk.modalities},
     } | model.sizes
+    if joint.scale is not None:
+        arguments["targets"] = joint.scale.plain()
     network = Student(**arguments)
     trunk = network.trunk
     assert isinstance(trunk, ImputedTrunk)

@@ -61,6 +61,8 @@ def build(
     seeds = [derived_seed(seed, fold, name, "inner", i) for i in range(len(held_out))]
     logits = crossfit_logits(data, modalities, sides, held_out, seeds, resuming=resuming, advance=advance, **settings)
     arguments = {"features": data.sizes(modalities), "outputs": len(outputs), **model.sizes}
+    if teacher.scale is not None:
+        arguments["targets"] = teacher.scale.plain()
     about = Description(
         kind=type(teacher).__name__, arguments=arguments, task=task, outputs=outputs, modalities=modalities
     )

@@ -48,7 +48,7 @@ class Alignment(nn.Module):
         self.adapters = nn.ModuleList(Adapter(embedding, outputs, adapter, head) for _ in others)
 
     def forward(self, embeddings: dict[str, Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
-        """Returns teacher -> (aligned embedding, logits), for the adapted teachers."""
+        """Returns teacher -> (aligned embedding, logits) of the adapted teachers, targets standardised."""
         return {name: adapter(embeddings[name]) for name, adapter in zip(self.others, self.adapters, strict=True)}
 
 
@@ -75,6 +75,7 @@ def fit_alignment(
         rows: Training and validation rows.
     """
     train, validation = rows
+    data = data.with_standard_targets(alignment.joint.scale)
 
     def terms_of(batch: Tensor) -> Terms:
         labels = data.labels[batch]
@@ -102,7 +103,7 @@ def fit_alignment(
     trunk = alignment.joint.trunk
     trunk.encoders.requires_grad_(False)
     slow = {joint_learning_rate: [*trunk.fusion.parameters(), *alignment.joint.head.parameters()]}
-    with seeded(seed) as generator:
+    with seeded(seed) as generator, alignment.joint.standard_units():
         return fit(
             alignment, terms_of, validate, train, generator=generator, slow=slow, checkpoint=checkpoint, **options
         )

@@ -1,7 +1,8 @@
 """The teacher bank: the outputs of every frozen teacher for every sample, one Parquet file per teacher.
 
 Legend: K teachers, N samples, d embedding size, C classes or targets. Features are cached and teachers are frozen, so
-this is a constant: distillation reads columns and never runs a teacher.
+this is a constant: distillation reads columns and never runs a teacher. In regression logits are predictions in
+units of the targets; a fit takes them in standard deviations (`TeacherBank.with_standard_targets`).
 """
 
 from collections.abc import Sequence
@@ -58,7 +59,12 @@ def read_bank(
 
 def tested_samples(folder: Path) -> list[str]:
     """The samples that a repetition tests, those among them that no teacher could read included."""
-    table = read_parquet(min(folder.glob("*.parquet")), columns=["sample_id"], filters=[("part", "==", "test")])
+    return samples_of_part(folder, "test")
+
+
+def samples_of_part(folder: Path, part: str) -> list[str]:
+    """The samples of a part (train, validation or test) of a repetition, whether a teacher could read them or not."""
+    table = read_parquet(min(folder.glob("*.parquet")), columns=["sample_id"], filters=[("part", "==", part)])
     ids: list[str] = table.column("sample_id").to_pylist()
     return ids
 

@@ -3,7 +3,7 @@
 Legend: N samples, T time steps (the longest sample's), D features.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch import Tensor
 from mtpkd_cli.artifacts import read_parquet
 from mtpkd_cli.artifacts.feature_parts import read_parts
 from mtpkd_cli.datasets import TARGET_PREFIX
-from mtpkd_cli.models import ModalityBatch, Normaliser
+from mtpkd_cli.models import ModalityBatch, Normaliser, TargetScale
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class StudyData:
 
     Args:
         samples: The samples table; row i is sample i everywhere.
-        labels: (N,) long class indices, or (N, C) float targets.
+        labels: (N,) long class indices, or (N, C) float targets, in units of the corpus unless `with_standard_targets`.
         sequences: Modality -> (values (N, T, D) float, mask (N, T) bool).
     """
 
@@ -43,6 +43,14 @@ class StudyData:
         """Gathers the given rows of some modalities."""
         rows = rows.to(self.labels.device)
         return {name: (self.sequences[name][0][rows], self.sequences[name][1][rows]) for name in modalities}
+
+    def target_scale(self, rows: Tensor) -> TargetScale | None:
+        """Mean and standard deviation of the targets in some rows; None of classes."""
+        return TargetScale.of(self.labels[rows.to(self.labels.device)]) if self.labels.is_floating_point() else None
+
+    def with_standard_targets(self, scale: TargetScale | None) -> "StudyData":
+        """The same samples with targets in standard deviations, as losses take them; None changes nothing."""
+        return self if scale is None else replace(self, labels=scale.standardised(self.labels))
 
     def sizes(self, modalities: list[str]) -> dict[str, int]:
         """Modality -> feature size D."""

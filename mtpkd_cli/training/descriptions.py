@@ -46,7 +46,8 @@ class Description(Record):
 
     Args:
         kind: Name of its class.
-        arguments: Keyword arguments that build it again.
+        arguments: Keyword arguments that build it again; in regression `targets` among them, mean and scale of the
+            training people's targets, by which the model answers in units of the targets.
         task: "classification" or "regression".
         outputs: Names of the C classes or targets.
         modalities: What it sees.

@@ -43,6 +43,7 @@ def fit_student(
         checkpoint: Where the fit goes on after an interrupt.
     """
     seen = student.trunk.modalities
+    data, bank = data.with_standard_targets(student.scale), bank.with_standard_targets(student.scale)
 
     def step(rows: Tensor) -> Terms:
         rows = rows.to(data.labels.device)  # once, and not for every column of the bank
@@ -52,4 +53,5 @@ def fit_student(
     def validate() -> float:
         return task_loss(apply(student, data, seen, validation).logits, data.labels[validation]).item()
 
-    return fit(student, step, validate, train, generator=order, draws=[draws], checkpoint=checkpoint, **options)
+    with student.standard_units():
+        return fit(student, step, validate, train, generator=order, draws=[draws], checkpoint=checkpoint, **options)

@@ -46,8 +46,10 @@ def fit_teacher(
         checkpoint: Where the fit goes on after an interrupt.
 
     Returns:
-        The teacher with its best weights, and the history.
+        The teacher with its best weights, which answers in units of the targets, and the history.
     """
+    # Of all training people, so that all teachers of a fold learn the same.
+    scale = data.target_scale(train)
     present = data.present(modalities).cpu()
     train, validation = train[present[train]], validation[present[validation]]
     if len(train) == 0 or len(validation) == 0:
@@ -55,9 +57,11 @@ def fit_teacher(
             f"no {'training' if len(train) == 0 else 'validation'} sample has {' or '.join(modalities)}",
             todo="look at features/*/failures.parquet",
         )
+    targets = None if scale is None else scale.plain()
     with seeded(seed) as generator:
-        teacher = Teacher(data.sizes(modalities), outputs, **sizes).to(data.labels.device)
+        teacher = Teacher(data.sizes(modalities), outputs, **sizes, targets=targets).to(data.labels.device)
         teacher.trunk.fit_normalisers(data.batch(train, modalities))
+        data = data.with_standard_targets(scale)
 
         def step(rows: Tensor) -> Terms:
             output = teacher(data.batch(rows, modalities))
@@ -66,7 +70,8 @@ def fit_teacher(
         def validate() -> float:
             return task_loss(apply(teacher, data, modalities, validation).logits, data.labels[validation]).item()
 
-        history = fit(teacher, step, validate, train, generator=generator, checkpoint=checkpoint, **options)
+        with teacher.standard_units():
+            history = fit(teacher, step, validate, train, generator=generator, checkpoint=checkpoint, **options)
     return teacher, history
 
 
@@ -100,7 +105,8 @@ def crossfit_logits(
         settings: outputs, sizes and options of `fit_teacher`.
 
     Returns:
-        (N, C) logits, NaN where a sample is no training sample or has none of the modalities.
+        (N, C) logits (predictions in units of the targets, in regression), NaN where a sample is no training sample or
+        has none of the modalities.
     """
     logits = torch.full((len(data.samples), settings["outputs"]), torch.nan)
     present = data.present(modalities).cpu()

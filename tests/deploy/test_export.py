@@ -63,6 +63,20 @@ def test_a_model_that_says_something_else_is_not_handed_over() -> None:
         check(model, nearly, {"video": 5})
 
 
+def test_targets_are_exported_in_their_units_whatever_their_size(tmp_path: Path) -> None:
+    """A target of a million, give or take a thousand: rounding alone is far above 1e-4 of its unit."""
+    sizes, targets = {"video": 5}, {"mean": [1e6, 0.5, 0.0], "scale": [1e3, 0.1, 1.0]}
+    student = _student("mlp", sizes, {"targets": targets})
+    assert export_student(tmp_path / "m.pt", student, sizes, False, "torchscript") <= 1e-4
+    values, mask = torch.randn(3, 7, 5), torch.ones(3, 7, dtype=torch.bool)
+    scores, _ = torch.jit.load(tmp_path / "m.pt")(values, mask)
+    assert torch.equal(scores, student({"video": (values, mask)}).logits)
+    assert (scores[:, 0] - 1e6).abs().max() < 1e4
+    with student.standard_units():
+        inside = student({"video": (values, mask)}).logits
+    torch.testing.assert_close(scores[:, 1], inside[:, 1] * 0.1 + 0.5)
+
+
 def test_lengths_are_odd_and_masks_ragged() -> None:
     rng = np.random.default_rng(3)
     values, mask, other, _ = exporting._sample(rng, {"a": 5, "b": 2}, batch=3, steps=7)

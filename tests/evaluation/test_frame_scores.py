@@ -98,7 +98,9 @@ def test_frames_are_scored_by_the_mean_of_their_windows(task: str, tmp_path: Pat
         assert row["scored"] == sum(len(part.labels) for part in expected_parts)
         assert row["scored"] + row["unscored"] == tested_frames["valid"].sum() * len(expected_parts)
         for name in names:
-            expected = metrics.resampled_scores(METRICS.load(name).metric, expected_parts, ["v2", "v3", "v4"], draws)
+            module, drawn = METRICS.load(name), (["v2", "v3", "v4"], draws)
+            pooled = getattr(module, "POOLED", False)
+            expected = metrics.resampled_scores(module.metric, expected_parts, *drawn, pooled=pooled)
             values[method, name] = expected
             assert row["scores"][name]["value"] == pytest.approx(expected.point, abs=1e-9)
             ends = metrics.interval(expected.values, expected.point)

@@ -59,7 +59,8 @@ def transport(a: np.ndarray, b: np.ndarray, cost: np.ndarray, epsilon: float) ->
 def released_transport(teacher: np.ndarray, student: np.ndarray) -> float:
     """Debiased transport between clouds of rows over each row's least similar columns, self excluded."""
     columns = [sorted((c for c in range(len(row)) if c != i), key=row.__getitem__) for i, row in enumerate(teacher)]
-    x, y = (np.array([row[c[:ANCHORS]] for row, c in zip(s, columns, strict=True)]) for s in (teacher, student))
+    shifted = (teacher - teacher.min(), student - student.min())
+    x, y = (np.array([row[c[:ANCHORS]] for row, c in zip(s, columns, strict=True)]) for s in shifted)
     u = np.full(len(x), 1 / len(x))
 
     def value(p: np.ndarray, q: np.ndarray) -> float:

@@ -1,8 +1,16 @@
 """Which students are tried for each method and its placebo, option by option: it decides what results stay valid."""
 
+import re
+from pathlib import Path
+
+import pytest
+
+from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.config.reading import parse_study
-from mtpkd_cli.pipeline.candidates import candidates_of
+from mtpkd_cli.errors import StudyError
+from mtpkd_cli.pipeline import units_of
+from mtpkd_cli.pipeline.candidates import candidates_of, passed_by
 
 STUDY = """
 [study]
@@ -68,7 +76,7 @@ TRIED = {
         "transport_weight=0.0 soft_label_weight=0.5 | selection=mean transport_weight=0.0 soft_label_weight=0.25 | "
         "selection=soft transport_weight=1.0 soft_label_weight=0.25"
     ),
-    "mt-pkdot-released": "anchors_k=8 task_weight=0.8 transport_weight=0.2 centroid_weight=0.2 | - | - | -",
+    "mt-pkdot-released": "anchors_k=30 task_weight=0.8 transport_weight=0.2 centroid_weight=0.2 | - | - | -",
     "pkdot": (
         "structure=rows anchors=shared anchors_k=8 epsilon=0.1 task_weight=1.0 transport_weight=0.6 | "
         "transport_weight=0.2 | transport_weight=0.2 | transport_weight=2.0"
@@ -140,3 +148,53 @@ def test_a_placebo_is_tried_with_the_options_of_its_method() -> None:
         placebo = f"{name}-placebo"
         expected = [candidate.model_copy(update={"method": placebo}) for candidate in candidates_of(study, name)]
         assert candidates_of(study, placebo) == expected
+
+
+RELEASED = STUDY.replace('["student-only"]', '["student-only", "mt-pkdot", "mt-pkdot-released"]')
+
+
+def test_what_is_released_is_reached_by_no_key_for_all_methods_and_that_is_told() -> None:
+    text = RELEASED.replace("anchors_k = 8", "anchors_k = 16\ntransport_weight = 0.7\ncentroid_weight = 0.5")
+    study = parse_study(text, where="study.toml")
+    kept = {"anchors_k": 30, "task_weight": 0.8, "transport_weight": 0.2, "centroid_weight": 0.2}
+    for name in ("mt-pkdot-released", "mt-pkdot-released-placebo"):
+        assert [candidate.options for candidate in candidates_of(study, name)] == [kept] * 4
+    assert candidates_of(study, "mt-pkdot")[-4].options["anchors_k"] == 16
+    assert passed_by(study) == [
+        "mt-pkdot-released keeps anchors_k = 30, as released: distill.anchors_k = 16 does not reach it",
+        "mt-pkdot-released keeps transport_weight = 0.2, as released: distill.transport_weight = 0.7 does not reach it",
+        "mt-pkdot-released keeps centroid_weight = 0.2, as released: distill.centroid_weight = 0.5 does not reach it",
+    ]
+    assert passed_by(parse_study(STUDY, where="study.toml")) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [("anchors_k", "16", "30"), ("task_weight", "1", "0.8"), ("centroid_weight", "0.5", "0.2 or 0.0")],
+)
+def test_the_table_of_a_released_method_takes_released_values_alone(key: str, value: str, expected: str) -> None:
+    text = RELEASED + f"[distill.method.mt-pkdot-released]\n{key} = {value}\n"
+    where = f"distill.method.mt-pkdot-released.{key}: received {value}; expected {expected}, as released"
+    with pytest.raises(StudyError, match=re.escape(where)):
+        parse_study(text, where="study.toml")
+
+
+def test_the_centroid_term_can_be_commented_out_as_in_the_released_code() -> None:
+    text = RELEASED + "[distill.method.mt-pkdot-released]\ncentroid_weight = 0\n"
+    study = parse_study(text, where="study.toml")
+    assert {candidate.options["centroid_weight"] for candidate in candidates_of(study, "mt-pkdot-released")} == {0}
+    assert passed_by(study)[1:] == []
+
+
+def test_students_of_a_loss_that_became_another_one_are_stale_and_no_others(tmp_path: Path) -> None:
+    """Only the structure of clouds has changed, so students of rows, and of methods without structure, stay."""
+    text = RELEASED.replace('"mt-pkdot"', '"kd", "pkdot", "mt-pkdot", "placebo"')
+    text += '[distill.method.pkdot]\nstructure = "clouds"\n'
+    study = parse_study(text, where="study.toml")
+    students = {unit.name: unit for unit in units_of(RunFolder(tmp_path), study) if unit.stage == "distill"}
+    versions = {
+        name: {tried["version"] for tried in unit.reads["distill"][name] if "version" in tried}
+        for name, unit in students.items()
+    }
+    changed = {"pkdot": {2}, "mt-pkdot-released": {2}}
+    assert versions == {name: changed.get(name, set()) for name in students}

@@ -110,3 +110,27 @@ def test_every_metric_of_a_study_is_in_its_summary(finished: Any) -> None:
     usual = {name for name in METRICS.names() if METRICS.constant(name, "TASK") == "classification"}
     assert set(summary_of(finished)["metrics"]) == usual
     assert summary_of(finished)["headline"] == "balanced-accuracy"
+
+
+def test_the_calibration_error_is_one_number_everywhere_and_lies_in_its_interval(finished: Any) -> None:
+    predictions = pd.read_parquet(finished.run.evaluation / "predictions.parquet")
+    for method, row in summary_of(finished)["methods"].items():
+        score, figure = row["scores"]["ece"], row["reliability"]
+        assert score["value"] == figure["ece"]
+        assert score["low"] <= score["value"] <= score["high"]
+        gaps = sum(one["samples"] * abs(one["accuracy"] - one["confidence"]) for one in figure["bins"])
+        assert gaps / sum(one["samples"] for one in figure["bins"]) == pytest.approx(score["value"])
+        rows = predictions[predictions["method"] == method]
+        error = METRICS.load("ece").metric(rows["label"].to_numpy(), np.stack(rows["scores"].to_list()))[0]
+        assert error == pytest.approx(score["value"])
+        for versus in row["differences"].values():
+            assert versus["low"] <= versus["value"] <= versus["high"]
+
+
+def test_scores_by_another_definition_of_a_metric_are_stale(tiny: Any) -> None:
+    path = tiny.run.evaluation / "manifest.json"
+    content = json.loads(path.read_text())
+    assert content["study"]["evaluate"].pop("versions") == {"ece": 2}
+    path.write_text(json.dumps(content))
+    state = tiny.states()["evaluate evaluation"]
+    assert (state.kind, state.reason) == ("stale", "evaluate.versions.ece was null, is 2")
