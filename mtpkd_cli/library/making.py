@@ -72,6 +72,7 @@ def do_stages(
     from mtpkd_cli.config.study import ExtractSection
     from mtpkd_cli.pipeline import Choice, do_stage
     from mtpkd_cli.pipeline.candidates import passed_by
+    from mtpkd_cli.pipeline.start import check_start
 
     choice, reporter = Choice.among(folds, seeds, names), reporter or Silent()
     extraction = extraction or Extraction()
@@ -84,6 +85,8 @@ def do_stages(
             parse_options(ExtractSection, {"max_failures": extraction.max_failures}, where="--max-failures")
         for line in passed_by(study) if "distill" in stages else ():
             reporter.note(line)
+        of_students = tuple(names) if list(stages) == ["distill"] else ()
+        check_start(run, study, stages, reporter, methods=of_students)
         for stage in stages:
             on = "cpu" if stage in ("extract", "evaluate") else device
             job = _job(run, study, reporter, on, threads, jobs, overwrite, extraction)
@@ -184,12 +187,15 @@ def ablate(
     from mtpkd_cli.pipeline.ablation import cells_of, score_cells, train_cells
     from mtpkd_cli.pipeline.choice import Choice
     from mtpkd_cli.pipeline.grid import ablation_name, write_grid
+    from mtpkd_cli.pipeline.start import check_start
 
     reporter, run = reporter or Silent(), RunFolder(Path(folder))
     study, called = read_study(run.study), ablation_name(method, list(over), name)
     cells = cells_of(run, method, list(over), called)
     with logged(run.logs, "ablate"):
         job = _job(run, study, reporter, device, threads, jobs, overwrite, Extraction())
+        for cell in cells:
+            check_start(run, cell.study, ["distill"], reporter, methods=[method])
         write_grid(run, called, method, list(over))
         made = train_cells(cells, method, Choice.among(folds, seeds), job)
         reporter.note(f"ablate: {made} students trained, {len(cells)} cells" if made else "ablate: nothing to train")

@@ -15,7 +15,7 @@ from mtpkd_cli.config.recordings import READY_FEATURES
 from mtpkd_cli.config.scoring import evaluated_section
 from mtpkd_cli.config.study import EvaluateSection, FitOptions
 from mtpkd_cli.encoders.running import resolved_encoder
-from mtpkd_cli.pipeline.candidates import candidates_of
+from mtpkd_cli.pipeline.candidates import candidates_of, method_settings
 from mtpkd_cli.pipeline.unit import (
     STAGES,
     Ingredient,
@@ -89,12 +89,13 @@ def _samples(run: RunFolder, study: Study) -> Unit:
     data = study.data.model_dump(mode="json", exclude={"root"})
     task = study.study.task
     files = ["samples.parquet", "splits.json", *(["frames.parquet"] if _labels_frames(study) else [])]
+    order = place(ordinal=study.study.ordinal)  # it changes no table: it is told, or the listing is refused
     return Unit(
         "extract",
         "samples",
         run.root,
         "samples",
-        (value_as({"study": {"task": task}}, task=task), value_as({"data": data}, data=study.data)),
+        (value_as({"study": {"task": task}}, task=task), value_as({"data": data}, data=study.data), order),
         files=tuple(files),
     )
 
@@ -192,7 +193,8 @@ def _students(run: RunFolder, study: Study, fold: int, seed: int) -> Iterator[Un
         # The guard's students are those of another method of the study: fitted once, where that method comes first.
         guard = candidates[0].method
         spares = {"guard": run.student(fold, seed, guard)} if guard != method and guard in study.distill.methods else {}
-        of_method = (value_as(tried, candidates=candidates), place(method=method))
+        settings = {name: method_settings(study, name) for name in {candidate.method for candidate in candidates}}
+        of_method = (value_as(tried, candidates=candidates), place(method=method, settings=settings))
         folder = run.student(fold, seed, method)
         yield Unit("distill", "distill", folder, method, (*common, *of_method), fold, seed, spares=spares)
 

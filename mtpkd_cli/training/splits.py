@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mtpkd_cli.config.recordings import DataSection
 from mtpkd_cli.datasets import SIDES, SPLIT_COLUMN
 from mtpkd_cli.errors import ArtifactError, DataError, first_ten
 
@@ -19,6 +20,25 @@ class Fold:
     train: list[str]
     validation: list[str]
     test: list[str]
+
+
+def folds_of(samples: pd.DataFrame, data: DataSection) -> list[Fold]:
+    """Splits the subjects as the study says; fewer folds where nobody has asked for so many and the people are few.
+
+    Raises:
+        DataError: They cannot be split.
+    """
+    if data.split == "official":
+        return official_folds(samples, data.validation_share, data.split_seed)
+    subjects, folds = samples["subject"].tolist(), data.folds
+    if data.split == "group-kfold" and "folds" not in data.model_fields_set:
+        folds = next(iter(_possible_folds(len(set(subjects)), at_most=folds)), folds)
+    return make_folds(subjects, data.split, folds, data.validation_share, data.split_seed)
+
+
+def _possible_folds(subjects: int, at_most: int) -> list[int]:
+    """How many folds so many subjects allow, most first: the largest test part leaves three others."""
+    return [n for n in range(min(at_most, subjects), 1, -1) if subjects - -(-subjects // n) >= 3]
 
 
 def make_folds(subjects: list[str], split: str, folds: int, validation_share: float, seed: int) -> list[Fold]:
@@ -40,10 +60,11 @@ def make_folds(subjects: list[str], split: str, folds: int, validation_share: fl
     # The largest test part leaves three others.
     least = 4 if split == "loso" else next(n for n in range(folds, folds + 7) if n - -(-n // folds) >= 3)
     if len(subjects) < least:
+        possible = _possible_folds(len(subjects), at_most=max(count, 3))
         raise DataError(
             f"{len(subjects)} subjects cannot be split into {count} folds with train, validation and test subjects",
             expected=f"at least {least} subjects",
-            todo="change data.folds, or add subjects",
+            todo=f"--set data.folds={possible[0]}, or add subjects" if possible else "add subjects",
         )
     generator = np.random.default_rng(seed)
     parts = np.array_split(generator.permutation(subjects), count)
@@ -112,7 +133,7 @@ def check_folds(folds: list[Fold], samples: pd.DataFrame, classes: list[str]) ->
                 raise DataError(
                     f"fold {index}: no {side} sample of {', '.join(missing)}",
                     expected="every class among the training subjects of every fold",
-                    todo="lower data.folds, change data.split_seed, or leave that class out",
+                    todo="mtpkd check RUN names a data.split_seed that works, where there is one",
                 )
 
 
