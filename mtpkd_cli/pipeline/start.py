@@ -17,7 +17,7 @@ from mtpkd_cli.stages import Reporter
 from mtpkd_cli.stages.samples import classes_stated, list_samples
 from mtpkd_cli.training.conditions import CONDITIONS
 from mtpkd_cli.training.facts import Facts, Finding
-from mtpkd_cli.training.splits import Fold, folds_of, read_folds
+from mtpkd_cli.training.splits import Fold, class_names_of, folds_of, read_folds
 
 
 def facts_of(
@@ -106,20 +106,12 @@ def _facts_now(run: RunFolder, study: Study, *, extracted: bool, methods: Sequen
     if run.samples.is_file() and run.splits.is_file():
         samples = read_parquet(run.samples).to_pandas()
         folds = read_folds(run.splits)
-        return facts_of(study, samples, _class_names(samples), folds, methods=methods, features=features)
+        return facts_of(study, samples, class_names_of(samples), folds, methods=methods, features=features)
     root = run.data_root(study.data.root)
     if not root.is_dir():
         return None
     samples, classes = list_samples(root, study.study.task, study.data)
     return facts_of(study, samples, classes, folds_of(samples, study.data), methods=methods)
-
-
-def _class_names(samples: pd.DataFrame) -> list[str]:
-    """Names in index order, as the listing has kept them."""
-    if "label_name" not in samples:
-        return []
-    named = samples[["label", "label_name"]].drop_duplicates().sort_values("label")
-    return named["label_name"].astype(str).tolist()
 
 
 def _missing(name: str, modality: ModalitySection) -> Iterator[str]:

@@ -36,9 +36,7 @@ def units_of(run: RunFolder, study: Study) -> list[Unit]:
     """Lists all units of a study, each after those that it reads."""
     units = [_samples(run, study), *_features(run, study)]
     for fold, seed in repetitions_of(run, study):
-        units += _teachers(run, study, fold, seed)
-        units += _alignment(run, study, fold, seed)
-        units += _students(run, study, fold, seed)
+        units += units_of_repetition(run, study, fold, seed)
     methods = study.distill.methods
     students = {name: student_folders(run, study, name) for name in methods}
     teachers = list(study.teacher_modalities)
@@ -46,6 +44,12 @@ def units_of(run: RunFolder, study: Study) -> list[Unit]:
         *sorted(units, key=lambda unit: STAGES.index(unit.stage)),
         evaluation_unit(run, study, run.evaluation, "evaluation", students, teachers, evaluated_section(study)),
     ]
+
+
+def units_of_repetition(run: RunFolder, study: Study, fold: int, seed: int) -> list[Unit]:
+    """Teachers, alignment, bank and students of one fold and seed."""
+    stages = (_teachers, _alignment, _students)
+    return [unit for stage in stages for unit in stage(run, study, fold, seed)]
 
 
 def repetitions_of(run: RunFolder, study: Study) -> list[tuple[int, int]]:
@@ -69,8 +73,9 @@ def samples_of(run: RunFolder) -> Ingredient:
 
 
 def sides_of(run: RunFolder) -> Ingredient:
-    """The samples table and the splits, which are written with it."""
-    return artifact("samples", run.root, samples=run.samples, splits=run.splits)
+    """The samples table and the splits, which are written with it, or by a unit of their own."""
+    places = {"samples": run.root} | ({"splits": run.splits.parent} if run.repetitions else {})
+    return Ingredient({"samples": run.samples, "splits": run.splits}, {}, places)
 
 
 def features_of(run: RunFolder, modalities: list[str]) -> Ingredient:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mtpkd_cli.config.recordings import DataSection
-from mtpkd_cli.datasets import SIDES, SPLIT_COLUMN
+from mtpkd_cli.datasets import MEDIA_PREFIX, SIDES, SPLIT_COLUMN
 from mtpkd_cli.errors import ArtifactError, DataError, first_ten
 
 
@@ -34,6 +34,44 @@ def folds_of(samples: pd.DataFrame, data: DataSection) -> list[Fold]:
     if data.split == "group-kfold" and "folds" not in data.model_fields_set:
         folds = next(iter(_possible_folds(len(set(subjects)), at_most=folds)), folds)
     return make_folds(subjects, data.split, folds, data.validation_share, data.split_seed)
+
+
+def final_fold(samples: pd.DataFrame, data: DataSection) -> Fold:
+    """A split of all people that tests nobody: those who validate say when to stop, all others train.
+
+    The validation side of an official split stays what it is; elsewhere the share of people is that of the folds, drawn
+    so that, if it can be, every class is trained and every medium is on both sides.
+
+    Raises:
+        DataError: There are too few people, or a class that nobody else shows.
+    """
+    subjects = sorted(samples["subject"].unique())
+    if SPLIT_COLUMN in samples and data.split == "official":
+        validation = sorted(samples.loc[samples[SPLIT_COLUMN] == "validation", "subject"].unique())
+        if validation:
+            return Fold(sorted(set(subjects) - set(validation)), validation, [])
+    if len(subjects) < 3:
+        raise DataError(f"{len(subjects)} people cannot be split", expected="two who train and one who validates")
+    tried = range(data.split_seed, data.split_seed + 50)
+    folds = [_fold(subjects, [], data.validation_share, np.random.default_rng(seed)) for seed in tried]
+    fold = next((one for one in folds if _is_whole(one, samples)), folds[0])
+    check_folds([fold], samples, class_names_of(samples))
+    return fold
+
+
+def _is_whole(fold: Fold, samples: pd.DataFrame) -> bool:
+    """Whether every class is among those who train, and every medium on both sides."""
+    train, validation = (samples[samples["subject"].isin(side)] for side in (fold.train, fold.validation))
+    media = [name for name in samples if str(name).startswith(MEDIA_PREFIX) and (samples[name] != "").any()]
+    known = "label" not in samples or set(train["label"]) == set(samples["label"])
+    return known and all((side[name] != "").any() for side in (train, validation) for name in media)
+
+
+def class_names_of(samples: pd.DataFrame) -> list[str]:
+    """Names of the classes in index order, as a listed samples table keeps them; empty in regression."""
+    if "label" not in samples:
+        return []
+    return samples[["label", "label_name"]].drop_duplicates().sort_values("label")["label_name"].astype(str).tolist()
 
 
 def _possible_folds(subjects: int, at_most: int) -> list[int]:
