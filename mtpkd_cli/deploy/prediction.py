@@ -191,7 +191,7 @@ def _recordings(media: list[str], options: PredictOptions, readers: dict[str, di
 def _students_in_words(students: list[ChosenStudent], threshold: float | None) -> str:
     who = f"student: {students[0].name}"
     if len(students) > 1:
-        who = f"students: mean of {len(students)} of {students[0].method}"
+        who = f"students: mean of {len(students)} of {students[0].method}, of other folds and seeds each"
     if threshold is None:
         return who
     return f"{who}; tuned: {students[0].outputs[1]} above {threshold:.3f}, the threshold of validation people"

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import mtpkd_cli
 from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.config import set_keys
 from mtpkd_cli.deploy.several_media import media_of_list, media_of_words
@@ -93,7 +94,7 @@ def two_media(made_once: Callable[..., Path], media_run: RunFolder, make_tiny: C
 
 
 def _pairs(run: RunFolder) -> list[tuple[Path, Path]]:
-    corpus = run.data_root(__import__("mtpkd_cli").read_study(run.root).data.root)
+    corpus = run.data_root(mtpkd_cli.read_study(run.root).data.root)
     clips = sorted((corpus / "video").rglob("*.mp4"))
     return [(clip, corpus / "biosignals_filtered" / clip.parent.name / f"{clip.stem}_bio.csv") for clip in clips]
 
@@ -124,7 +125,7 @@ def test_windows_end_with_the_shortest_file_and_a_late_clock_is_read_late(
     clip, signal = _pairs(two_media)[0]
     table = pd.read_csv(signal, sep="\t")
     short = tmp_path / "short.csv"
-    table.iloc[: 4 * 512].to_csv(short, sep="\t", index=False)
+    table.iloc[: 4 * 128].to_csv(short, sep="\t", index=False)
     listed = tmp_path / "list.csv"
     listed.write_text(f"video,biosignals,start_s_biosignals\n{clip},{short},1\n")
     done = here("predict", two_media.root, "--list", listed, "--window", 1.5, "--workers", 0, "--json", "-q")
