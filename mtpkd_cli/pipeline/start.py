@@ -75,8 +75,10 @@ def check_start(
         StudyError: A key cannot work with this corpus; all problems at once.
         DataError: The corpus cannot be used as the study says, or cannot be listed.
     """
+    if not set(stages) & {condition.stage for condition in CONDITIONS.values()}:
+        return
     facts = _facts_now(run, study, extracted="extract" not in stages, methods=methods)
-    if facts is None or not set(stages) & {condition.stage for condition in CONDITIONS.values()}:
+    if facts is None:
         return
     problems: list[Finding] = []
     for condition in CONDITIONS.values():
@@ -90,7 +92,8 @@ def check_start(
         raise kind(
             f"{len(problems)} of the conditions of this study are not met:\n{first_ten(list(map(str, problems)))}",
             where=run.study,
-            todo="mend these; mtpkd check looks over the whole study",
+            todo="mend these; mtpkd check looks over the whole study"
+            + (f" (folds are made anew by mtpkd extract {run.root} --overwrite)" if run.splits.is_file() else ""),
         )
 
 

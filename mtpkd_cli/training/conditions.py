@@ -111,10 +111,16 @@ def _order(facts: Facts) -> Iterator[Finding]:
 
 def _anchors(facts: Facts) -> Iterator[Finding]:
     """Anchors of every method against the smallest batch of every fold; the worst fold speaks."""
+    giving_way: dict[str, list[str]] = {}
     if fewest := min(facts.trained(), default=0):
         for method in facts.methods:
-            if (finding := fitted_anchors(method, fewest, facts.study.distill.batch_size)[1]) is not None:
+            finding = fitted_anchors(method, fewest, facts.study.distill.batch_size)[1]
+            if finding is not None and finding.kind != "note":
                 yield finding
+            elif finding is not None:
+                giving_way.setdefault(finding.text.removeprefix(f"{method.name}: "), []).append(method.name)
+    for text, names in giving_way.items():
+        yield Finding(f"{', '.join(names)}: {text}")
 
 
 def _batches(facts: Facts) -> Iterator[Finding]:
