@@ -1,7 +1,7 @@
 """RunFolder: the only place that knows a path."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from glob import escape
 from hashlib import sha256
 from pathlib import Path
@@ -25,10 +25,12 @@ class RunFolder:
     Args:
         root: The folder itself. It may be moved or shared: nothing below it holds an absolute path.
         branch: Folder below the root for students and evaluation of a variant of the study; all else is of the run.
+        repetitions: Folder below that for splits, and for all that is fitted by them; "" = that of the study's folds.
     """
 
     root: Path
     branch: str = ""
+    repetitions: str = ""
 
     @property
     def study(self) -> Path:
@@ -48,7 +50,7 @@ class RunFolder:
     @property
     def splits(self) -> Path:
         """Folds by subject."""
-        return self.root / "splits.json"
+        return self.root / self.repetitions / "splits.json"
 
     def features(self, modality: str) -> Path:
         """Folder of one modality's features."""
@@ -56,7 +58,7 @@ class RunFolder:
 
     def repetition(self, fold: int, seed: int) -> Path:
         """Folder of one (fold, seed)."""
-        return self.root / repetition_name(fold, seed)
+        return self.root / self.repetitions / repetition_name(fold, seed)
 
     def teacher(self, fold: int, seed: int, name: str) -> Path:
         """Folder of one trained teacher."""
@@ -72,12 +74,21 @@ class RunFolder:
 
     def student(self, fold: int, seed: int, method: str) -> Path:
         """Folder of one trained student."""
-        return self.root / self.branch / repetition_name(fold, seed) / "students" / method
+        return self._fitted / repetition_name(fold, seed) / "students" / method
 
     def students(self, method: str) -> Iterator[tuple[int, int, Path]]:
         """(fold, seed, folder) of every student of a method that is there, finished or not."""
-        for folder in sorted((self.root / self.branch).glob(f"fold-*/seed-*/students/{escape(method)}")):
+        for folder in sorted(self._fitted.glob(f"fold-*/seed-*/students/{escape(method)}")):
             yield *parse_repetition("/".join(folder.parts[-4:-2])), folder
+
+    @property
+    def final(self) -> "RunFolder":
+        """The same run, of which the one split that tests nobody is meant, and what is fitted by it for use."""
+        return replace(self, repetitions="final")
+
+    @property
+    def _fitted(self) -> Path:
+        return self.root / self.branch / self.repetitions
 
     def repeated_files(self, name: str) -> list[Path]:
         """Every file of a name in the folders of repetitions."""

@@ -8,8 +8,7 @@ from mtpkd_cli.checks import CheckResult
 from mtpkd_cli.config.study import DataSection
 from mtpkd_cli.datasets import SIDES
 from mtpkd_cli.errors import DataError
-from mtpkd_cli.stages.samples import folds_of
-from mtpkd_cli.training.splits import Fold
+from mtpkd_cli.training.splits import Fold, folds_of
 
 
 def look_at_folds(samples: pd.DataFrame, classes: list[str], data: DataSection) -> tuple[CheckResult, list[Fold]]:
@@ -34,8 +33,6 @@ def look_at_folds(samples: pd.DataFrame, classes: list[str], data: DataSection) 
                     # Leave-one-subject-out tests people who may show one class only.
                     (problems if side == "train" else notes).append(text)
             rows.append(row)
-    if problems:
-        problems.append("lower data.folds, change data.split_seed, or leave that class out")
     sizes = [row["samples"] for row in rows if row["side"] == "test"]
     few, many = min(sizes), max(sizes)
     summary = f"{len(folds)} ({data.split}), {few if few == many else f'{few} to {many}'} test samples"

@@ -8,6 +8,7 @@ import pandas as pd
 from mtpkd_cli import interruption
 from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.checks import CheckResult
+from mtpkd_cli.checks.conditions import look_at_conditions
 from mtpkd_cli.checks.cost import look_at_cost
 from mtpkd_cli.checks.duplicates import look_for_duplicates
 from mtpkd_cli.checks.folds import look_at_folds
@@ -24,6 +25,7 @@ from mtpkd_cli.datasets import MEDIA_PREFIX, media_of
 from mtpkd_cli.encoders.running import resolved_encoder
 from mtpkd_cli.errors import DataError
 from mtpkd_cli.media.probe import Probe
+from mtpkd_cli.pipeline.start import facts_of
 from mtpkd_cli.stages import Reporter
 from mtpkd_cli.stages.samples import list_frames, list_samples
 
@@ -58,6 +60,8 @@ def check_study(
     results.append(look_at_labels(samples, classes, frames, ready))
     result, folds = look_at_folds(samples, classes, study.data)
     results.append(result)
+    if folds:
+        results.append(look_at_conditions(facts_of(study, samples, classes, folds)))
     extract = study.extract.with_workers(workers)
     modalities = [_modality(study, name, samples) for name in study.modalities if name not in ready]
     opened = [_media(root, modality, samples, extract, reporter, trial > 0) for modality in modalities]

@@ -11,8 +11,9 @@ from mtpkd_cli.cli.console import print_json
 from mtpkd_cli.cli.progress import Terminal
 from mtpkd_cli.cluster import BatchJob, SlurmRequest, plan_jobs, submit_jobs, write_scripts
 from mtpkd_cli.config import Study, read_study
-from mtpkd_cli.pipeline import States, units_of
+from mtpkd_cli.pipeline import STAGES, States, units_of
 from mtpkd_cli.pipeline.doing import make_alone
+from mtpkd_cli.pipeline.start import check_start
 from mtpkd_cli.stages import Extraction, Job
 
 
@@ -24,6 +25,7 @@ def batch_scripts(
     study = read_study(run.study)
     with Terminal() as terminal:
         _list_samples(run, study, terminal)
+        check_start(run, study, STAGES, terminal)
         jobs = plan_jobs(run, study, shards, array_limit)
         numbers: dict[str, str] = {}
         if jobs:

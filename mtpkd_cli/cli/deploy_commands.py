@@ -10,13 +10,36 @@ from mtpkd_cli.cli.options import Fold, Json, Quiet, Run, Seed, Workers
 
 Method = Annotated[str | None, typer.Option(help="Student of this method; default: least validation loss, no control.")]
 
+Final = Annotated[
+    bool, typer.Option("--final", help="The student fitted to all people (mtpkd final), with no test score of its own.")
+]
+
 
 @app.command(rich_help_panel="Use")
 def predict(
     run: Run,
+    recordings: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Files, folders, patterns, or - for a list on stdin.", show_default=False, metavar="[MEDIA]..."
+        ),
+    ] = None,
     media: Annotated[
-        list[str], typer.Argument(help="Files, folders, patterns, or - for a list on stdin.", show_default=False)
-    ],
+        list[str] | None,
+        typer.Option(
+            "--media",
+            metavar="MEDIUM=FILE",
+            help="Where the student sees several media: the file of each; again for each recording.",
+        ),
+    ] = None,
+    list_: Annotated[
+        Path | None,
+        typer.Option(
+            "--list",
+            metavar="FILE.csv",
+            help="Recordings of several media: a row each, a column per medium, and perhaps start_s_MEDIUM.",
+        ),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write windows and recordings: .parquet, .csv or .jsonl.")
     ] = None,
@@ -24,8 +47,12 @@ def predict(
     fold: Fold = None,
     seed: Seed = None,
     average: Annotated[
-        bool, typer.Option("--average", help="Mean over the students of all folds and seeds, with their spread.")
+        bool,
+        typer.Option(
+            "--average", help="With --fold or --seed: the mean of all students that fit, not the best of them."
+        ),
     ] = False,
+    final: Final = False,
     window: Annotated[
         float | None, typer.Option(help="Window in seconds; default: a recording is one window.", metavar="SECONDS")
     ] = None,
@@ -43,14 +70,20 @@ def predict(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Predict on new recordings; nothing of the corpus is needed."""
+    """Predict on new recordings; nothing of the corpus is needed.
+
+    The mean of a method's students of all folds and seeds predicts; --fold or --seed picks one, --final the one of all
+    people. `predicted` is the most probable class. `predicted_tuned`, of two classes, is told at the threshold that
+    validation people gave, and is the one to report where classes are unequally frequent.
+    """
     from mtpkd_cli import library
     from mtpkd_cli.cli.predict import print_prediction
     from mtpkd_cli.cli.progress import Terminal
 
     with Terminal(quiet) as terminal:
         prediction = library.predict(
-            run, media, method=method, fold=fold, seed=seed, average=average, window_s=window, hop_s=hop, person=person,
+            run, recordings or (), files=tuple(media or ()), list=list_, method=method, fold=fold, seed=seed,
+            average=average, final=final, window_s=window, hop_s=hop, person=person,
             output=output, overlay=overlay, workers=workers, reporter=terminal,
         )  # fmt: skip
     print_prediction(prediction, json)
@@ -66,12 +99,16 @@ def export(
     method: Method = None,
     fold: Fold = None,
     seed: Seed = None,
+    final: Final = False,
 ) -> None:
-    """Write the chosen student as ONNX or TorchScript, checked, with an example and a model card."""
+    """Write one student as ONNX or TorchScript, checked, with an example and a model card.
+
+    It is the one with the least validation loss, or the one of all people (--final); predict takes the mean of all.
+    """
     from mtpkd_cli import library
     from mtpkd_cli.deploy.exporting import CHECKS
 
-    exported = library.export(run, format, output=output, method=method, fold=fold, seed=seed)
+    exported = library.export(run, format, output=output, method=method, fold=fold, seed=seed, final=final)
     print(f"student: {exported.student.name}")
     print(f"equal to the torch student to {exported.largest_difference:.1g} on {CHECKS} samples of odd lengths")
     print(f"wrote {exported.folder}")

@@ -20,10 +20,18 @@ def print_prediction(prediction: Prediction, as_json: bool) -> None:
     """
     recordings, failed = prediction.recordings, prediction.failed
     if as_json:
-        about = {"students": [student.name for student in prediction.students], "threshold": prediction.threshold}
+        about = {
+            "students": [student.name for student in prediction.students],
+            "threshold": prediction.threshold,
+            "columns": prediction.answers,
+        }
         print_json(about | {"recordings": plain_rows(recordings), "windows": plain_rows(prediction.windows)})
     elif len(failed) < len(recordings):
         _print(recordings[recordings["error"] == ""], prediction.outputs)
+        for column, text in prediction.answers.items():
+            print(f"{column.removeprefix('predicted_')}: {text}.")
+        if prediction.students[0].final:
+            print("The student was fitted to all people: it has no test score of its own.")
     _tell_failures(failed, len(recordings))
 
 

@@ -11,7 +11,7 @@ from mtpkd_cli.artifacts import RunFolder, write_text
 from mtpkd_cli.cli.console import print_json
 from mtpkd_cli.cli.ready_features import ready_features_wanted, with_ready_features
 from mtpkd_cli.cli.status import print_status
-from mtpkd_cli.config import read_study
+from mtpkd_cli.config import Study, read_study
 from mtpkd_cli.config.presets import preset_help, preset_names, preset_text
 from mtpkd_cli.config.reading import parse_study, with_keys
 from mtpkd_cli.errors import DataError, StudyError, did_you_mean
@@ -54,7 +54,22 @@ def init_run(
     roles = [f"modalities.{m}.role={'prevalent' if m in prevalent else 'privileged'}" for m in modalities]
     text, _ = with_keys(text, [*(roles if prevalent else []), *assignments], where=f"preset {preset}")
     write_text(run.study, text)
-    return f"wrote {run.study}; next: mtpkd run {folder}"
+    return f"wrote {run.study}{_order(run, parse_study(text, where=run.study))}; next: mtpkd run {folder}"
+
+
+def _order(run: RunFolder, study: Study) -> str:
+    """Of ordinal classes the order in which they would be learned, which is told before anything is."""
+    if not study.study.ordinal:
+        return ""
+    from mtpkd_cli.stages.samples import classes_stated, list_samples
+    from mtpkd_cli.training.conditions import order_of_classes
+
+    try:
+        _, classes = list_samples(run.data_root(study.data.root), study.study.task, study.data)
+    except (DataError, StudyError) as err:
+        return f"; the order of the classes is not known yet: {err.what.splitlines()[0]}"
+    finding = order_of_classes(study.study.ordinal, classes, classes_stated(study.data))
+    return f"; to mend first: {finding}" if finding else f"; classes, lowest first: {' < '.join(classes)}"
 
 
 def show_status(folder: Path, json: bool) -> None:

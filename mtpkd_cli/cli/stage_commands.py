@@ -155,6 +155,9 @@ def run_all(
         Literal["tensorboard", "mlflow"] | None,
         typer.Option(help="Tell a tracker at the end; whatever it says, the run is done. See mtpkd track."),
     ] = None,
+    final: Annotated[
+        bool, typer.Option("--final", help="Then fit one student to all people, for use in the field: mtpkd final.")
+    ] = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -167,6 +170,29 @@ def run_all(
 
     extraction = Extraction(workers=workers, max_failures=max_failures)
     work.do(run, STAGES, quiet, set=set_, device=device, threads=threads, jobs=jobs, extraction=extraction)
+    if final:
+        work.do_final(run, None, device, threads, False, quiet)
     if track is not None:
         work.tell_tracker(run, track, quiet)
     work.print_results(run, summary_of(RunFolder(run)), json)
+
+
+@app.command(rich_help_panel="Stages")
+def final(
+    run: Run,
+    method: Annotated[
+        str | None, typer.Option(help="Student of this method; default: least mean validation loss, no control.")
+    ] = None,
+    device: Device = "auto",
+    threads: Threads = 1,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fit one student to all people, for use in the field; it has no test score of its own.
+
+    Its teachers, alignment and bank are fitted to all people too. data.validation_share of them say when to stop, as in
+    the folds, and nobody is left to test. `predict --final` and `export --final` take it.
+    """
+    from mtpkd_cli.cli import work
+
+    print(f"final student: {work.do_final(run, method, device, threads, overwrite, quiet)}")

@@ -23,6 +23,14 @@ def do(folder: Path, stages: Sequence[str], quiet: bool, **options: Any) -> None
         library.do_stages(folder, stages, reporter=terminal, **given)
 
 
+def do_final(folder: Path, method: str | None, device: str, threads: int, overwrite: bool, quiet: bool) -> Path:
+    """Fits the final student of a method; returns its folder."""
+    with Terminal(quiet) as terminal:
+        return library.fit_final(
+            folder, method=method, device=device, threads=threads, overwrite=overwrite, reporter=terminal
+        )
+
+
 def chosen_shard(text: str | None, merge: bool, again: bool) -> Shard | None:
     """Reads --shard. What is made again is made by one process: shards know of each other by finished parts alone."""
     if merge and text is not None:

@@ -1,8 +1,13 @@
-"""Which student predicts: the one that validation subjects chose, or one that was asked for; never by test scores."""
+"""Which students predict: those of all folds and seeds of a method, one, or the final one; never by test scores.
+
+A method is chosen by its mean validation loss, and so is one student where a fold or a seed is asked for.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
+
+import pandas as pd
 
 from mtpkd_cli.artifacts import MANIFEST, RunFolder, read_manifest, read_parquet
 from mtpkd_cli.config import Study
@@ -23,6 +28,7 @@ class ChosenStudent:
     Args:
         validation_loss: The loss on validation subjects that it was chosen by; None where the method tries nothing.
         outputs: Names of its C classes or targets.
+        final: It was fitted to all people, and nobody is left who could test it.
     """
 
     method: str
@@ -31,16 +37,25 @@ class ChosenStudent:
     folder: Path
     validation_loss: float | None
     outputs: tuple[str, ...]
+    final: bool = False
 
     @property
     def name(self) -> str:
         """How it is called where people read it."""
+        if self.final:
+            return f"{self.method}, final: fitted to all people, with no test score of its own"
         loss = "" if self.validation_loss is None else f" (validation loss {self.validation_loss:.4f})"
         return f"{self.method}, fold {self.fold}, seed {self.seed}{loss}"
 
 
 def choose(
-    run: RunFolder, study: Study, method: str | None = None, fold: int | None = None, seed: int | None = None
+    run: RunFolder,
+    study: Study,
+    method: str | None = None,
+    fold: int | None = None,
+    seed: int | None = None,
+    *,
+    final: bool = False,
 ) -> list[ChosenStudent]:
     """Lists the students of one method that fit, the one with the least validation loss first.
 
@@ -49,26 +64,30 @@ def choose(
             that fit.
         fold: None = all folds.
         seed: None = all seeds.
+        final: The students that were fitted to all people, in place of those of the folds.
 
     Raises:
-        StudyError: The study has no such method.
+        StudyError: The study has no such method, or a fold is asked of a final student.
         ArtifactError: No finished student fits.
     """
     if method is not None and method not in study.distill.methods:
         known = study.distill.methods
         near = did_you_mean(method, known)
         raise StudyError(f"the study has no method '{method}'{near}", where="--method", expected=", ".join(known))
+    if final and (fold is not None or seed is not None):
+        raise StudyError("a final student is of no fold", where="--final", expected="--final without --fold and --seed")
+    place = run.final if final else run
     fair = [name for name in study.distill.methods if METHODS.control_of(name) is None]
-    every = {name: _students(run, name, fold, seed) for name in (fair if method is None else [method])}
+    every = {name: _students(place, name, fold, seed) for name in (fair if method is None else [method])}
     finished = {name: students for name, students in every.items() if students}
     if not finished:
         given = {"method": method, "fold": fold, "seed": seed}
         wanted = ", ".join(f"{key} {value}" for key, value in given.items() if value is not None)
         raise ArtifactError(
-            f"there is no finished student{' of ' + wanted if wanted else ''}",
+            f"there is no finished {'final ' if final else ''}student{' of ' + wanted if wanted else ''}",
             where=run.root,
             expected=f"one of: {', '.join(study.distill.methods)}",
-            todo=f"mtpkd distill {run.root}",
+            todo=f"mtpkd {'final' if final else 'distill'} {run.root}",
         )
     losses = {
         name: [s.validation_loss for s in students if s.validation_loss is not None]
@@ -79,7 +98,11 @@ def choose(
 
 
 def threshold_of(run: RunFolder, study: Study, students: list[ChosenStudent]) -> float | None:
-    """Probability above which it is the second of two classes, by validation people; of several students the mean.
+    """Probability above which it is the second of two classes: the one for all these students.
+
+    It gives the largest balanced accuracy on the predictions of all validation people put together, each predicted by
+    the students that have not learned from them. The mean of all students would not do there: who validates in one fold
+    has trained the students of others, and would be told apart too well.
 
     None beyond two classes, and where the labels or the students' predictions were not copied with the run.
     """
@@ -89,7 +112,8 @@ def threshold_of(run: RunFolder, study: Study, students: list[ChosenStudent]) ->
         return None
     table = read_parquet(run.samples).to_pandas()
     labels, position = labels_of(table).numpy(), positions_of(table)
-    return fmean(validation_threshold(read_student_predictions(s.folder), labels, position) for s in students)
+    pooled = pd.concat([read_student_predictions(student.folder) for student in students])
+    return validation_threshold(pooled, labels, position)
 
 
 def check_encoders(run: RunFolder, study: Study, modalities: list[str]) -> dict[str, ResolvedEncoder]:
@@ -125,7 +149,8 @@ def _students(run: RunFolder, method: str, fold: int | None, seed: int | None) -
     for of_fold, of_seed, folder in run.students(method):
         if fold in (None, of_fold) and seed in (None, of_seed) and (folder / MANIFEST).is_file():
             about = read_description(folder)
-            students.append(ChosenStudent(method, of_fold, of_seed, folder, about.least_loss, tuple(about.outputs)))
+            outputs, final = tuple(about.outputs), bool(run.repetitions)
+            students.append(ChosenStudent(method, of_fold, of_seed, folder, about.least_loss, outputs, final))
     return students
 
 

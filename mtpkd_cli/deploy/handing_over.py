@@ -23,12 +23,19 @@ EXAMPLE, DESCRIPTION = "predict_onnx.py", "features.json"
 
 
 class ExportedStudent(Record):
-    """Which student an export holds; `taught_by` is the method whose student the guard kept."""
+    """Which student an export holds; `taught_by` is the method whose student the guard kept.
+
+    Args:
+        fold: None of a final student, which was fitted to all people.
+        test_score: Whose the scores in the model card are.
+    """
 
     method: str
     taught_by: str
-    fold: int
+    fold: int | None
     seed: int
+    final: bool
+    test_score: str
 
 
 class ExportedModality(Record):
@@ -101,7 +108,7 @@ def hand_over(run: RunFolder, study: Study, chosen: ChosenStudent, kind: Format,
         description = ExportDescription(
             mtpkd=__version__,
             study=study.study.name,
-            student=ExportedStudent(method=chosen.method, taught_by=taught_by, fold=chosen.fold, seed=chosen.seed),
+            student=_exported_student(chosen, taught_by),
             task=about.task,
             outputs=about.outputs,
             threshold=threshold_of(run, study, [chosen]),
@@ -118,6 +125,18 @@ def hand_over(run: RunFolder, study: Study, chosen: ChosenStudent, kind: Format,
         if kind == "onnx":
             write_text(place / EXAMPLE, Path(__file__).with_name(EXAMPLE).read_text(encoding="utf-8"))
     return worst
+
+
+def _exported_student(chosen: ChosenStudent, taught_by: str) -> ExportedStudent:
+    students = "its method's students in the folds"
+    return ExportedStudent(
+        method=chosen.method,
+        taught_by=taught_by,
+        fold=None if chosen.final else chosen.fold,
+        seed=chosen.seed,
+        final=chosen.final,
+        test_score=f"none of its own: those of {students} are what is known" if chosen.final else f"of {students}",
+    )
 
 
 def model_card(run: RunFolder, study: Study, chosen: ChosenStudent, description: ExportDescription) -> str:

@@ -1,8 +1,8 @@
 """Windows of media -> features, in isolated processes: a broken file costs its own windows, and they say why."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from mtpkd_cli.artifacts.feature_ledgers import readable
 from mtpkd_cli.config.study import ExtractSection
-from mtpkd_cli.deploy.windows import Window, lay_windows
+from mtpkd_cli.deploy.windows import Media, Window, lay_windows
 from mtpkd_cli.encoders import Features, options_here, unseen_shares
 from mtpkd_cli.encoders.running import ResolvedEncoder, Sample, encode_samples
 from mtpkd_cli.media.length import length_s
@@ -65,10 +65,51 @@ def windows_of(
     return windows, unread
 
 
+def windows_of_media(
+    recordings: list[Media],
+    window_s: float | None,
+    hop_s: float | None,
+    options: Mapping[str, dict[str, Any]],
+    extract: ExtractSection,
+) -> tuple[list[Window], list[EncodedWindow]]:
+    """As `windows_of`, over recordings of several media: a recording lasts while all its media do.
+
+    Args:
+        window_s: None = what all media of a recording have in common is one window.
+        options: Medium -> options of the encoder that reads it.
+    """
+    files = [(n, medium, path) for n, one in enumerate(recordings) for medium, path in one.files.items()]
+    tasks = (Task(f"{n} {medium}", (path, options[medium])) for n, medium, path in files)
+    lengths: list[dict[str, float]] = [{} for _ in recordings]
+    errors: list[dict[str, str]] = [{} for _ in recordings]
+    with closing(run_isolated(length_s, tasks, workers=extract.workers, **extract.limits)) as outcomes:
+        for (n, medium, _), outcome in zip(files, outcomes, strict=True):
+            if outcome.error is None:
+                lengths[n][medium] = outcome.value - recordings[n].starts_s.get(medium, 0.0)
+            else:
+                errors[n][f"length of {medium}"] = readable(outcome.error)
+    windows: list[Window] = []
+    unread = []
+    for one, known, failed in zip(recordings, lengths, errors, strict=True):
+        common = min(known.values(), default=0.0)
+        if not failed and common <= 0:
+            failed["length"] = "its media have no moment in common"
+        if failed:
+            unread.append(EncodedWindow(Window(one.path, 0, media=one), errors=failed))
+        else:
+            laid = lay_windows(one.path, common, window_s or common, hop_s or common)
+            windows += [replace(window, media=one) for window in laid]
+    return windows, unread
+
+
 def read_windows(
-    windows: list[Window], encoders: dict[str, ResolvedEncoder], extract: ExtractSection, advance: Callable[[], None]
+    windows: list[Window],
+    encoders: dict[str, ResolvedEncoder],
+    extract: ExtractSection,
+    advance: Callable[[], None],
+    media: Mapping[str, str] | None = None,
 ) -> list[EncodedWindow]:
-    """Encodes every window by the encoder of every modality.
+    """Encodes every window by the encoder of every modality; `media` says which medium each is read from.
 
     A window in which an encoder looked for something (a face) and never detected it is an error: its features describe
     something else.
@@ -76,7 +117,8 @@ def read_windows(
     encoded_windows = [EncodedWindow(window) for window in windows]
     for name, encoder in encoders.items():
         options = options_here(encoder["options"])  # trained beside a GPU, applied wherever people are
-        samples = [Sample(str(i), str(w.recording), w.start_s, w.end_s) for i, w in enumerate(windows)]
+        medium = (media or {}).get(name, name)
+        samples = [Sample(str(i), *window.part(medium)) for i, window in enumerate(windows)]
         encoding = encode_samples(
             samples,
             encoder["name"],

@@ -1,6 +1,7 @@
 """Windows over a recording: the stretches that a student predicts, each encoded by itself, as samples are."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mtpkd_cli.errors import StudyError
@@ -11,17 +12,46 @@ _TOLERANCE_S = 1e-6
 
 
 @dataclass(frozen=True)
+class Media:
+    """The files of what was recorded at one time by several media.
+
+    Args:
+        files: Medium -> its file.
+        starts_s: Medium -> second of its own clock at which the recording begins; left out = 0.
+    """
+
+    files: Mapping[str, Path]
+    starts_s: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def path(self) -> Path:
+        """By which the recording is called: its first file."""
+        return next(iter(self.files.values()))
+
+
+@dataclass(frozen=True)
 class Window:
     """A stretch of a recording; None = its beginning or end.
 
     Args:
+        recording: Its file, or the first of several.
         number: From 0 within its recording.
+        media: Its files, where there are several media.
     """
 
     recording: Path
     number: int
     start_s: float | None = None
     end_s: float | None = None
+    media: Media | None = None
+
+    def part(self, medium: str) -> tuple[str, float | None, float | None]:
+        """File ("" = the recording lacks it), start and end of the stretch by the clock of a medium."""
+        if self.media is None:
+            return str(self.recording), self.start_s, self.end_s
+        begins = self.media.starts_s.get(medium, 0.0)
+        start, end = (None if at is None else begins + at for at in (self.start_s, self.end_s))
+        return str(self.media.files.get(medium, "")), start, end
 
 
 def lay_windows(recording: Path, length_s: float, window_s: float, hop_s: float) -> list[Window]:

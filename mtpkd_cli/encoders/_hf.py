@@ -46,7 +46,9 @@ def model_files(config: HfOptions) -> list[Path]:
     """What features depend on besides the media: the files of the model's folder."""
     if config.folder is None:
         return []
-    return sorted(path for path in config.folder.glob("*") if path.suffix in {".json", ".safetensors", ".bin"})
+    files = sorted(path for path in config.folder.glob("*") if path.suffix in {".json", ".safetensors", ".bin"})
+    # A folder without a model names the file that is missed, so that it is told before any work is done.
+    return files or [config.folder / "config.json"]
 
 
 def load_model(config: HfOptions) -> Any:

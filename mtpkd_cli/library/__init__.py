@@ -8,7 +8,7 @@ A run folder is given by its path. Progress goes to a `Reporter`; without one th
 `mtpkd_cli.errors`, each with what is wrong, where, and what to do.
 """
 
-from mtpkd_cli.library.making import Evaluation, ablate, do_stages, evaluate, extract, run
+from mtpkd_cli.library.making import Evaluation, ablate, do_stages, evaluate, extract, fit_final, run
 from mtpkd_cli.library.reading import (
     Exported,
     check,
@@ -31,6 +31,7 @@ __all__ = [
     "evaluate",
     "export",
     "extract",
+    "fit_final",
     "predict",
     "read_predictions",
     "read_scores",

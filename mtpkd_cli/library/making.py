@@ -1,17 +1,16 @@
 """Verbs that compute: the stages, `run`, evaluation with its optional results, ablation."""
 
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.artifacts.logs import logged
 from mtpkd_cli.config import Study, parse_options, read_study, set_keys
-from mtpkd_cli.errors import StudyError
+from mtpkd_cli.library.jobs import job_of
 from mtpkd_cli.library.reporting import Silent, StrPath
-from mtpkd_cli.stages import Extraction, Job, Reporter
+from mtpkd_cli.stages import Extraction, Reporter
 
 if TYPE_CHECKING:
     from mtpkd_cli.evaluation.ablation import AblationScores
@@ -72,6 +71,7 @@ def do_stages(
     from mtpkd_cli.config.study import ExtractSection
     from mtpkd_cli.pipeline import Choice, do_stage
     from mtpkd_cli.pipeline.candidates import passed_by
+    from mtpkd_cli.pipeline.start import check_start
 
     choice, reporter = Choice.among(folds, seeds, names), reporter or Silent()
     extraction = extraction or Extraction()
@@ -84,9 +84,11 @@ def do_stages(
             parse_options(ExtractSection, {"max_failures": extraction.max_failures}, where="--max-failures")
         for line in passed_by(study) if "distill" in stages else ():
             reporter.note(line)
+        of_students = tuple(names) if list(stages) == ["distill"] else ()
+        check_start(run, study, stages, reporter, methods=of_students)
         for stage in stages:
             on = "cpu" if stage in ("extract", "evaluate") else device
-            job = _job(run, study, reporter, on, threads, jobs, overwrite, extraction)
+            job = job_of(run, study, reporter, on, threads, jobs, overwrite, extraction)
             made[stage] = do_stage(run, study, stage, choice, job)
             reporter.note(f"{stage}: {made[stage]} made" if made[stage] else f"{stage}: nothing to do")
             if stage == "evaluate":
@@ -101,13 +103,56 @@ def extract(folder: StrPath, *, reporter: Reporter | None = None, **options: Any
     return do_stages(folder, ["extract"], reporter=reporter, **options)["extract"]
 
 
-def run(folder: StrPath, *, reporter: Reporter | None = None, **options: Any) -> "Summary":
-    """Does all stages that are not done, in their order; takes what `do_stages` takes. Returns the scores."""
+def run(folder: StrPath, *, final: bool = False, reporter: Reporter | None = None, **options: Any) -> "Summary":
+    """Does all stages that are not done, in their order; takes what `do_stages` takes. Returns the scores.
+
+    Args:
+        final: Also fit one student to all people, as `fit_final` does.
+    """
     from mtpkd_cli.evaluation.summary import summary_of
     from mtpkd_cli.pipeline import STAGES
 
     do_stages(folder, STAGES, reporter=reporter, **options)
+    if final:
+        given = {key: options[key] for key in ("device", "threads") if key in options}
+        fit_final(folder, reporter=reporter, **given)
     return summary_of(RunFolder(Path(folder)))
+
+
+def fit_final(
+    folder: StrPath,
+    *,
+    method: str | None = None,
+    device: str = "auto",
+    threads: int = 1,
+    overwrite: bool = False,
+    reporter: Reporter | None = None,
+) -> Path:
+    """Fits one student to all people, for use in the field, with teachers, alignment and bank of its own.
+
+    data.validation_share of the people say when to stop, as in the folds, and all others train. Nobody is left to test
+    it, so it has no test score: those of the same method's students in the folds are what is known of it.
+
+    Args:
+        method: None = the one with the least mean validation loss over the folds that is no control.
+
+    Returns:
+        The student's folder.
+    """
+    from mtpkd_cli.deploy.choice import choose
+    from mtpkd_cli.pipeline import do_optional
+    from mtpkd_cli.pipeline.final import final_units, write_request
+
+    reporter, run = reporter or Silent(), RunFolder(Path(folder))
+    study = read_study(run.study)
+    chosen = method or choose(run, study)[0].method
+    units = final_units(run, study, [chosen])
+    with logged(run.logs, "final"):
+        job = job_of(run, study, reporter, device, threads, 1, overwrite, Extraction())
+        write_request(run, [chosen])
+        made = do_optional(run, study, units, job)
+        reporter.note(f"final: {made} made, the student of {chosen} in {units[-1].folder}")
+    return units[-1].folder
 
 
 def evaluate(
@@ -144,7 +189,7 @@ def evaluate(
     units += [classical_unit(run, study)] if classical else []
     for unit in units:
         with logged(run.logs, unit.stage):
-            job = _job(run, study, reporter, "cpu", 1, 1, overwrite, Extraction(workers=workers))
+            job = job_of(run, study, reporter, "cpu", 1, 1, overwrite, Extraction(workers=workers))
             if do_optional(run, study, [unit], job):
                 _write_report(run, reporter)
     return Evaluation(
@@ -184,12 +229,15 @@ def ablate(
     from mtpkd_cli.pipeline.ablation import cells_of, score_cells, train_cells
     from mtpkd_cli.pipeline.choice import Choice
     from mtpkd_cli.pipeline.grid import ablation_name, write_grid
+    from mtpkd_cli.pipeline.start import check_start
 
     reporter, run = reporter or Silent(), RunFolder(Path(folder))
     study, called = read_study(run.study), ablation_name(method, list(over), name)
     cells = cells_of(run, method, list(over), called)
     with logged(run.logs, "ablate"):
-        job = _job(run, study, reporter, device, threads, jobs, overwrite, Extraction())
+        job = job_of(run, study, reporter, device, threads, jobs, overwrite, Extraction())
+        for cell in cells:
+            check_start(run, cell.study, ["distill"], reporter, methods=[method])
         write_grid(run, called, method, list(over))
         made = train_cells(cells, method, Choice.among(folds, seeds), job)
         reporter.note(f"ablate: {made} students trained, {len(cells)} cells" if made else "ablate: nothing to train")
@@ -198,50 +246,6 @@ def ablate(
             return None
         score_cells(run, study, cells, method, called, job)
     return read_ablation(run, called)
-
-
-def chosen_device(device: str) -> str:
-    """Returns "cpu" or "cuda"; raises StudyError where there is no such device."""
-    if device not in ("auto", "cpu", "cuda"):
-        raise StudyError(f"there is no device '{device}'", where="--device", expected="auto, cpu or cuda")
-    if device == "cpu":
-        return device
-    import torch
-
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if not torch.cuda.is_available():
-        raise StudyError("this machine has no CUDA device that torch can use", where="--device", expected="auto or cpu")
-    return device
-
-
-def jobs_at_most(device: str, threads: int) -> int:
-    """As many repetitions side by side as the processors given to this process allow, four at most (memory)."""
-    # The affinity knows what a batch scheduler has granted; where there is none, all processors count.
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(4, processors // threads)) if device == "cpu" else 1
-
-
-def _job(
-    run: RunFolder,
-    study: Study,
-    reporter: Reporter,
-    device: str,
-    threads: int,
-    jobs: int | None,
-    overwrite: bool,
-    extraction: Extraction,
-) -> Job:
-    chosen = chosen_device(device)
-    return Job(
-        reporter,
-        chosen,
-        threads,
-        jobs or jobs_at_most(chosen, threads),
-        overwrite,
-        logs=run.logs,
-        extraction=replace(extraction, root=run.data_root(study.data.root)),
-    )
 
 
 def _tell_stale(run: RunFolder, study: Study, reporter: Reporter) -> None:
@@ -253,7 +257,8 @@ def _tell_stale(run: RunFolder, study: Study, reporter: Reporter) -> None:
         states = States(run, study, [*units_of(run, study), *others])
         for unit in others:
             if (state := states.of(unit)).kind == "stale":
-                reporter.note(f"{unit.label}: stale, {state.reason}; mtpkd evaluate {run.root} --{unit.stage}")
+                again = f"final {run.root}" if unit.stage == "final" else f"evaluate {run.root} --{unit.stage}"
+                reporter.note(f"{unit.label}: stale, {state.reason}; mtpkd {again}")
 
 
 def _report_of(run: RunFolder) -> Path:

@@ -103,12 +103,12 @@ def read_predictions(folder: StrPath) -> "pd.DataFrame":
 
 
 def predict(
-    folder: StrPath, media: Sequence[StrPath], *, reporter: Reporter | None = None, **options: Any
+    folder: StrPath, media: Sequence[StrPath] = (), *, reporter: Reporter | None = None, **options: Any
 ) -> "Prediction":
     """Predicts on new recordings; nothing of the corpus is needed.
 
     Args:
-        media: Files, folders, patterns.
+        media: Files, folders, patterns; of several media per recording the option `files` or `list` says which.
         options: Fields of `mtpkd_cli.deploy.prediction.PredictOptions`.
     """
     from mtpkd_cli.deploy.prediction import PredictOptions, predict_media
@@ -125,12 +125,14 @@ def export(
     method: str | None = None,
     fold: int | None = None,
     seed: int | None = None,
+    final: bool = False,
 ) -> Exported:
-    """Writes the chosen student as "onnx" or "torchscript", checked, with an example and a model card.
+    """Writes one student as "onnx" or "torchscript", checked, with an example and a model card.
 
     Args:
         output: Folder; None = RUN/export/METHOD-FORMAT.
         method: Of this one; None = the least validation loss, no control.
+        final: The student that was fitted to all people, and has no test score of its own.
     """
     from mtpkd_cli.deploy.choice import choose
     from mtpkd_cli.deploy.exporting import FILES
@@ -140,8 +142,8 @@ def export(
         raise StudyError(f"there is no format '{format}'", where="--format", expected=", ".join(FILES))
     run = RunFolder(Path(folder))
     study = read_study_file(run.study)
-    chosen = choose(run, study, method, fold, seed)[0]
-    place = run.export(chosen.method, format) if output is None else Path(output)
+    chosen = choose(run, study, method, fold, seed, final=final)[0]
+    place = run.export(f"{chosen.method}-final" if final else chosen.method, format) if output is None else Path(output)
     return Exported(chosen, place, hand_over(run, study, chosen, format, place))  # type: ignore[arg-type]
 
 

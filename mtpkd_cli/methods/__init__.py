@@ -12,6 +12,7 @@ then formula and source) and is one of three kinds. A method is fitted with its 
     GUARD  optional; with `distill.guard = true`, the method whose student is kept unless this one's has a smaller
            validation loss
     TAUGHT optional; False: no term reads the bank. Every other method has a placebo, NAME-placebo
+    LEAST  optional; samples that its terms need in a batch: 2 for pairs, 3 for triplets; of fewer they are 0
     RELEASED optional, of a method that stands for a publication; option -> the only values that it may have, its
            default first. Keys of [distill] that are for all methods pass it by, the method's own table refuses others
     VERSIONS optional; version -> options of which the loss is another one since, {} = of any. Students of an earlier

@@ -19,6 +19,7 @@ from mtpkd_cli.models.losses import Term, task_loss
 from mtpkd_cli.ot.cost import unit_rows
 
 TNET = "untrained"
+LEAST = 2
 GRID = {"contrast_temperature": (0.07, 0.2, 0.5), "contrast_weight": (0.1, 0.8)}
 
 
@@ -35,5 +36,5 @@ def terms(
 
     return {
         "task": Term(task_loss(lesson.student.logits, lesson.labels), task_weight),
-        "contrast": Term(joint_term(lesson, contrast, least=2), contrast_weight),
+        "contrast": Term(joint_term(lesson, contrast, least=LEAST), contrast_weight),
     }

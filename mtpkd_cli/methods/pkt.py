@@ -18,6 +18,7 @@ from mtpkd_cli.methods._joint import joint_term
 from mtpkd_cli.models.losses import Term, task_loss
 
 TNET = "untrained"
+LEAST = 3
 GRID = {"neighbour_weight": (10.0, 100.0, 1000.0)}
 _LEAST_KERNEL = 1e-6
 
@@ -26,7 +27,7 @@ def terms(lesson: Lesson, *, task_weight: float = 1.0, neighbour_weight: float =
     """Task loss and divergence of neighbourhoods, among the samples that the joint teacher could see."""
     return {
         "task": Term(task_loss(lesson.student.logits, lesson.labels), task_weight),
-        "neighbours": Term(joint_term(lesson, _divergence, least=3), neighbour_weight),
+        "neighbours": Term(joint_term(lesson, _divergence, least=LEAST), neighbour_weight),
     }
 
 

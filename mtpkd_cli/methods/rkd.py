@@ -17,6 +17,7 @@ from mtpkd_cli.models.losses import Term, task_loss
 from mtpkd_cli.ot.cost import LEAST_NORM
 
 TNET = "untrained"
+LEAST = 3
 GRID = {"distance_weight": (2.5, 25.0), "angle_weight": (5.0, 50.0)}
 
 
@@ -27,7 +28,7 @@ def terms(
     return {
         "task": Term(task_loss(lesson.student.logits, lesson.labels), task_weight),
         "distance": Term(joint_term(lesson, _distances_differ, least=2), distance_weight),
-        "angle": Term(joint_term(lesson, angles_differ, least=3), angle_weight),
+        "angle": Term(joint_term(lesson, angles_differ, least=LEAST), angle_weight),
     }
 
 

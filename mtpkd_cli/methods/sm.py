@@ -14,6 +14,7 @@ from mtpkd_cli.methods._joint import joint_term
 from mtpkd_cli.models.losses import Term, squared_distance, task_loss
 
 TNET = "untrained"
+LEAST = 2
 GRID = {"similarity_weight": (0.1, 1.0, 10.0)}
 
 
@@ -21,7 +22,7 @@ def terms(lesson: Lesson, *, task_weight: float = 1.0, similarity_weight: float 
     """Task loss and difference of cosine matrices, among the samples that the joint teacher could see."""
     return {
         "task": Term(task_loss(lesson.student.logits, lesson.labels), task_weight),
-        "similarity": Term(joint_term(lesson, _difference, least=2), similarity_weight),
+        "similarity": Term(joint_term(lesson, _difference, least=LEAST), similarity_weight),
     }
 
 

@@ -14,6 +14,7 @@ from mtpkd_cli.models.losses import Term, squared_distance, task_loss
 from mtpkd_cli.ot.cost import unit_rows
 
 TNET = "untrained"
+LEAST = 2
 GRID = {"similarity_weight": (300.0, 1000.0, 3000.0)}
 
 
@@ -21,7 +22,7 @@ def terms(lesson: Lesson, *, task_weight: float = 1.0, similarity_weight: float 
     """Task loss and difference of similarities, among the samples that the joint teacher could see."""
     return {
         "task": Term(task_loss(lesson.student.logits, lesson.labels), task_weight),
-        "similarity": Term(joint_term(lesson, _difference, least=2), similarity_weight),
+        "similarity": Term(joint_term(lesson, _difference, least=LEAST), similarity_weight),
     }
 
 

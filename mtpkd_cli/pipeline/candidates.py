@@ -12,6 +12,7 @@ from typing import Any, cast
 from mtpkd_cli.config import Study
 from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.training.descriptions import Candidate
+from mtpkd_cli.training.facts import MethodSettings
 
 STUDENT_GRID: dict[str, tuple[float, ...]] = {
     "learning_rate": (0.3, 1.0, 3.0),
@@ -34,6 +35,17 @@ def method_options(study: Study, method: str) -> dict[str, Any]:
     tables = [study.distill.method.get(name, {}) for name in (METHODS.control_of(method), method) if name]
     of_tables = {key: value for table in tables for key, value in table.items() if key in defaults}
     return defaults | shared | of_tables
+
+
+def method_settings(study: Study, method: str) -> MethodSettings:
+    """Returns a method's options, the key that states each of them, and those that no study changes."""
+    released = METHODS.released(method)
+    keys = {key: f"distill.{key}" for key in _shared(study, method) if key not in released}
+    for name in filter(None, (METHODS.control_of(method), method)):
+        keys |= {key: f"distill.method.{name}.{key}" for key in study.distill.method.get(name, {})}
+    fixed = frozenset(key for key, values in released.items() if len(values) == 1)
+    least = METHODS.constant(method, "LEAST", 1)
+    return MethodSettings(method, method_options(study, method), keys, fixed, cast(int, least))
 
 
 def passed_by(study: Study) -> list[str]:

@@ -1,4 +1,4 @@
-"""Results that are no part of `run`: classical models and damaged recordings. Each is a unit like the others."""
+"""Results that are no part of `run`: classical models, damaged recordings, final students, as units like the others."""
 
 from mtpkd_cli.artifacts import MANIFEST, RunFolder, read_manifest
 from mtpkd_cli.artifacts.run_folder import repetition_name
@@ -6,6 +6,7 @@ from mtpkd_cli.config import Study
 from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.config.scoring import evaluated_section, headline_of
 from mtpkd_cli.errors import ArtifactError
+from mtpkd_cli.pipeline.final import units_of_final
 from mtpkd_cli.pipeline.unit import Ingredient, Unit, artifacts, place, value, value_as
 from mtpkd_cli.pipeline.units import (
     bank_folders,
@@ -70,7 +71,7 @@ def corrupt_unit_as_made(run: RunFolder, study: Study) -> Unit:
 def optional_units(run: RunFolder, study: Study) -> list[Unit]:
     """Those that somebody has asked for in this run: their folder is there, or they are being made, or failed."""
     units = [classical_unit(run, study), corrupt_unit_as_made(run, study)]
-    return [unit for unit in units if _asked_for(run, unit)]
+    return [*(unit for unit in units if _asked_for(run, unit)), *units_of_final(run, study)]
 
 
 def _asked_for(run: RunFolder, unit: Unit) -> bool:

@@ -12,8 +12,8 @@ from mtpkd_cli.artifacts.run_folder import repetition_name
 from mtpkd_cli.config.options import Options
 
 STAGES = ("extract", "train-teachers", "align", "distill", "evaluate")
-OPTIONAL_STAGES = ("classical", "corrupt", "ablate")
-"""What `evaluate --classical`, `evaluate --corrupt` and `ablate` make; no part of `run`."""
+OPTIONAL_STAGES = ("classical", "corrupt", "ablate", "final")
+"""What `evaluate --classical`, `evaluate --corrupt`, `ablate` and `final` make; no part of `run`."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Unit:
     @property
     def label(self) -> str:
         """How it is called where people read it."""
-        if self.fold is None or self.seed is None:
+        if self.fold is None or self.seed is None or self.stage == "final":
             return self.stage if self.name == self.stage else f"{self.stage} {self.name}"
         return f"{self.stage} {repetition_name(self.fold, self.seed)} {self.name}"
 
@@ -134,7 +134,7 @@ class Unit:
     @property
     def in_place(self) -> bool:
         """It fills its folder bit by bit, or shares it with others; all other units replace theirs as a whole."""
-        return self.module in ("samples", "extract", "ablate")
+        return self.module in ("samples", "extract", "ablate", "final")
 
 
 def _merge(whole: dict[str, Any], part: dict[str, Any]) -> None:

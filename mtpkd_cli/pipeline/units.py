@@ -15,7 +15,7 @@ from mtpkd_cli.config.recordings import READY_FEATURES
 from mtpkd_cli.config.scoring import evaluated_section
 from mtpkd_cli.config.study import EvaluateSection, FitOptions
 from mtpkd_cli.encoders.running import resolved_encoder
-from mtpkd_cli.pipeline.candidates import candidates_of
+from mtpkd_cli.pipeline.candidates import candidates_of, method_settings
 from mtpkd_cli.pipeline.unit import (
     STAGES,
     Ingredient,
@@ -36,9 +36,7 @@ def units_of(run: RunFolder, study: Study) -> list[Unit]:
     """Lists all units of a study, each after those that it reads."""
     units = [_samples(run, study), *_features(run, study)]
     for fold, seed in repetitions_of(run, study):
-        units += _teachers(run, study, fold, seed)
-        units += _alignment(run, study, fold, seed)
-        units += _students(run, study, fold, seed)
+        units += units_of_repetition(run, study, fold, seed)
     methods = study.distill.methods
     students = {name: student_folders(run, study, name) for name in methods}
     teachers = list(study.teacher_modalities)
@@ -46,6 +44,12 @@ def units_of(run: RunFolder, study: Study) -> list[Unit]:
         *sorted(units, key=lambda unit: STAGES.index(unit.stage)),
         evaluation_unit(run, study, run.evaluation, "evaluation", students, teachers, evaluated_section(study)),
     ]
+
+
+def units_of_repetition(run: RunFolder, study: Study, fold: int, seed: int) -> list[Unit]:
+    """Teachers, alignment, bank and students of one fold and seed."""
+    stages = (_teachers, _alignment, _students)
+    return [unit for stage in stages for unit in stage(run, study, fold, seed)]
 
 
 def repetitions_of(run: RunFolder, study: Study) -> list[tuple[int, int]]:
@@ -69,8 +73,9 @@ def samples_of(run: RunFolder) -> Ingredient:
 
 
 def sides_of(run: RunFolder) -> Ingredient:
-    """The samples table and the splits, which are written with it."""
-    return artifact("samples", run.root, samples=run.samples, splits=run.splits)
+    """The samples table and the splits, which are written with it, or by a unit of their own."""
+    places = {"samples": run.root} | ({"splits": run.splits.parent} if run.repetitions else {})
+    return Ingredient({"samples": run.samples, "splits": run.splits}, {}, places)
 
 
 def features_of(run: RunFolder, modalities: list[str]) -> Ingredient:
@@ -89,12 +94,13 @@ def _samples(run: RunFolder, study: Study) -> Unit:
     data = study.data.model_dump(mode="json", exclude={"root"})
     task = study.study.task
     files = ["samples.parquet", "splits.json", *(["frames.parquet"] if _labels_frames(study) else [])]
+    order = place(ordinal=study.study.ordinal)  # it changes no table: it is told, or the listing is refused
     return Unit(
         "extract",
         "samples",
         run.root,
         "samples",
-        (value_as({"study": {"task": task}}, task=task), value_as({"data": data}, data=study.data)),
+        (value_as({"study": {"task": task}}, task=task), value_as({"data": data}, data=study.data), order),
         files=tuple(files),
     )
 
@@ -200,7 +206,8 @@ def _students(run: RunFolder, study: Study, fold: int, seed: int) -> Iterator[Un
         # The guard's students are those of another method of the study: fitted once, where that method comes first.
         guard = candidates[0].method
         spares = {"guard": run.student(fold, seed, guard)} if guard != method and guard in study.distill.methods else {}
-        of_method = (value_as(tried, candidates=candidates), place(method=method))
+        settings = {name: method_settings(study, name) for name in {candidate.method for candidate in candidates}}
+        of_method = (value_as(tried, candidates=candidates), place(method=method, settings=settings))
         folder = run.student(fold, seed, method)
         yield Unit("distill", "distill", folder, method, (*common, *of_method), fold, seed, spares=spares)
 

@@ -1,5 +1,6 @@
 """Distillation of one student by one method, for one fold and seed; the test part is predicted once, at the end."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,8 +16,10 @@ from mtpkd_cli.training.alignment import TNET_WEIGHTS
 from mtpkd_cli.training.bank import read_bank
 from mtpkd_cli.training.calibration import calibrated_loss
 from mtpkd_cli.training.checkpoints import HISTORY, load_model, load_weights, read_history, save_model
+from mtpkd_cli.training.conditions import fitted_options
 from mtpkd_cli.training.data import StudyData, outputs_of, read_data
-from mtpkd_cli.training.descriptions import Candidate, Description, TriedCandidate
+from mtpkd_cli.training.descriptions import Adjustment, Candidate, Description, TriedCandidate
+from mtpkd_cli.training.facts import MethodSettings
 from mtpkd_cli.training.fitting import History
 from mtpkd_cli.training.predictions import PREDICTIONS, predictions_of
 from mtpkd_cli.training.resuming import Resuming
@@ -43,6 +46,7 @@ def build(
     seed: int,
     method: str,
     candidates: list[Candidate],
+    settings: dict[str, MethodSettings],
     task: str,
     model: ModelSection,
     student: StudentSection,
@@ -58,6 +62,8 @@ def build(
         privileged: Number of privileged modalities that are hallucinated.
         candidates: Methods, options and settings that are tried; the student with the least validation loss at its best
             temperature is kept, the first of equals.
+        settings: Method of a candidate -> who has settled its options: a default that does not fit the samples gives
+            way, and what the study states is refused.
         guard: Folder of the student of the method that the first candidates are of, fitted to the same data; those
             candidates are then not fitted again.
     """
@@ -66,6 +72,9 @@ def build(
     present = data.present(list(features)).cpu()
     rows = {name: data.rows(getattr(sides, name)) for name in ("train", "validation", "test")}
     rows = {name: part[present[part]] for name, part in rows.items()}
+    candidates, adjusted = _fitting(candidates, settings, len(rows["train"]), fit.batch_size)
+    for one in adjusted:
+        job.reporter.note(f"fold {fold} seed {seed}: {one.reason}")
     outputs = outputs_of(data.samples)
     arguments: dict[str, Any] = {
         "features": data.sizes(list(features)),
@@ -106,6 +115,7 @@ def build(
     about = Description(
         kind=type(best.network).__name__, arguments=best.arguments, task=task, outputs=outputs,
         modalities=list(features), method=method, chosen=best.candidate, tried=tried,
+        adjusted=adjusted,
     )  # fmt: skip
     save_model(out, best.network, about, best.history)
     parts = {name: rows[name] for name in ("validation", "test")}
@@ -113,6 +123,18 @@ def build(
     epoch = min(best.history, key=lambda entry: entry["validation"])["epoch"]
     counts = {"epochs": len(best.history), "best_epoch": epoch, "validation_loss": min(losses), "tried": len(tried)}
     return counts | {"fell_back": about.fell_back}
+
+
+def _fitting(
+    candidates: list[Candidate], settings: dict[str, MethodSettings], samples: int, batch_size: int
+) -> tuple[list[Candidate], list[Adjustment]]:
+    """Candidates with options that fit so many training samples, and which defaults have given way."""
+    fitting, adjusted = [], dict[str, Adjustment]()
+    for one in candidates:
+        options, changes = fitted_options(replace(settings[one.method], options=one.options), samples, batch_size)
+        fitting.append(one.model_copy(update={"options": options}) if changes else one)
+        adjusted |= {change.reason: change for change in changes}
+    return fitting, list(adjusted.values())
 
 
 class _FittedStudent(NamedTuple):

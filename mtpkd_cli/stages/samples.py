@@ -11,19 +11,30 @@ from mtpkd_cli.datasets import MEDIA_PREFIX, TARGET_PREFIX
 from mtpkd_cli.errors import DataError, StudyError, first_ten
 from mtpkd_cli.registry import DATASETS
 from mtpkd_cli.stages import Counts, Job
-from mtpkd_cli.training.splits import Fold, check_folds, make_folds, official_folds, to_json
+from mtpkd_cli.training.conditions import order_of_classes
+from mtpkd_cli.training.splits import check_folds, folds_of, to_json
 
 
-def build(out: Path, job: Job, *, task: str, data: DataSection) -> Counts:
+def build(out: Path, job: Job, *, task: str, data: DataSection, ordinal: bool = False) -> Counts:
     """Lists the corpus and splits its subjects; writes samples.parquet, splits.json and, if it labels single frames,
     frames.parquet.
+
+    Args:
+        ordinal: The classes have an order, which is told, and refused where nobody has stated it.
 
     Raises:
         DataError: The corpus is not there or not what its adapter expects, a class has no samples, or there are too few
             subjects.
     """
     samples, classes = list_samples(job.extraction.root, task, data)
+    if (finding := order_of_classes(ordinal, classes, classes_stated(data))) is not None:
+        raise DataError(finding.text, where="data.options.classes", todo=finding.todo)
+    if classes:
+        job.reporter.note(f"classes{', lowest first' if ordinal else ''}: {(' < ' if ordinal else ', ').join(classes)}")
     folds = folds_of(samples, data)
+    if data.split == "group-kfold" and len(folds) < data.folds:
+        people = samples["subject"].nunique()
+        job.reporter.note(f"data.folds is {data.folds} by default; {people} people allow {len(folds)}, which are made")
     check_folds(folds, samples, classes)
     if classes:
         samples.insert(samples.columns.get_loc("label") + 1, "label_name", [classes[i] for i in samples["label"]])
@@ -43,11 +54,9 @@ def build(out: Path, job: Job, *, task: str, data: DataSection) -> Counts:
     }
 
 
-def folds_of(samples: pd.DataFrame, data: DataSection) -> list[Fold]:
-    """Splits the subjects as the study says; raises DataError where that cannot be done."""
-    if data.split == "official":
-        return official_folds(samples, data.validation_share, data.split_seed)
-    return make_folds(samples["subject"].tolist(), data.split, data.folds, data.validation_share, data.split_seed)
+def classes_stated(data: DataSection) -> bool:
+    """Whether the study names the classes in index order, or the adapter is of a corpus whose classes it knows."""
+    return "classes" not in DATASETS.load(data.adapter).Config.model_fields or bool(data.options.get("classes"))
 
 
 def list_samples(root: Path | None, task: str, data: DataSection) -> tuple[pd.DataFrame, list[str]]:

@@ -7,9 +7,11 @@ import pyarrow as pa
 
 from mtpkd_cli.artifacts import write_parquet
 from mtpkd_cli.config.study import ModelSection, TrainSection
+from mtpkd_cli.errors import StudyError
 from mtpkd_cli.stages import Counts, Job
 from mtpkd_cli.training.bank import fixed_lists
 from mtpkd_cli.training.checkpoints import save_model
+from mtpkd_cli.training.conditions import fitted_inner_folds
 from mtpkd_cli.training.data import outputs_of, read_data
 from mtpkd_cli.training.descriptions import Description
 from mtpkd_cli.training.resuming import Resuming
@@ -44,7 +46,12 @@ def build(
     sides = read_folds(splits)[fold]
     outputs = outputs_of(data.samples)
     options = train.model_dump(exclude={"crossfit_folds"})
-    held_out = inner_folds(sides.train, train.crossfit_folds, derived_seed(seed, fold, "inner"))
+    parts, finding = fitted_inner_folds(train, len(sides.train))
+    if finding is not None:
+        if finding.kind != "note":
+            raise StudyError(finding.text, where="train.crossfit_folds", todo=finding.todo)
+        job.reporter.note(f"fold {fold} seed {seed} {name}: {finding.text}")
+    held_out = inner_folds(sides.train, parts, derived_seed(seed, fold, "inner"))
     advance = job.reporter.progress(f"fold {fold} seed {seed} teacher {name}", 1 + len(held_out))
     settings: dict[str, Any] = {"outputs": len(outputs), "sizes": model.sizes, "options": options}
     resuming = Resuming(job.last)
@@ -69,5 +76,6 @@ def build(
     save_model(out, teacher, about, history)
     ids = pa.array(data.samples["sample_id"])
     write_parquet(out / CROSSFIT, pa.table({"sample_id": ids, "logits": fixed_lists(logits)}))
+    counts = {"inner_folds": len(held_out)}
     best = min(history, key=lambda entry: entry["validation"])
-    return {"epochs": len(history), "best_epoch": best["epoch"], "validation_loss": best["validation"]}
+    return counts | {"epochs": len(history), "best_epoch": best["epoch"], "validation_loss": best["validation"]}

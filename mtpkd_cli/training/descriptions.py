@@ -41,6 +41,22 @@ class TriedCandidate(Candidate):
         return Candidate(**self.model_dump(exclude={"validation_loss"}, exclude_unset=True))
 
 
+class Adjustment(Record):
+    """A default that gave way, since the corpus is smaller than what it is for.
+
+    Args:
+        option: Of the method.
+        asked: Its default.
+        used: What was used.
+        reason: Why, in words.
+    """
+
+    option: str
+    asked: Any
+    used: Any
+    reason: str
+
+
 class Description(Record):
     """A fitted model.
 
@@ -54,6 +70,7 @@ class Description(Record):
         method: Of a student.
         chosen: Of a student, the candidate that was kept.
         tried: Of a student, all candidates.
+        adjusted: Of a student, defaults of its method that gave way to the size of the corpus.
     """
 
     kind: str
@@ -64,6 +81,7 @@ class Description(Record):
     method: str | None = None
     chosen: Candidate | None = None
     tried: list[TriedCandidate] = Field(default_factory=list)
+    adjusted: list[Adjustment] = Field(default_factory=list)
 
     @property
     def fell_back(self) -> bool:

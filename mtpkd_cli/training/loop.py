@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from mtpkd_cli.errors import NumericalError
 from mtpkd_cli.models.losses import Term
+from mtpkd_cli.training.batches import batches_of
 from mtpkd_cli.training.fitting import Fitting, History
 from mtpkd_cli.training.resuming import NOT_KEPT, FitCheckpoint
 
@@ -58,7 +59,7 @@ def fit(
     groups: list[dict[str, Any]] = [{"params": [p for p in model.parameters() if id(p) not in slow_parameters]}]
     groups += [{"params": parameters, "lr": rate} for rate, parameters in slow.items()]
     optimiser = torch.optim.AdamW(groups, lr=learning_rate, weight_decay=weight_decay, fused=True)
-    n_batches = max(1, len(rows) // batch_size)
+    n_batches = batches_of(len(rows), batch_size)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, _schedule(epochs * n_batches, warmup_share))
     fitting = Fitting(model, optimiser, scheduler, [generator, *draws], ema_decay)
     finished = checkpoint.begin(fitting)

@@ -3,8 +3,10 @@
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 
 def derived_seed(seed: int, *names: object) -> int:
@@ -14,11 +16,13 @@ def derived_seed(seed: int, *names: object) -> int:
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[torch.Generator]:
+def seeded(seed: int) -> Iterator["torch.Generator"]:
     """Seeds torch's global generators (initial weights, dropout) within the block and restores them after it.
 
     Gives a separate CPU generator, for the order of batches and the like.
     """
+    import torch  # so that seeds can be told without it
+
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         yield torch.Generator().manual_seed(seed + 1)

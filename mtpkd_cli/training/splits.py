@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mtpkd_cli.datasets import SIDES, SPLIT_COLUMN
+from mtpkd_cli.config.recordings import DataSection
+from mtpkd_cli.datasets import MEDIA_PREFIX, SIDES, SPLIT_COLUMN
 from mtpkd_cli.errors import ArtifactError, DataError, first_ten
 
 
@@ -19,6 +20,63 @@ class Fold:
     train: list[str]
     validation: list[str]
     test: list[str]
+
+
+def folds_of(samples: pd.DataFrame, data: DataSection) -> list[Fold]:
+    """Splits the subjects as the study says; fewer folds where nobody has asked for so many and the people are few.
+
+    Raises:
+        DataError: They cannot be split.
+    """
+    if data.split == "official":
+        return official_folds(samples, data.validation_share, data.split_seed)
+    subjects, folds = samples["subject"].tolist(), data.folds
+    if data.split == "group-kfold" and "folds" not in data.model_fields_set:
+        folds = next(iter(_possible_folds(len(set(subjects)), at_most=folds)), folds)
+    return make_folds(subjects, data.split, folds, data.validation_share, data.split_seed)
+
+
+def final_fold(samples: pd.DataFrame, data: DataSection) -> Fold:
+    """A split of all people that tests nobody: those who validate say when to stop, all others train.
+
+    The validation side of an official split stays what it is; elsewhere the share of people is that of the folds, drawn
+    so that, if it can be, every class is trained and every medium is on both sides.
+
+    Raises:
+        DataError: There are too few people, or a class that nobody else shows.
+    """
+    subjects = sorted(samples["subject"].unique())
+    if SPLIT_COLUMN in samples and data.split == "official":
+        validation = sorted(samples.loc[samples[SPLIT_COLUMN] == "validation", "subject"].unique())
+        if validation:
+            return Fold(sorted(set(subjects) - set(validation)), validation, [])
+    if len(subjects) < 3:
+        raise DataError(f"{len(subjects)} people cannot be split", expected="two who train and one who validates")
+    tried = range(data.split_seed, data.split_seed + 50)
+    folds = [_fold(subjects, [], data.validation_share, np.random.default_rng(seed)) for seed in tried]
+    fold = next((one for one in folds if _is_whole(one, samples)), folds[0])
+    check_folds([fold], samples, class_names_of(samples))
+    return fold
+
+
+def _is_whole(fold: Fold, samples: pd.DataFrame) -> bool:
+    """Whether every class is among those who train, and every medium on both sides."""
+    train, validation = (samples[samples["subject"].isin(side)] for side in (fold.train, fold.validation))
+    media = [name for name in samples if str(name).startswith(MEDIA_PREFIX) and (samples[name] != "").any()]
+    known = "label" not in samples or set(train["label"]) == set(samples["label"])
+    return known and all((side[name] != "").any() for side in (train, validation) for name in media)
+
+
+def class_names_of(samples: pd.DataFrame) -> list[str]:
+    """Names of the classes in index order, as a listed samples table keeps them; empty in regression."""
+    if "label" not in samples:
+        return []
+    return samples[["label", "label_name"]].drop_duplicates().sort_values("label")["label_name"].astype(str).tolist()
+
+
+def _possible_folds(subjects: int, at_most: int) -> list[int]:
+    """How many folds so many subjects allow, most first: the largest test part leaves three others."""
+    return [n for n in range(min(at_most, subjects), 1, -1) if subjects - -(-subjects // n) >= 3]
 
 
 def make_folds(subjects: list[str], split: str, folds: int, validation_share: float, seed: int) -> list[Fold]:
@@ -40,10 +98,11 @@ def make_folds(subjects: list[str], split: str, folds: int, validation_share: fl
     # The largest test part leaves three others.
     least = 4 if split == "loso" else next(n for n in range(folds, folds + 7) if n - -(-n // folds) >= 3)
     if len(subjects) < least:
+        possible = _possible_folds(len(subjects), at_most=max(count, 3))
         raise DataError(
             f"{len(subjects)} subjects cannot be split into {count} folds with train, validation and test subjects",
             expected=f"at least {least} subjects",
-            todo="change data.folds, or add subjects",
+            todo=f"--set data.folds={possible[0]}, or add subjects" if possible else "add subjects",
         )
     generator = np.random.default_rng(seed)
     parts = np.array_split(generator.permutation(subjects), count)
@@ -112,7 +171,7 @@ def check_folds(folds: list[Fold], samples: pd.DataFrame, classes: list[str]) ->
                 raise DataError(
                     f"fold {index}: no {side} sample of {', '.join(missing)}",
                     expected="every class among the training subjects of every fold",
-                    todo="lower data.folds, change data.split_seed, or leave that class out",
+                    todo="mtpkd check RUN names a data.split_seed that works, where there is one",
                 )
 
 

@@ -60,6 +60,53 @@ def test_a_clip_is_predicted_as_evaluation_has_stored_it(
     assert [row["recording"] for row in printed["recordings"]] == [str(clip) for clip in tested]
 
 
+def test_the_mean_of_all_students_answers_at_one_threshold(
+    media_run: RunFolder, copied: Path, clips: list[Path], here: Call
+) -> None:
+    """Two folds and two seeds: the mean of what the four say, at the threshold of their pooled validation."""
+    arguments = ("predict", copied, *clips[:3], "--method", "kd", "--workers", 0, "-q", "--json")
+    every = [json.loads(here(*arguments, "--fold", fold, "--seed", seed).stdout) for fold in (0, 1) for seed in (0, 1)]
+    mean = json.loads(here(*arguments).stdout)
+    assert [len(one["students"]) for one in every] == [1] * 4
+    assert len(mean["students"]) == 4
+    alone = np.array([[row["p_PA4"] for row in one["recordings"]] for one in every])
+    together = np.array([row["p_PA4"] for row in mean["recordings"]])
+    np.testing.assert_allclose(together, alone.mean(0), atol=1e-6)
+    samples = pd.read_parquet(media_run.samples).set_index("sample_id")["label"]
+    tables = [pd.read_parquet(folder / "predictions.parquet") for _, _, folder in media_run.students("kd")]
+    pooled = pd.concat(tables).query("part == 'validation'")
+    p, is_pain = np.stack(pooled["scores"])[:, 1].astype(float), samples[pooled["sample_id"]].to_numpy() == 1
+
+    def balanced(threshold: float) -> float:
+        return ((p[is_pain] > threshold).mean() + (p[~is_pain] <= threshold).mean()) / 2
+
+    steps = np.sort(p)
+    best = max(balanced(threshold) for threshold in [0.5, *((steps[1:] + steps[:-1]) / 2)])
+    assert balanced(mean["threshold"]) == pytest.approx(best)
+    tuned = [row["predicted_tuned"] for row in mean["recordings"]]
+    assert tuned == [("BL1", "PA4")[int(value > mean["threshold"])] for value in together]
+    differ = sum(row["predicted"] != row["predicted_tuned"] for row in mean["recordings"])
+    assert mean["columns"]["predicted_tuned"].endswith(f"It differs from predicted in {differ} of 3 recordings")
+    shown = here(*arguments[:-2])
+    assert "predicted: the class with the largest of the mean of 4 students' probabilities." in shown.stdout
+    assert f"tuned: PA4 above {mean['threshold']:.3f}, the threshold with the best balanced" in shown.stdout
+
+
+def test_a_final_student_predicts_and_says_that_nobody_has_tested_it(
+    media_run: RunFolder, clips: list[Path], here: Call, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(media_run.root, run)
+    none = here("predict", run, clips[0], "--final", "--workers", 0)
+    assert (none.returncode, f"mtpkd final {run}" in none.stderr) == (3, True)
+    made = here("final", run, "--method", "kd", "--device", "cpu", "-q")
+    assert made.returncode == 0, made.stderr
+    done = here("predict", run, clips[0], "--final", "--workers", 0)
+    assert done.returncode == 0, done.stderr
+    assert "It has no test score of its own".lower() in done.stdout.lower()
+    assert "student: kd, final: fitted to all people" in done.stderr
+
+
 def test_windows_files_and_the_mean_of_all_students(
     copied: Path, clips: list[Path], here: Call, tmp_path: Path
 ) -> None:

@@ -12,6 +12,7 @@ from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.config.options import Options
 from mtpkd_cli.config.reading import parse_study
 from mtpkd_cli.pipeline.ablation import ablation_units, cells_of
+from mtpkd_cli.pipeline.final import final_units
 from mtpkd_cli.pipeline.optional_units import classical_unit, corrupt_unit
 from mtpkd_cli.pipeline.unit import OPTIONAL_STAGES, STAGES, Ingredient, Unit, section, value, value_as
 from mtpkd_cli.pipeline.units import units_of
@@ -44,7 +45,7 @@ def _units(tmp_path: Path) -> list[Unit]:
         units += [*units_of(run, study), classical_unit(run, study), corrupt_unit(run, study, 7)]
     study = parse_study(run.study.read_text(), where=run.study)
     cells = cells_of(run, "mt-pkdot", ["distill.anchors=least,most"], "x")
-    return [*units, *ablation_units(run, study, cells, "mt-pkdot", "x")]
+    return [*units, *ablation_units(run, study, cells, "mt-pkdot", "x"), *final_units(run, study, ["mt-pkdot"])]
 
 
 def test_every_argument_of_every_stage_is_an_ingredient_of_its_unit(tmp_path: Path) -> None:

@@ -1,0 +1,99 @@
+"""Facts of a study and its corpus that are known before any compute, and what a condition finds in them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from mtpkd_cli.config import Study
+from mtpkd_cli.training.splits import Fold
+
+
+@dataclass(frozen=True)
+class MethodSettings:
+    """A method as a study has it.
+
+    Args:
+        name: The method.
+        options: All its options.
+        keys: Option -> the key of study.toml that states it; what is left out takes its default.
+        fixed: Options that no study changes, since they stand for a publication.
+        least: Samples that its terms need in a batch.
+    """
+
+    name: str
+    options: Mapping[str, Any]
+    keys: Mapping[str, str] = field(default_factory=dict)
+    fixed: frozenset[str] = frozenset()
+    least: int = 1
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a study and its corpus.
+
+    Args:
+        study: The study.
+        samples: The samples table, N rows.
+        classes: Names in index order; empty in regression.
+        classes_stated: Whether somebody has put the classes in this order, and not the alphabet.
+        folds: The folds.
+        present: Modality -> (N,) bool, samples that have it.
+        methods: The methods that are trained.
+        files: Modality -> what its encoder needs and is not there, in words.
+    """
+
+    study: Study
+    samples: pd.DataFrame
+    classes: list[str]
+    classes_stated: bool
+    folds: list[Fold]
+    present: Mapping[str, np.ndarray]
+    methods: list[MethodSettings] = field(default_factory=list)
+    files: Mapping[str, list[str]] = field(default_factory=dict)
+
+    def having(self, people: list[str], modalities: list[str]) -> int:
+        """Samples of these people that have at least one of the modalities."""
+        seen = np.any([self.present[name] for name in modalities], axis=0)
+        return int((seen & self.samples["subject"].isin(people).to_numpy()).sum())
+
+    def seen(self, people: list[str], modalities: list[str]) -> bool:
+        """Whether one of these people has a sample with one of the modalities."""
+        return any(not self._people[name].isdisjoint(people) for name in modalities)
+
+    @cached_property
+    def _people(self) -> dict[str, set[str]]:
+        """Modality -> who has it in a sample."""
+        subjects = self.samples["subject"].to_numpy()
+        return {name: set(subjects[present]) for name, present in self.present.items()}
+
+    @cached_property
+    def of_class(self) -> list[set[str]]:
+        """Who shows each class."""
+        subjects = self.samples["subject"].to_numpy()
+        return [set(subjects[(self.samples["label"] == c).to_numpy()]) for c in range(len(self.classes))]
+
+    def trained(self) -> list[int]:
+        """Per fold, how many samples a student is fitted to."""
+        return [self.having(fold.train, self.study.prevalent) for fold in self.folds]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a condition finds.
+
+    Args:
+        text: What does not fit, with the key at fault and the numbers.
+        todo: A change that mends it; "" of a note.
+        kind: "study" where a key cannot work, "corpus" where the data cannot, "note" where nothing is wrong.
+    """
+
+    text: str
+    todo: str = ""
+    kind: Literal["study", "corpus", "note"] = "note"
+
+    def __str__(self) -> str:
+        return f"{self.text}; {self.todo}" if self.todo else self.text
