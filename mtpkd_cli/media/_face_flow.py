@@ -105,7 +105,8 @@ class FaceFlow:
         import cv2
 
         (left, right), (top, bottom) = self._span
-        part = np.ascontiguousarray(frame[top : bottom : self._skip, left : right : self._skip])
+        part, size = frame[top:bottom, left:right], ((right - left) // self._skip, (bottom - top) // self._skip)
+        part = cv2.resize(part, size, interpolation=cv2.INTER_NEAREST)
         grey = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY) if part.ndim == 3 else part
         size = [side // self._areas for side in grey.shape[::-1]]
         return grey if self._areas == 1 else cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
