@@ -108,7 +108,7 @@ class FaceFlow:
         part, size = frame[top:bottom, left:right], ((right - left) // self._skip, (bottom - top) // self._skip)
         part = cv2.resize(part, size, interpolation=cv2.INTER_NEAREST)
         grey = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY) if part.ndim == 3 else part
-        size = [side // self._areas for side in grey.shape[::-1]]
+        size = (size[0] // self._areas, size[1] // self._areas)
         return grey if self._areas == 1 else cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
 
 

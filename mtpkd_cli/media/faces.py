@@ -19,7 +19,7 @@ from mtpkd_cli.media._yunet import YuNet
 # for, as a share of the short side. Small ones take most of the time, so every second search does without; a face
 # between the sizes that one search tries is of a size that the next one does.
 _GAP, _SHORT = 2, 4
-_LEAST_SHARES = (1 / 9, LARGE, 1 / 10.5, LARGE)
+_LEAST_SHARES = (1 / 9, LARGE, 1 / 10, LARGE)
 # A face that is lost and one that shows later are taken for the same if their sizes differ by less than this.
 _SAME_SIZE = 2.0
 # How much more a path counts that begins where the face of the part before was.
