@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mtpkd_cli.media.faces import FaceTracker
     from mtpkd_cli.media.given_faces import CroppedFaces, GivenFaces
 
-# Frames between two searches for the face's place: at 640 x 480 about 0.06 GB. Frames that are decoded at a time.
+# Frames in which the face is followed at a time: at 640 x 480 about 0.06 GB. Frames that are decoded at a time.
 _CHUNK, _FEW = 64, 16
 
 
@@ -34,8 +34,12 @@ class FaceOptions(Options):
     face_model: str = Field(
         "", description="Absolute path of YuNet (ONNX); empty = the cascade that ships with OpenCV."
     )
-    detect_every_s: float = Field(1.0, gt=0, description="Time between two searches for the face in seconds.")
-    smooth_boxes: int = Field(1, ge=0, le=10, description="How often boxes are averaged with their neighbours.")
+    detect_every_s: float = Field(
+        0.5, gt=0, description="Seconds between two searches for the face, which is followed by its flow meanwhile."
+    )
+    smooth_boxes: int = Field(
+        1, ge=0, le=10, description="How often detected boxes are averaged with their neighbours, movement taken out."
+    )
     boxes: str = Field("{stem}_boxes.csv", description="Table of boxes beside the video; {stem} = the video's name.")
 
     @field_validator("face_model")
@@ -91,7 +95,7 @@ class Crops:
     Args:
         pixels: (T, S, S, 3) uint8 RGB.
         times_s: (T,) seconds from the segment's start.
-        detected: (T,) bool, whether the face was detected nearby; True where it is not searched for.
+        detected: (T,) bool, whether the face shows; True where it is not searched for.
         length_s: Length of the whole video.
         reader: Who decoded it.
         missing: Frames that the video lists and that cannot be decoded.

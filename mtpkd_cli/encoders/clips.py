@@ -11,7 +11,7 @@ from pydantic import Field
 from mtpkd_cli.encoders import Features, Segment
 from mtpkd_cli.encoders._faces import CropNotes, CropOptions, face_files, iter_crops
 
-VERSION = 3
+VERSION = 4
 READS = "pictures"
 files = face_files
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mtpkd_cli.media.faces import FaceTracker
     from mtpkd_cli.media.given_faces import CroppedFaces, GivenFaces
 
-VERSION = 4
+VERSION = 5
 READS = "pictures"
 files = face_files
 
@@ -83,8 +83,8 @@ def encode(segment: Segment, config: Config) -> Features:
     """Encodes a segment of face video.
 
     Lengths are shares of the face's side and speeds are per second, so neither the resolution nor the rate matters.
-    Movement is 0 in the first frame. Where no face is detected the picture's centre square is described, at
-    less detail.
+    Movement is 0 in the first frame, after a cut, and where the face is lost or shows again. Where no face is detected
+    the picture's centre square is described, at less detail.
 
     Returns:
         Features with T = duration / step_s, rounded up; a step beyond the last frame does not count. Notes count
@@ -171,6 +171,9 @@ def _describe(
         speeds[1:], flows[1:], heads[1:] = (part * per_s for part in motion(crops, coarse=not seen))
         # The crop follows the face: what it moved belongs to the head.
         heads[1:, :2] += np.diff(track.centres_px, axis=0) / side * per_s
+        # Between two shots nothing moved.
+        for movement in (speeds, flows, heads):
+            movement[~track.followed] = 0.0
     new = slice(before, None)
     colours = skin_colour(frames[new], track.centres_px[new], side)
     return _Frames(

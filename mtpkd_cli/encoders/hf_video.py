@@ -18,7 +18,7 @@ from mtpkd_cli.encoders._faces import CropOptions, face_files
 from mtpkd_cli.encoders._hf import HfOptions, hidden_states, load_model, model_files, settings_of
 from mtpkd_cli.encoders._networks import colours_of, encode_windows, normalise
 
-VERSION = 3
+VERSION = 4
 READS = "pictures"
 
 

@@ -12,7 +12,7 @@ from mtpkd_cli.encoders import Features, Segment
 from mtpkd_cli.encoders._clip_networks import ClipNetworkOptions, encode_clips
 from mtpkd_cli.encoders._networks import weights_of
 
-VERSION = 3
+VERSION = 4
 READS = "pictures"
 files = weights_of
 

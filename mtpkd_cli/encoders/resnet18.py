@@ -20,7 +20,7 @@ from mtpkd_cli.encoders._networks import (
     weights_of,
 )
 
-VERSION = 3
+VERSION = 4
 READS = "pictures"
 files = weights_of
 

@@ -18,10 +18,11 @@ _CASCADE = "haarcascade_frontalface_alt2.xml"
 _WINDOW_PX = 20  # side of the picture that the cascade was trained on
 # Longest side of the picture that is searched, and the smallest face in it as a share of its short side. A coarse look
 # for faces from a fifth on takes a fifth of the time, so it comes first, and mostly alone.
-_PICTURE_PX, _LEAST_SHARE = 240, 1 / 7
-_COARSE, _COARSE_SHARE, _SMALL = 2 / 3, 1 / 5, 5 / 6
+_PICTURE_PX, _COARSE, LARGE = 240, 2 / 3, 1 / 5
+# Up to this side OpenCV tries every second place of every second row only, above it takes four times as long.
+_SPARSE_PX = 2 * _WINDOW_PX
 # Near a known box: how far around it, how much its side may have changed, and the side that is enough to measure it.
-_REACH, _SHRINKS, _GROWS, _ENOUGH_PX = 0.8, 0.8, 1.25, 36
+_REACH, _FAR, _SHRINKS, _GROWS, _ENOUGH_PX = 0.8, 1.5, 0.8, 1.25, 36
 # Steps between the sizes that are tried, and how many boxes must agree. The whole picture is looked over in wide steps,
 # for one box is enough to look closer: in fine steps, which cost little near a box and halve its noise.
 _STEP, _FINE_STEP = 1.3, 1.1
@@ -30,52 +31,66 @@ _HINTS, _SURE = 1, 2
 _GRID_PX = 8
 
 
-def find_faces(frame: np.ndarray, known: np.ndarray, *, small: bool = True) -> np.ndarray:
-    """Looks near the known boxes, and in the whole picture where there is nothing near any of them.
+class Cascade:
+    """Finds faces with the cascade."""
 
-    Args:
-        frame: (H, W) uint8 grey or (H, W, 3) uint8 RGB.
-        known: (n, 3) boxes of the same faces in a frame before; n = 0 where there is none.
-        small: Whether to look for faces below a fifth of the picture's short side too.
+    def near(self, frame: np.ndarray, box: np.ndarray, *, far: bool = False) -> np.ndarray:
+        """Looks near a known box for faces of nearly its size.
 
-    Returns:
-        (n, 3) float boxes, in no order.
-    """
-    boxes = _near(frame, known)
-    return boxes if len(boxes) else _anywhere(frame, small)
+        Args:
+            frame: (H, W) uint8 grey or (H, W, 3) uint8 RGB.
+            box: (3,) where the face is expected.
+            far: Whether to look as far as the face's side away.
+
+        Returns:
+            (n, 3) float boxes, in no order.
+        """
+        return _near(frame, box[None], _FAR if far else _REACH)
+
+    def anywhere(self, frame: np.ndarray, least_share: float) -> np.ndarray:
+        """Looks in the whole frame: for large faces first, and for small ones if there are none.
+
+        Args:
+            frame: See `near`.
+            least_share: Side of the smallest faces, as a share of the picture's short side. Below `LARGE` they take a
+                multiple of the time.
+
+        Returns:
+            See `near`.
+        """
+        import cv2
+
+        whole, short_px = _fit(frame), min(frame.shape[:2])
+        coarse_px = short_px * whole * LARGE
+        # A third of the bytes to sample down.
+        grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) if frame.ndim == 3 else frame
+        hints = _search(grey, whole * _COARSE, coarse_px * _COARSE)
+        boxes = _near(frame, hints)
+        if len(boxes) or least_share >= LARGE:
+            return boxes
+        small = min(1.0, _WINDOW_PX / (short_px * least_share))
+        hints = _search(grey, small, _WINDOW_PX, min(_SPARSE_PX, short_px * small * LARGE * _GROWS))
+        return _near(frame, hints)
 
 
-def _near(frame: np.ndarray, known: np.ndarray) -> np.ndarray:
+def _near(frame: np.ndarray, known: np.ndarray, reach: float = _REACH) -> np.ndarray:
     boxes = [np.empty((0, 3))]
     whole = _fit(frame)
     for box in known:
         if any((np.abs(others - box) < box[2] / 4).all(axis=1).any() for others in boxes):
             continue
-        scale = whole * _COARSE if box[2] * whole * _COARSE >= _ENOUGH_PX else whole
-        cell, reach = _GRID_PX / scale, _REACH * box[2]
-        left, top = (max(0, round(np.floor((place - reach) / cell) * cell)) for place in box[:2])
-        right, bottom = (round(np.ceil((place + reach) / cell) * cell) for place in box[:2])
+        # The picture's usual scales, or for a small face whatever is enough to measure it.
+        scale = next((s for s in (whole * _COARSE, whole) if box[2] * s >= _ENOUGH_PX), None)
+        scale = min(1.0, 2.0 ** (np.ceil(2 * np.log2(_ENOUGH_PX / box[2])) / 2)) if scale is None else scale
+        cell, around = _GRID_PX / scale, reach * box[2]
+        left, top = (max(0, round(np.floor((place - around) / cell) * cell)) for place in box[:2])
+        right, bottom = (round(np.ceil((place + around) / cell) * cell) for place in box[:2])
         part = frame[top : max(0, bottom), left : max(0, right)]
         if part.size:
             least_px, most_px = (box[2] * scale * change for change in (_SHRINKS, _GROWS))
             detected = _search(part, scale, least_px, most_px, step=_FINE_STEP, agree=_SURE)
             boxes.append(detected + np.array([left, top, 0]))
     return np.concatenate(boxes)
-
-
-def _anywhere(frame: np.ndarray, small: bool) -> np.ndarray:
-    import cv2
-
-    whole, short_px = _fit(frame), min(frame.shape[:2])
-    coarse_px = short_px * whole * _COARSE_SHARE
-    # A third of the bytes to sample down.
-    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) if frame.ndim == 3 else frame
-    hints = _search(grey, whole * _COARSE, coarse_px * _COARSE)
-    boxes = _near(frame, hints)
-    if len(boxes) or not small:
-        return boxes
-    hints = _search(grey, whole * _SMALL, short_px * whole * _SMALL * _LEAST_SHARE, coarse_px * _SMALL * _GROWS)
-    return _near(frame, hints)
 
 
 def _fit(frame: np.ndarray) -> float:

@@ -37,11 +37,17 @@ class YuNet:
         self._path, state = path, path.stat()
         self._network = self._checked(lambda: _network(path, (state.st_mtime_ns, state.st_size)))
 
-    def __call__(self, frame: np.ndarray, known: np.ndarray, *, small: bool = True) -> np.ndarray:
-        """(H, W, 3) uint8 RGB, or (H, W) grey -> (n, 3) boxes."""
+    def near(self, frame: np.ndarray, box: np.ndarray, *, far: bool = False) -> np.ndarray:
+        """As `anywhere`: it sees the whole picture at once."""
+        del box, far
+        return self.anywhere(frame, 0.0)
+
+    def anywhere(self, frame: np.ndarray, least_share: float) -> np.ndarray:
+        """(H, W, 3) uint8 RGB, or (H, W) grey -> (n, 3) boxes, whatever their size."""
         import cv2
 
-        del known, small  # it costs the same wherever the face was, and whatever its size
+        del least_share
+
         scale = min(1.0, _PICTURE_PX / max(frame.shape[:2]))
         size = [max(1, round(side * scale)) for side in frame.shape[1::-1]]
         picture = cv2.resize(frame, size, interpolation=cv2.INTER_AREA) if scale < 1 else frame

@@ -22,7 +22,8 @@ class CroppedFaces:
         """The track of T frames (H, W, ...); all count as detected."""
         height, width = frames[0].shape[:2]
         n, side = len(times_s), float(min(height, width))
-        return FaceTrack(np.tile([width / 2, height / 2], (n, 1)), np.full(n, side), side, np.ones(n, bool))
+        centres_px, followed = np.tile([width / 2, height / 2], (n, 1)), np.arange(n) > 0
+        return FaceTrack(centres_px, np.full(n, side), side, np.ones(n, bool), followed)
 
 
 class GivenFaces:
@@ -50,7 +51,8 @@ class GivenFaces:
         del frames
         boxes = np.stack([np.interp(times_s, self._times_s, self._boxes[:, k]) for k in range(3)], axis=1)
         distance_s = np.abs(times_s[:, None] - self._times_s[None, :]).min(axis=1)
-        return FaceTrack(boxes[:, :2], boxes[:, 2], float(np.median(boxes[:, 2])), distance_s <= _REACH_S)
+        side, followed = float(np.median(boxes[:, 2])), np.arange(len(boxes)) > 0
+        return FaceTrack(boxes[:, :2], boxes[:, 2], side, distance_s <= _REACH_S, followed)
 
 
 def _read(path: Path) -> pd.DataFrame:

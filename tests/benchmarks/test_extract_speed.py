@@ -27,8 +27,8 @@ from mtpkd_cli.encoders import Segment
 from mtpkd_cli.encoders.face import Config, encode
 from mtpkd_cli.media.pool import Task, run_isolated
 
-# The fixed cost of a face, about 20 ms for a clip of 4 s, weighs most where pictures are small.
-SIZES, LIMIT = ((320, 240), (640, 480)), 1.3
+# The cost of a face, about 25 ms for a clip of 4 s whatever the picture's size, weighs most where pictures are small.
+LIMITS = {(320, 240): 1.5, (640, 480): 1.15}
 ROUNDS, TRIES = 9, 4
 
 
@@ -108,7 +108,7 @@ def write_clip(path: Path, size: tuple[int, int] = (640, 480), frames: int = 100
 
 @pytest.mark.slow
 @pytest.mark.parametrize("face", [True, False], ids=["a face", "no face"])
-@pytest.mark.parametrize("size", SIZES, ids="{0[0]} x {0[1]}".format)
+@pytest.mark.parametrize("size", LIMITS, ids="{0[0]} x {0[1]}".format)
 def test_extraction_costs_little_more_than_decoding(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], size: tuple[int, int], face: bool
 ) -> None:
@@ -125,12 +125,12 @@ def test_extraction_costs_little_more_than_decoding(
             ratio,
             float(np.median([processor_s(extract, clip) / processor_s(decode_bare, clip) for _ in range(ROUNDS)])),
         )
-        if ratio <= LIMIT:
+        if ratio <= LIMITS[size]:
             break
     with capsys.disabled():
         what = f"{size[0]} x {size[1]}, {'a' if face else 'no'} face"
         print(f"\nextraction / bare decoding, {what}: {ratio:.2f} (processor time)")
-    assert ratio <= LIMIT
+    assert ratio <= LIMITS[size]
 
 
 @pytest.mark.slow

@@ -73,7 +73,7 @@ def test_pixels_are_the_square_around_the_face(video: Path) -> None:
     assert features.notes["frames"] == 23
     assert features.notes["frames_without_face"] == 0
     whole = read_frames(video)
-    track = FaceTracker(1.0).track(whole.frames, whole.times_s)
+    track = FaceTracker(clips.Config().detect_every_s).track(whole.frames, whole.times_s)
     np.testing.assert_array_equal(features.values, crop_faces(whole.frames, track, 24).reshape(23, -1))
 
 

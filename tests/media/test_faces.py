@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -104,7 +106,7 @@ def test_crops_hold_the_face_and_repeat_the_border_beyond_the_picture(portrait):
     large, side = cv2.resize(frames[0], None, fx=4, fy=4, interpolation=cv2.INTER_LINEAR), round(4 * track.crop_side_px)
     inside = cv2.resize(large[top : top + side, left : left + side], (48, 48), interpolation=cv2.INTER_AREA)
     assert np.abs(crops[0].astype(int) - inside).mean() < 4
-    wide = type(track)(np.array([[2.0, 75.0]]), track.sides_px, 60.0, track.detected)
+    wide = replace(track, centres_px=np.array([[2.0, 75.0]]), crop_side_px=60.0)
     assert np.ptp(crop_faces(frames, wide, 30)[0, :, :12], axis=1).max() <= 6
 
 
