@@ -19,6 +19,9 @@ A dataset file has
     frames    optional, (root: Path, Config) -> pandas.DataFrame, one row per labelled frame, sorted: recording, frame
               (int, from 1), valid (bool), and label or target_<name> as above, -1 or NaN where not valid
 
+What was mended or is doubtful in a table is counted in `attrs["notes"]` of the samples table: what it was -> how often.
+Where `data.exclude` leaves samples out, the column listed_at (int) is the place in the table before that.
+
 A dataset only reads tables and lists folders; it opens no media file.
 """
 
@@ -30,6 +33,7 @@ SAMPLE_COLUMNS = ("sample_id", "subject", "recording", "start_s", "end_s")
 MEDIA_PREFIX = "media_"
 TARGET_PREFIX = "target_"
 SPLIT_COLUMN = "split"
+LISTED_COLUMN = "listed_at"
 SIDES = ("train", "validation", "test")
 
 

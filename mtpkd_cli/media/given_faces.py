@@ -60,7 +60,7 @@ def _read(path: Path) -> pd.DataFrame:
     known = column_names(path)
     if missing := [name for name in COLUMNS if name not in known]:
         raise DataError(f"the table of face boxes lacks {', '.join(missing)}", where=path, expected=", ".join(COLUMNS))
-    table = read_columns(path, COLUMNS)
+    table = read_columns(path, COLUMNS, may_be_empty=True)
     values, _ = numbers_and_problems(table)
     numbers = pd.DataFrame(values, columns=list(COLUMNS)).dropna().sort_values("time_s")
     kept = numbers[(numbers["width"] > 0) & (numbers["height"] > 0)]

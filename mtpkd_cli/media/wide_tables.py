@@ -66,7 +66,9 @@ def index_of(path: Path) -> str | None:
     return INDEX if column_names(path)[:1] == [INDEX] else None
 
 
-def read_columns(path: Path, columns: Sequence[str], text: Collection[str] = ()) -> pd.DataFrame:
+def read_columns(
+    path: Path, columns: Sequence[str], text: Collection[str] = (), *, may_be_empty: bool = False
+) -> pd.DataFrame:
     """Reads some columns.
 
     Args:
@@ -74,6 +76,7 @@ def read_columns(path: Path, columns: Sequence[str], text: Collection[str] = ())
         columns: Names of the columns, given back in this order.
         text: Those to be taken as written, str or None: 007 stays three characters, NA and None are words, and only an
             empty cell is missing.
+        may_be_empty: Take a table without rows.
 
     Raises:
         DataError: A column is missing or stands twice (all of them are named), or the table has no rows or cannot be
@@ -88,7 +91,7 @@ def read_columns(path: Path, columns: Sequence[str], text: Collection[str] = ())
     table = pd.DataFrame(
         {name: _as_written(cells[name], name, notes) if name in text else cells[name] for name in wanted}
     )
-    if table.empty:
+    if table.empty and not may_be_empty:
         raise DataError("the table has no rows", where=path, expected="one row per sample")
     table = table.reset_index(drop=True)
     table.attrs[NOTES] = {note: count for note, count in notes.items() if count}

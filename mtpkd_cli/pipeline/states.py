@@ -102,7 +102,7 @@ class States:
         root = self.run.data_root(self.study.data.root)
         if unit.module == "samples" and root.is_dir():
             samples, classes = list_samples(root, self.study.study.task, self.study.data)
-            frames = list_frames(root, self.study.data)
+            frames = list_frames(root, self.study.data, samples)
             labels = [] if frames is None else [str(pd.util.hash_pandas_object(frames, index=False).sum())]
             return {"corpus": digest_of([samples.to_json(orient="split"), classes, *labels])}
         if unit.module == "extract" and root.is_dir():

@@ -84,8 +84,7 @@ def students_of(students: dict[str, dict[str, Path]]) -> Ingredient:
 
 
 def _samples(run: RunFolder, study: Study) -> Unit:
-    # Where the corpus lies says nothing of what it holds: moving it makes nothing stale.
-    data = study.data.model_dump(mode="json", exclude={"root"})
+    data = study.data.content
     task = study.study.task
     files = ["samples.parquet", "splits.json", *(["frames.parquet"] if _labels_frames(study) else [])]
     return Unit(
