@@ -27,6 +27,8 @@ from mtpkd_cli.datasets._sample_rows import (
 from mtpkd_cli.errors import DataError, did_you_mean
 from mtpkd_cli.media.wide_tables import NOTES, column_names, numbers
 
+FEATURE_OPTIONS = ("file", "arrays", "step_s", "sample_column")
+"""Options that say what features there are; the others are of people and of what is to be predicted."""
 _SEPARATOR = "__"
 
 

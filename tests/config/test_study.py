@@ -263,6 +263,8 @@ def _other(field: Any, value: Any) -> Any:
         inner = inner if typing.get_origin(inner) is not typing.Annotated else typing.get_args(inner)[0]
         choices = typing.get_args(inner) if typing.get_origin(inner) is typing.Literal else (inner(3),)
         return choices[-1]
+    if isinstance(value, BaseModel):
+        return value.model_copy(update={next(iter(type(value).model_fields)): ["kd"]})
     if isinstance(value, str):
         # Both strings name one of several: the joint teacher, which may have any name, and the reference method.
         return "kd"
