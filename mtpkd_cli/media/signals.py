@@ -63,7 +63,7 @@ def with_rows(signal: Signal, rows: int, off: int, where: str) -> Signal:
             f"the clip has {len(signal.values)} rows",
             where=where,
             expected=f"{rows}, give or take {off}",
-            todo="copy the file again, leave this sample out, or change the encoder's options rows and rows_off",
+            todo="copy the file again, leave this sample out by data.exclude, or change the encoder's options rows and rows_off",
         )
     padded = np.pad(signal.values[:rows], (0, max(0, -more)), mode="edge")
     return replace(signal, values=padded, n_trimmed=max(0, more), n_padded=max(0, -more))
@@ -163,7 +163,7 @@ def _fill(times: np.ndarray, values: np.ndarray, rate_hz: float, where: str) -> 
             f"{n_missing} of {n_rows} values are missing, up to {min(longest_s, n_rows / rate_hz):.2f} s at a time",
             where=where,
             expected=f"gaps of at most {GAP_LIMIT_S} s and {GAP_LIMIT_SHARE:.0%} of the values",
-            todo="leave this recording or segment out, or mend it",
+            todo="leave its samples out by data.exclude, or mend it",
         )
     grid = times[0] + np.arange(n_rows) / rate_hz if lost.any() else times
     return np.interp(grid, known, values[present]), n_missing
