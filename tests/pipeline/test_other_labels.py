@@ -224,3 +224,11 @@ def test_names_that_match_nothing_are_told_with_near_ones(corpus: Corpus, assign
     with pytest.raises(StudyError, match=message):
         corpus.do(assignment, overwrite=True)
     assert corpus.run.study.read_bytes() == before
+
+
+def test_what_was_left_out_is_shown_by_status_and_extraction(corpus: Corpus, mtpkd: Callable[..., Any]) -> None:
+    done = mtpkd("extract", corpus.run.root, "--overwrite", "--set", 'data.exclude=["s03"]')
+    assert done.returncode == 0, done.stderr
+    assert "samples excluded by data.exclude 1" in done.stderr
+    shown = mtpkd("status", corpus.run.root).stdout
+    assert "27 samples of 7 subjects; samples excluded by data.exclude: 1" in shown
