@@ -87,7 +87,7 @@ def _content(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     with reading(path, "the arrays", expected=_SAVE, todo="write the file anew, or copy it again"):
         if not zipfile.is_zipfile(path):
             raise ValueError("this is no .npz file, which is a zip file of arrays")
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             for name in file.files:
                 try:
                     content[name] = file[name]

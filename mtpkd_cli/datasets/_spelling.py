@@ -22,10 +22,10 @@ def tidy_names(names: pd.Series, column: str, where: Path, notes: Counter[str]) 
     """
     there = names.dropna().astype(str)
     tidy = {name: one_form(name) for name in there.unique()}
-    notes[f"names in '{column}' in another form of Unicode"] += int(there.map(lambda name: tidy[name] != name).sum())
+    notes[f"names in '{column}' in another form of Unicode"] += sum(tidy[name] != name for name in there)
     with_point = [name for name in tidy if _FLOAT.fullmatch(name)]
     if with_point and all(_WHOLE.fullmatch(name) for name in tidy):
-        short = {name: str(int(float(name))) for name in with_point}
+        short = {name: str(int(name.partition(".")[0])) for name in with_point}
         if both := [f"'{short[name]}' and '{name}'" for name in with_point if short[name] in tidy]:
             raise DataError(
                 f"column '{column}' writes one number in two ways\n{first_ten(both)}",
@@ -33,10 +33,10 @@ def tidy_names(names: pd.Series, column: str, where: Path, notes: Counter[str]) 
                 expected="every name written in one way",
                 todo="write whole numbers without a point everywhere, or names as text",
             )
-        notes[f"names in '{column}' written as 1.0, taken as 1"] += int(there.isin(with_point).sum())
+        notes[f"names in '{column}' written as 1.0, taken as 1"] += sum(name in short for name in there)
         tidy |= short
-    notes[f"names in '{column}' that read like an empty cell (NaN, NA, None), taken as names"] += int(
-        there.map(reads_like_nothing).sum()
+    notes[f"names in '{column}' that read like an empty cell (NaN, NA, None), taken as names"] += sum(
+        map(reads_like_nothing, there)
     )
     return names.map(tidy, na_action="ignore").astype(object)
 
@@ -55,11 +55,9 @@ def tidy_labels(labels: pd.Series, where: Path, notes: Counter[str], listed: Seq
     """
     there = labels.dropna().astype(str)
     tidy = {label: one_form(" ".join(label.split())) for label in there.unique()}
-    notes["labels in another form of Unicode, or with several blanks"] += int(
-        there.map(lambda label: tidy[label] != label).sum()
-    )
-    notes["labels that read like an empty cell (NaN, NA, None), taken as a class"] += int(
-        there.map(reads_like_nothing).sum()
+    notes["labels in another form of Unicode, or with several blanks"] += sum(tidy[label] != label for label in there)
+    notes["labels that read like an empty cell (NaN, NA, None), taken as a class"] += sum(
+        map(reads_like_nothing, there)
     )
     tidied = labels.map(tidy, na_action="ignore").astype(object)
     counts = tidied.dropna().value_counts()
@@ -93,5 +91,7 @@ def in_listed_case(labels: pd.Series, classes: Sequence[str], notes: Counter[str
     changed = labels.map(
         lambda label: label if label in listed else only.get(label.casefold(), label), na_action="ignore"
     )
-    notes["labels that differ from a listed class in capital letters"] += int((changed != labels)[labels.notna()].sum())
+    notes["labels that differ from a listed class in capital letters"] += int(
+        (changed != labels)[labels.notna()].to_numpy().sum()
+    )
     return changed

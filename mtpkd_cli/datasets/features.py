@@ -24,7 +24,7 @@ from mtpkd_cli.datasets._sample_rows import (
     row_problems,
     sample_rows,
 )
-from mtpkd_cli.errors import DataError, did_you_mean
+from mtpkd_cli.errors import DataError, did_you_mean, first_ten
 from mtpkd_cli.media.wide_tables import NOTES, column_names, numbers
 
 FEATURE_OPTIONS = ("file", "arrays", "step_s", "sample_column")
@@ -77,7 +77,7 @@ def samples(root: Path, config: Config) -> pd.DataFrame:
     else:
         result["label"] = labels
     for modality, columns in modalities.items():
-        missing = np.isnan(numbers(table[columns], path)).all(axis=1)
+        missing = np.isnan(_values(table[columns], path)).all(axis=1)
         result[f"media_{modality}"] = np.where(missing, "", config.file)
     for modality, file in config.arrays.items():
         arrays = read_arrays(Path(root) / file)
@@ -119,7 +119,7 @@ def feature_table(root: Path, config: Config, modality: str) -> pd.DataFrame:
         )
     columns = modalities[modality]
     table = read_named(path, config, [config.sample_column], columns)
-    values = numbers(table[columns], path).astype(np.float32)
+    values = _values(table[columns], path)
     present = ~np.isnan(values).all(axis=1)
     ids = table[config.sample_column].astype(str).to_numpy()[present]
     result = pd.DataFrame({"sample_id": ids, "t_s": 0.0, "features": list(values[present])})
@@ -148,6 +148,21 @@ def _columns(path: Path, config: Config) -> dict[str, list[str]]:
             todo="leave it out of data.options.arrays, or rename the columns",
         )
     return modalities
+
+
+def _values(table: pd.DataFrame, path: Path) -> np.ndarray:
+    """Features as (N, D) float32, NaN where a cell is missing; raises DataError where a cell is no such number."""
+    values = numbers(table, path)
+    largest = float(np.finfo(np.float32).max)
+    if len(beyond := np.argwhere(np.abs(values) > largest)):
+        problems = [f"row {i + 1}, column '{table.columns[j]}': {values[i, j]:g}" for i, j in beyond]
+        raise DataError(
+            f"{len(beyond)} features are too large for a model\n{first_ten(problems)}",
+            where=path,
+            expected=f"numbers up to {largest:.3g}; a missing value is an empty cell",
+            todo="look at these cells: such numbers often stand for missing ones",
+        )
+    return values.astype(np.float32)
 
 
 def _strangers(arrays: Arrays, samples: pd.Series, path: Path) -> Counter[str]:
