@@ -49,7 +49,7 @@ def parse_study(text: str, where: object) -> Study:
     """Parses the text of a study.toml; raises StudyError naming `where`."""
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as err:
+    except (tomllib.TOMLDecodeError, RecursionError) as err:
         raise StudyError(f"this is not TOML: {err}", where=where, todo="mend the line that the message names") from err
     study = parse_options(Study, content, where)
     problems = problems_across_sections(study)
