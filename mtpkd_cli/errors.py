@@ -89,7 +89,10 @@ class Interrupted(MtpkdError):
 
 def did_you_mean(received: str, known: Iterable[str]) -> str:
     """Returns "; did you mean 'x'?" for the nearest known name, or "" where none is near."""
-    near = difflib.get_close_matches(received, list(known), n=1, cutoff=0.55)
+    names = list(known)
+    # Letters of the other case are letters of another kind to difflib.
+    near = [name for name in names if name.casefold() == received.casefold()]
+    near = near or difflib.get_close_matches(received, names, n=1, cutoff=0.55)
     return f"; did you mean '{near[0]}'?" if near else ""
 
 

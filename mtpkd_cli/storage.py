@@ -1,4 +1,4 @@
-"""Writing that may fail: a full disk, a quota, a read-only or vanished folder become one clear error.
+"""Files that may fail: a full disk or a vanished folder, and what libraries say of a damaged file, become clear errors.
 
 Whatever is written goes through files beside the final ones (artifacts/atomic.py), so a failed write loses nothing:
 what was done before stays, and the next run goes on once there is room.
@@ -6,11 +6,15 @@ what was done before stays, and the next run goes on once there is room.
 
 import errno
 import os
+import struct
+import tokenize
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mtpkd_cli.errors import StorageError
+from mtpkd_cli.errors import DataError, MtpkdError, StorageError
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _AGAIN = "then run the same command again; what was done is kept"
@@ -25,6 +29,24 @@ _TODO = {
     errno.ENOTDIR: f"a file stands where a folder has to be: move it away, {_AGAIN}",
     errno.ENOENT: f"a folder has vanished: have it mounted or put it back, {_AGAIN}",
 }
+# What readers of CSV, Parquet, NumPy's arrays, zip and JSON raise for a file that is damaged or of another kind; errors
+# of pandas, pyarrow and the decoders of text are kinds of these.
+_OF_READERS = (
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    EOFError,
+    MemoryError,
+    RuntimeError,
+    SyntaxError,
+    struct.error,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @contextmanager
@@ -59,3 +81,25 @@ def free_space(path: Path) -> str:
         files = ", and no more files can be made" if disk.f_files and not disk.f_favail else ""
         return f"{free / scale:.1f} of {total / scale:.1f} {unit} are free there{files}"
     return "what is free there cannot be told"
+
+
+@contextmanager
+def reading(path: Path, what: str, *, expected: str, todo: str) -> Iterator[None]:
+    """Around a library that reads a file of the user's, and nothing else: none of its exceptions gets out raw.
+
+    Args:
+        path: The file.
+        what: What cannot be read, e.g. "the table".
+        expected: What would have been read.
+        todo: What mends it.
+
+    Raises:
+        DataError: The library cannot read the file, whatever it says of it.
+    """
+    try:
+        yield
+    except MtpkdError:
+        raise
+    except _OF_READERS as err:
+        reason = str(err).strip() or type(err).__name__
+        raise DataError(f"{what} cannot be read: {reason}", where=path, expected=expected, todo=todo) from err

@@ -72,7 +72,7 @@ def read_parquet(path: Path, **options: Any) -> pa.Table:
     """
     try:
         return pq.read_table(path, **options)
-    except (OSError, pa.ArrowInvalid) as err:
+    except (OSError, ValueError, pa.ArrowException) as err:
         raise ArtifactError(
             f"an artifact cannot be read: {err}", where=path, todo="run the stage that made it again, with --overwrite"
         ) from err

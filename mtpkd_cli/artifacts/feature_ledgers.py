@@ -33,7 +33,8 @@ def check_failures(name: str, abouts: list[PartAbout], total: int, limit: str, w
             f"{name}: {len(failures)} of {total} samples could not be read, {limit} allowed:\n"
             + first_ten([f"{failure.sample_id}: {failure.error.splitlines()[0]}" for failure in failures]),
             where=where,
-            todo="mend the files, or allow it: --max-failures N or P%; what was read is kept",
+            todo="mend the files, leave those samples out by data.exclude, or allow it: --max-failures N or P%; "
+            "what was read is kept",
         )
 
 

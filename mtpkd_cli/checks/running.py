@@ -25,6 +25,7 @@ from mtpkd_cli.datasets import MEDIA_PREFIX, media_of
 from mtpkd_cli.encoders.running import resolved_encoder
 from mtpkd_cli.errors import DataError
 from mtpkd_cli.media.probe import Probe
+from mtpkd_cli.media.wide_tables import NOTES
 from mtpkd_cli.pipeline.start import facts_of
 from mtpkd_cli.stages import Reporter
 from mtpkd_cli.stages.samples import list_frames, list_samples
@@ -51,11 +52,14 @@ def check_study(
     root = run.data_root(study.data.root)
     try:
         samples, classes = list_samples(root, study.study.task, study.data)
-        frames = list_frames(root, study.data)
+        frames = list_frames(root, study.data, samples)
     except DataError as err:
         return [CheckResult("corpus", "no samples", [str(err)])]
     counts = {"samples": len(samples), "subjects": int(samples["subject"].nunique())}
-    results = [CheckResult("corpus", f"{counts['samples']} samples of {counts['subjects']} subjects", facts={**counts})]
+    notes = samples.attrs.get(NOTES, {})
+    corpus = f"{counts['samples']} samples of {counts['subjects']} subjects"
+    mended = [f"{note}: {count}" for note, count in notes.items()]
+    results = [CheckResult("corpus", corpus, notes=mended, facts={**counts, **({"notes": notes} if notes else {})})]
     ready = {name for name, modality in study.modalities.items() if modality.encoder == READY_FEATURES}
     results.append(look_at_labels(samples, classes, frames, ready))
     result, folds = look_at_folds(samples, classes, study.data)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mtpkd_cli import __version__
-from mtpkd_cli.cli.options import Json, Run, Set
+from mtpkd_cli.cli.options import Json, Run, Set, Unset
 
 app = typer.Typer(
     name="mtpkd",
@@ -46,12 +46,13 @@ def init(
         list[str] | None, typer.Option(help="Modality of the student, the others privileged; repeatable.")
     ] = None,
     set_: Set = None,
+    unset: Unset = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a study.toml that is there.")] = False,
 ) -> None:
     """Make a run folder with a commented study.toml."""
     from mtpkd_cli.cli import setup
 
-    print(setup.init_run(run, preset, data, prevalent or [], set_ or [], overwrite))
+    print(setup.init_run(run, preset, data, prevalent or [], set_ or [], unset or [], overwrite))
 
 
 @app.command()

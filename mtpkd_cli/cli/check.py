@@ -44,7 +44,7 @@ def check(
     problems = [f"{result.concern}: {problem}" for result in results for problem in result.problems]
     if problems:
         text = "\n".join(f"  - {problem}" for problem in problems)
-        todo = "mend these, or leave those samples out; mtpkd check again before mtpkd run"
+        todo = "mend these, or leave those samples out by data.exclude; mtpkd check again before mtpkd run"
         root = RunFolder(run).data_root(library.read_study(run).data.root)
         raise DataError(f"{len(problems)} problems\n{text}", where=root, todo=todo)
 

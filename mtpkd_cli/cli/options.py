@@ -10,6 +10,10 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Set a key of study.toml, e.g. distill.anchors=most; repeatable."),
 ]
+Unset = Annotated[
+    list[str] | None,
+    typer.Option("--unset", metavar="KEY", help="Take a key out of study.toml, for its default; repeatable."),
+]
 Fold = Annotated[int | None, typer.Option(help="Only this fold.")]
 Seed = Annotated[int | None, typer.Option(help="Only this seed.")]
 Folds = Annotated[list[int] | None, typer.Option("--fold", help="Only this fold; repeatable.")]

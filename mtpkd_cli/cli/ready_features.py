@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mtpkd_cli.config.recordings import READY_FEATURES
 from mtpkd_cli.datasets.features import modalities_of
-from mtpkd_cli.errors import DataError
+from mtpkd_cli.errors import DataError, first_ten
 
 _FILE, _MODALITIES = "@FILE@", "@MODALITIES@"
 # A line of the preset, which gives way to the .npz files that are there.
@@ -23,12 +23,14 @@ def with_ready_features(text: str, folder: Path) -> str:
         DataError: The folder does not hold exactly one table with feature columns, or one table and .npz files.
     """
     arrays = sorted(folder.glob("*.npz"))
-    every = {path: _names(path) for path in sorted([*folder.glob("*.parquet"), *folder.glob("*.csv")])}
+    unreadable: list[str] = []
+    every = {path: _names(path, unreadable) for path in sorted([*folder.glob("*.parquet"), *folder.glob("*.csv")])}
     tables = every if arrays else {path: names for path, names in every.items() if names}
     if len(tables) != 1:
         listed = ", ".join(path.name for path in tables) or "none"
         raise DataError(
-            f"{len(tables)} tables of {'samples' if arrays else 'features'} are there ({listed})",
+            f"{len(tables)} tables of {'samples' if arrays else 'features'} are there ({listed})"
+            + (f"\n{first_ten(unreadable)}" if unreadable else ""),
             where=folder,
             expected="exactly one .parquet or .csv file, with columns like eda__mean or .npz files beside it",
             todo="give the table a folder of its own",
@@ -45,9 +47,10 @@ def with_ready_features(text: str, folder: Path) -> str:
     return filled.replace(_ARRAYS, f"arrays = {{ {arrays_listed} }}") if arrays else filled
 
 
-def _names(path: Path) -> list[str]:
-    """Modalities of a table; none where it has no feature columns."""
+def _names(path: Path, unreadable: list[str]) -> list[str]:
+    """Modalities of a table; none where it has no feature columns, or cannot be read, which is said."""
     try:
         return list(modalities_of(path))
-    except DataError:
+    except DataError as err:
+        unreadable.append(f"{path.name}: {err.what}")
         return []

@@ -13,13 +13,19 @@ from mtpkd_cli.cli.ready_features import ready_features_wanted, with_ready_featu
 from mtpkd_cli.cli.status import print_status
 from mtpkd_cli.config import Study, read_study
 from mtpkd_cli.config.presets import preset_help, preset_names, preset_text
-from mtpkd_cli.config.reading import parse_study, with_keys
+from mtpkd_cli.config.reading import changed_text, parse_study
 from mtpkd_cli.errors import DataError, StudyError, did_you_mean
 from mtpkd_cli.library import status
 
 
 def init_run(
-    folder: Path, preset: str, data: Path, prevalent: list[str], assignments: list[str], overwrite: bool
+    folder: Path,
+    preset: str,
+    data: Path,
+    prevalent: list[str],
+    assignments: list[str],
+    unset: list[str],
+    overwrite: bool,
 ) -> str:
     """Writes study.toml and returns what to do next.
 
@@ -52,7 +58,7 @@ def init_run(
                 expected=", ".join(modalities),
             )
     roles = [f"modalities.{m}.role={'prevalent' if m in prevalent else 'privileged'}" for m in modalities]
-    text, _ = with_keys(text, [*(roles if prevalent else []), *assignments], where=f"preset {preset}")
+    text, _ = changed_text(text, [*(roles if prevalent else []), *assignments], unset, where=f"preset {preset}")
     write_text(run.study, text)
     return f"wrote {run.study}{_order(run, parse_study(text, where=run.study))}; next: mtpkd run {folder}"
 

@@ -21,6 +21,7 @@ from mtpkd_cli.cli.options import (
     Set,
     Shard,
     Threads,
+    Unset,
     Workers,
 )
 
@@ -35,6 +36,7 @@ def extract(
     shard: Shard = None,
     merge: Annotated[bool, typer.Option("--merge", help="Read no media; seal what shards have written.")] = False,
     set_: Set = None,
+    unset: Unset = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
@@ -44,7 +46,7 @@ def extract(
 
     share = work.chosen_shard(shard, merge, overwrite or retry_failed)
     extraction = Extraction(None, workers, retry_failed, max_failures, share, merge)
-    work.do(run, ["extract"], quiet, set=set_, names=modality, overwrite=overwrite, extraction=extraction)
+    work.do(run, ["extract"], quiet, set=set_, unset=unset, names=modality, overwrite=overwrite, extraction=extraction)
 
 
 @app.command("train-teachers", rich_help_panel="Stages")
@@ -54,6 +56,7 @@ def train_teachers(
     seed: Seeds = None,
     teacher: Annotated[list[str] | None, typer.Option(help="Only this teacher; repeatable.")] = None,
     set_: Set = None,
+    unset: Unset = None,
     device: Device = "auto",
     threads: Threads = 1,
     jobs: Jobs = None,
@@ -64,8 +67,8 @@ def train_teachers(
     from mtpkd_cli.cli import work
 
     work.do(
-        run, ["train-teachers"], quiet, set=set_, folds=fold, seeds=seed, names=teacher, device=device, threads=threads,
-        jobs=jobs, overwrite=overwrite,
+        run, ["train-teachers"], quiet, set=set_, unset=unset, folds=fold, seeds=seed, names=teacher, device=device,
+        threads=threads, jobs=jobs, overwrite=overwrite,
     )  # fmt: skip
 
 
@@ -75,6 +78,7 @@ def align(
     fold: Folds = None,
     seed: Seeds = None,
     set_: Set = None,
+    unset: Unset = None,
     device: Device = "auto",
     threads: Threads = 1,
     jobs: Jobs = None,
@@ -85,7 +89,7 @@ def align(
     from mtpkd_cli.cli import work
 
     work.do(
-        run, ["align"], quiet, set=set_, folds=fold, seeds=seed, device=device, threads=threads, jobs=jobs,
+        run, ["align"], quiet, set=set_, unset=unset, folds=fold, seeds=seed, device=device, threads=threads, jobs=jobs,
         overwrite=overwrite,
     )  # fmt: skip
 
@@ -97,6 +101,7 @@ def distill(
     seed: Seeds = None,
     method: Annotated[list[str] | None, typer.Option(help="Only this method; repeatable.")] = None,
     set_: Set = None,
+    unset: Unset = None,
     device: Device = "auto",
     threads: Threads = 1,
     jobs: Jobs = None,
@@ -107,8 +112,8 @@ def distill(
     from mtpkd_cli.cli import work
 
     work.do(
-        run, ["distill"], quiet, set=set_, folds=fold, seeds=seed, names=method, device=device, threads=threads,
-        jobs=jobs, overwrite=overwrite,
+        run, ["distill"], quiet, set=set_, unset=unset, folds=fold, seeds=seed, names=method, device=device,
+        threads=threads, jobs=jobs, overwrite=overwrite,
     )  # fmt: skip
 
 
@@ -120,6 +125,7 @@ def evaluate(
     classical: Classical = False,
     workers: Workers = None,
     set_: Set = None,
+    unset: Unset = None,
     overwrite: Overwrite = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -133,7 +139,7 @@ def evaluate(
     with Terminal(quiet) as terminal:
         result = library.evaluate(
             run, classical=classical, corrupt=corrupt or corrupt_samples is not None, corrupt_samples=corrupt_samples,
-            workers=workers, set=set_ or (), overwrite=overwrite, reporter=terminal,
+            workers=workers, set=set_ or (), unset=unset or (), overwrite=overwrite, reporter=terminal,
         )  # fmt: skip
     work.print_results(run, result.summary, json)
     if result.classical and not json:
@@ -148,6 +154,7 @@ def run_all(
     workers: Workers = None,
     max_failures: MaxFailures = None,
     set_: Set = None,
+    unset: Unset = None,
     device: Device = "auto",
     threads: Threads = 1,
     jobs: Jobs = None,
@@ -169,7 +176,7 @@ def run_all(
     from mtpkd_cli.stages import Extraction
 
     extraction = Extraction(workers=workers, max_failures=max_failures)
-    work.do(run, STAGES, quiet, set=set_, device=device, threads=threads, jobs=jobs, extraction=extraction)
+    work.do(run, STAGES, quiet, set=set_, unset=unset, device=device, threads=threads, jobs=jobs, extraction=extraction)
     if final:
         work.do_final(run, None, device, threads, False, quiet)
     if track is not None:

@@ -36,3 +36,7 @@ def print_status(entries: list[UnitStatus], title: str) -> None:
         worst = next((kind for kind in WORST if by_state[kind]), "done")
         table.add_row(stage, MARKS[worst], f"{len(by_state['done'])}/{len(of_stage)}", "\n".join(left))
     Console().print(table)
+    listing = next((entry.counts for entry in entries if entry.unit == "."), {})
+    if notes := listing.get("notes"):
+        told = "; ".join(f"{note}: {count}" for note, count in notes.items())
+        print(f"{listing['samples']} samples of {listing['subjects']} subjects; {told}")

@@ -11,6 +11,21 @@ READY_FEATURES = "table"
 """What stands for an encoder where a corpus brings its features ready made."""
 
 
+class ExcludeSection(Options):
+    """Samples and subjects that take no part; names that the corpus does not have are an error."""
+
+    subjects: list[str] = Field([], description="all samples of these")
+    samples: list[str] = Field([], description="these; a plain list under data.exclude is one of samples")
+    file: str = Field("", description="text file of samples and subjects, one per line, relative to data.root")
+
+    def __bool__(self) -> bool:
+        return bool(self.subjects or self.samples or self.file)
+
+
+def _of_samples(value: object) -> object:
+    return {"samples": value} if isinstance(value, list) else value
+
+
 class DataSection(Options):
     """Where the recordings are and how subjects are split."""
 
@@ -22,7 +37,15 @@ class DataSection(Options):
     folds: Annotated[int, Field(ge=2)] = Field(5, description="folds of group-kfold; every subject is tested once")
     validation_share: Annotated[float, Field(gt=0, lt=1)] = Field(0.25, description="of the training subjects")
     split_seed: Annotated[int, Field(ge=0)] = 0
+    exclude: Annotated[ExcludeSection, BeforeValidator(_of_samples)] = Field(
+        ExcludeSection(), description="samples and subjects that take no part"
+    )
     options: dict[str, Any] = Field({}, description="options of the adapter")
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What the listing of samples depends on, as plain data: not where the corpus lies, since it may be moved."""
+        return self.model_dump(mode="json", exclude={"root", *(() if self.exclude else ("exclude",))})
 
     @property
     def planned_folds(self) -> int:

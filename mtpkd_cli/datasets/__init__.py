@@ -19,8 +19,13 @@ A dataset file has
     frames    optional, (root: Path, Config) -> pandas.DataFrame, one row per labelled frame, sorted: recording, frame
               (int, from 1), valid (bool), and label or target_<name> as above, -1 or NaN where not valid
 
+What was mended or is doubtful in a table is counted in `attrs["notes"]` of the samples table: what it was -> how often.
+Where `data.exclude` leaves samples out, the column listed_at (int) is the place in the table before that.
+
 A dataset only reads tables and lists folders; it opens no media file.
 """
+
+from typing import Any
 
 import pandas as pd
 
@@ -30,7 +35,33 @@ SAMPLE_COLUMNS = ("sample_id", "subject", "recording", "start_s", "end_s")
 MEDIA_PREFIX = "media_"
 TARGET_PREFIX = "target_"
 SPLIT_COLUMN = "split"
+LISTED_COLUMN = "listed_at"
 SIDES = ("train", "validation", "test")
+
+
+def listing_of(samples: pd.DataFrame) -> list[list[Any]]:
+    """What features are read from, plain: sample, and of every kind of medium its file, start and end; no labels.
+
+    Args:
+        samples: A samples table.
+    """
+    names = [column for column in samples.columns if column.startswith((MEDIA_PREFIX, "start_s", "end_s"))]
+    columns = [samples[name].astype(object).where(samples[name].notna(), None).tolist() for name in names]
+    rows = zip(samples["sample_id"].tolist(), *columns, strict=True)
+    return [names, *(list(row) for row in rows)]
+
+
+def pieces_of(samples: pd.DataFrame, size: int) -> dict[int, pd.DataFrame]:
+    """Parts of the samples by their number, in order, none empty.
+
+    Samples that a study excludes leave their places empty: the parts of all others hold what they held before.
+
+    Args:
+        samples: A samples table.
+        size: Places of a part.
+    """
+    places = samples[LISTED_COLUMN] if LISTED_COLUMN in samples else pd.Series(range(len(samples)), samples.index)
+    return {int(number): piece for number, piece in samples.groupby(places // size, sort=True)}
 
 
 def media_of(samples: pd.DataFrame, name: str, medium: str) -> pd.DataFrame:

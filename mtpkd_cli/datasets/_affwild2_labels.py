@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from mtpkd_cli.errors import DataError, first_ten
+from mtpkd_cli.media.wide_tables import one_form
 
 EXPRESSIONS = ("Neutral", "Anger", "Disgust", "Fear", "Happiness", "Sadness", "Surprise", "Other")
 TARGETS = ("valence", "arousal")
@@ -52,7 +53,8 @@ def read_labels(folder: Path, challenge: str) -> list[VideoLabels]:
     top = _top(folder, challenge)
     videos, problems = [], []
     for name, side in SIDE_OF_SET.items():
-        files = sorted((top / name).glob("*.txt"))
+        # Copied from Windows, names may have other capital letters.
+        files = sorted(path for path in (top / name).glob("*") if path.suffix.casefold() == ".txt")
         if not files:
             problems.append(f"{top / name}: no label file, expected <video>.txt")
         for path in files:
@@ -62,7 +64,7 @@ def read_labels(folder: Path, challenge: str) -> list[VideoLabels]:
             except (ValueError, OSError) as err:
                 problems.append(f"{top.name}/{name}/{path.name}: {err}")
             else:
-                videos.append(VideoLabels(path.stem, side, values))
+                videos.append(VideoLabels(one_form(path.stem), side, values))
     twice = {video for video, count in Counter(entry.video for entry in videos).items() if count > 1}
     problems += [f"{video}: labelled in {' and in '.join(SIDE_OF_SET)}" for video in sorted(twice)]
     if problems:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mtpkd_cli.media.wide_tables import one_form
+
 _VIDEO_SUFFIXES = {".mp4", ".avi", ".mov", ".mkv", ".webm"}
 _IMAGE = re.compile(r"^(\d+)\.(?:jpe?g|png|bmp)$", re.IGNORECASE)
 _PERSON = re.compile(r"_(?:left|right)$")
@@ -26,7 +28,7 @@ def raw_videos(root: Path) -> dict[str, str]:
     for folder in sorted(path for path in root.glob("batch*") if path.is_dir()):
         for path in sorted(folder.iterdir()):
             if path.suffix.lower() in _VIDEO_SUFFIXES:
-                videos.setdefault(path.stem, f"{folder.name}/{path.name}")
+                videos.setdefault(one_form(path.stem), f"{folder.name}/{path.name}")
     return videos
 
 

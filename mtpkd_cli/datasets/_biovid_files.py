@@ -53,13 +53,17 @@ def _by_subject(root: Path, folder: str, suffix: str) -> WindowFiles:
     if not (root / folder).is_dir():
         missing = f"{root / folder}: no such folder, expected one folder of {suffix} files per subject"
         return WindowFiles(expected, {}, [missing])
-    paths = {}
+    paths, problems = {}, []
     for subject in (path for path in (root / folder).iterdir() if path.is_dir()):
         for path in subject.iterdir():
             match = NAME.match(path.name)
             if match and path.name.endswith(suffix) and match[1] == subject.name:
                 paths[path.name.removesuffix(suffix)] = f"{folder}/{subject.name}/{path.name}"
-    return WindowFiles(expected, paths, [])
+            elif path.name.endswith(suffix):
+                continue
+            elif path.name.casefold().endswith(suffix) and NAME.match(path.name[: -len(suffix)]):
+                problems.append(f"{path}: the suffix is not {suffix}, capital letters count")
+    return WindowFiles(expected, paths, problems)
 
 
 def _by_class(root: Path, expected: str, suffix: str) -> WindowFiles:

@@ -1,5 +1,6 @@
 """Rows of a table as samples: options that name their columns, what is wrong with them, class indices of labels."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -10,9 +11,11 @@ from pydantic import Field, model_validator
 
 from mtpkd_cli.config import Options
 from mtpkd_cli.datasets import SIDES, SPLIT_COLUMN
-from mtpkd_cli.datasets._wide_table import read_columns
+from mtpkd_cli.datasets._spelling import in_listed_case, tidy_labels, tidy_names
 from mtpkd_cli.errors import DataError, did_you_mean, first_ten
+from mtpkd_cli.media.wide_tables import NOTES, column_names, index_of, read_columns
 
+_TRUTH = {"false": 0, "true": 1}
 _SIDES = {side: side for side in SIDES} | {
     "training": "train",
     "val": "validation",
@@ -66,26 +69,50 @@ def class_names(root: Path, config: RowOptions) -> tuple[str, ...]:
         config: Options.
 
     Raises:
-        DataError: The table or its label column cannot be read.
+        DataError: The table or its label column cannot be read, or labels are spelt alike.
     """
     if config.targets or config.classes:
         return tuple(config.classes)
-    name = config.label_column
-    return _sorted_names(_as_integers(read_columns(Path(root) / config.file, [name], text=[name])[name]))
+    name, path = config.label_column, Path(root) / config.file
+    return _sorted_names(_as_integers(tidy_labels(read_columns(path, [name], text=[name])[name], path, Counter())))
 
 
 def read_rows(path: Path, config: RowOptions, numeric: Sequence[str] = (), text: Sequence[str] = ()) -> pd.DataFrame:
-    """Reads the columns of names and outcomes and some more; names and labels are taken as written.
+    """Reads the columns of names and outcomes and some more.
+
+    Names and labels are taken as written, but for blanks at their ends and the form of their Unicode, and whole numbers
+    have no point: 1.0, which programs make of 1 where another cell is empty, is 1. Each such change is counted in
+    `attrs["notes"]`. Where the table has no column of samples and pandas wrote an index into it, that is taken.
 
     Raises:
-        DataError: See `read_columns`.
+        DataError: See `read_columns`; labels or names are spelt alike.
     """
     sides = [config.split_column] if config.split_column else []
-    as_written = [*config.id_columns, *sides, *([] if config.targets else [config.label_column]), *text]
-    columns = [*config.id_columns, *sides, *config.outcome_columns, *numeric, *text]
-    table = read_columns(path, columns, text=as_written)
-    if not config.targets:
-        table[config.label_column] = _as_integers(table[config.label_column])
+    labels = [] if config.targets else [config.label_column]
+    others = [*sides, *config.outcome_columns, *numeric, *text]
+    table = read_named(path, config, config.id_columns, others, text=[*sides, *labels, *text])
+    notes = Counter(table.attrs[NOTES])
+    for name in labels:
+        tidied = tidy_labels(table[name], path, notes, config.classes)
+        table[name] = _as_integers(in_listed_case(tidied, config.classes, notes))
+    table.attrs[NOTES] = {note: count for note, count in notes.items() if count}
+    return table
+
+
+def read_named(
+    path: Path, config: RowOptions, names: Sequence[str], others: Sequence[str], text: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Reads columns of names, as `read_rows` says, and others as they are, those in `text` as written."""
+    index = _index_for_samples(path, config)
+    stored = [index if name == config.sample_column and index is not None else name for name in names]
+    table = read_columns(path, [*stored, *others], text=[*stored, *text])
+    notes = Counter(table.attrs[NOTES])
+    if index is not None:
+        table = table.rename(columns={index: config.sample_column})
+        notes[f"tables whose index is taken as '{config.sample_column}'"] += 1
+    for name in names:
+        table[name] = tidy_names(table[name], name, path, notes)
+    table.attrs[NOTES] = {note: count for note, count in notes.items() if count}
     return table
 
 
@@ -107,7 +134,8 @@ def row_problems(table: pd.DataFrame, config: RowOptions) -> list[str]:
 
 
 def label_indices(labels: pd.Series, names: list[str]) -> tuple[np.ndarray, list[str]]:
-    """Class indices (N,) int64 and what is wrong with the labels; integers that are no names count as indices.
+    """Class indices (N,) int64 and what is wrong with the labels; integers that are no names count as indices,
+    false and true as 0 and 1.
 
     Args:
         labels: (N,); a missing label gives -1 and is no problem of this function.
@@ -115,6 +143,8 @@ def label_indices(labels: pd.Series, names: list[str]) -> tuple[np.ndarray, list
     """
     known = names or list(_sorted_names(labels))
     texts = labels.map(_name)
+    if len(names) == 2 and not set(texts) & set(names) and set(texts.str.casefold()) <= _TRUTH.keys():
+        return texts.str.casefold().map(_TRUTH).to_numpy(dtype=np.int64), []
     if names and pd.api.types.is_numeric_dtype(labels) and not set(texts) & set(names):
         known = [str(i) for i in range(len(names))]
     indices = texts.map({name: i for i, name in enumerate(known)})
@@ -146,6 +176,15 @@ def bad_rows(problems: list[str], where: Path) -> DataError:
         where=where,
         todo="mend or remove these rows (counted from 1, below the header)",
     )
+
+
+def _index_for_samples(path: Path, config: RowOptions) -> str | None:
+    """The index that stands for the column of samples; None where that column is there, or is spelt otherwise."""
+    known = column_names(path)
+    if config.sample_column in known or did_you_mean(config.sample_column, known):
+        return None
+    index = index_of(path)
+    return None if index in config.outcome_columns + config.id_columns else index
 
 
 def _sides(table: pd.DataFrame, config: RowOptions) -> pd.Series:

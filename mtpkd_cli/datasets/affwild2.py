@@ -22,8 +22,9 @@ from mtpkd_cli.config import Options
 from mtpkd_cli.datasets._affwild2_labels import EXPRESSIONS, TARGETS, VideoLabels, read_labels
 from mtpkd_cli.datasets._affwild2_media import crop_numbers, raw_video_of, raw_videos, shared_name
 from mtpkd_cli.datasets._frame_windows import mean_targets, most_common_class, windows
-from mtpkd_cli.datasets._wide_table import numbers, read_columns
+from mtpkd_cli.datasets._media_cells import MediaFolder
 from mtpkd_cli.errors import DataError, did_you_mean
+from mtpkd_cli.media.wide_tables import numbers, one_form, read_columns
 
 
 class Config(Options):
@@ -79,15 +80,16 @@ def samples(root: Path, config: Config) -> pd.DataFrame:
             expected=f"raw videos in batch1 to batch3, or {config.crops}/<video>/00001.jpg",
             todo="point data.root to the folder that holds them, or correct data.options.crops",
         )
-    rates = _rates(root, config)
+    rates, folder = _rates(root, config), MediaFolder(root)
     tables = []
     for labels in labelled:
         table = _windows(labels, rates.get(shared_name(labels.video), config.rate_hz), config)
         if has_crops:
-            there = crop_numbers(root / config.crops / labels.video)
+            crops = folder.as_stored(f"{config.crops}/{labels.video}")
+            there = crop_numbers(root / crops)
             first, last = (table[name].to_numpy() for name in ("first_frame", "last_frame"))
             any_crop = np.searchsorted(there, last, side="right") > np.searchsorted(there, first)
-            table["media_crops"] = np.where(any_crop, f"{config.crops}/{labels.video}", "")
+            table["media_crops"] = np.where(any_crop, crops, "")
         if raw:
             table["media_video"] = raw_video_of(labels.video, raw)
         tables.append(table)
@@ -169,4 +171,7 @@ def _rates(root: Path, config: Config) -> dict[str, float]:
     values = numbers(table[["rate_hz"]], path)[:, 0]
     if not (values > 0).all():
         raise DataError("a rate is not above 0", where=path, expected="frames per second, e.g. 29.97")
-    return dict(zip(table["video"].astype(str), values.tolist(), strict=True))
+    videos = table["video"].fillna("").map(one_form)
+    if twice := sorted(set(videos[videos.duplicated()])):
+        raise DataError(f"video '{twice[0]}' has two rates", where=path, expected="one row per video")
+    return dict(zip(videos, values.tolist(), strict=True))

@@ -10,6 +10,7 @@ References:
     During Experimentally Induced Heat Pain", ACIIW 2017 (the subjects whose faces hardly react).
 """
 
+import io
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,6 +20,8 @@ from pydantic import Field, field_validator
 from mtpkd_cli.config import Options
 from mtpkd_cli.datasets._biovid_files import LEVELS, NAME, find_files
 from mtpkd_cli.errors import DataError, did_you_mean, first_ten
+from mtpkd_cli.media.csv_text import decoded
+from mtpkd_cli.storage import reading
 
 Level = Literal["BL1", "PA1", "PA2", "PA3", "PA4"]
 
@@ -111,20 +114,20 @@ def samples(root: Path, config: Config) -> pd.DataFrame:
 
 def _read_listing(path: Path) -> list[str]:
     """Names of the samples in the list that the corpus brings, in its order."""
-    try:
-        table = pd.read_csv(path, sep="\t", header=None, dtype=str, keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as err:
-        raise DataError(f"the listing cannot be read: {err}", where=path, expected="a tab separated table") from err
+    todo = "put the corpus's own file back, or remove it: without it the folders are listed"
+    with reading(path, "the listing", expected="a tab separated table", todo=todo):
+        text, _ = decoded(path.read_bytes(), path)
+        table = pd.read_csv(io.StringIO(text), sep="\t", header=None, dtype=str, keep_default_na=False).fillna("")
     if table.shape[1] <= _SAMPLE:
         raise DataError(
             f"the listing has {table.shape[1]} columns",
             where=path,
             expected="tab separated: subject_id, subject_name, class_id, class_name, sample_id, sample_name",
-            todo="put the corpus's own file back, or remove it: without it the folders are listed",
+            todo=todo,
         )
     problems, seen = [], set()
     for row, cells in enumerate(table.itertuples(index=False, name=None), start=1):
-        subject, level, name = cells[_SUBJECT], cells[_CLASS], cells[_SAMPLE]
+        subject, level, name = (str(cells[place]).strip() for place in (_SUBJECT, _CLASS, _SAMPLE))
         match = NAME.match(name)
         if match is None:
             if row > 1:

@@ -6,25 +6,29 @@ place of an encoder. A sample that has no value of a modality at all lacks that 
 for training to impute and count.
 """
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from mtpkd_cli.datasets._arrays import read_arrays
+from mtpkd_cli.datasets._arrays import Arrays, read_arrays
 from mtpkd_cli.datasets._sample_rows import (
     RowOptions,
     bad_rows,
     class_names,
     label_indices,
+    read_named,
     read_rows,
     row_problems,
     sample_rows,
 )
-from mtpkd_cli.datasets._wide_table import column_names, numbers, read_columns
-from mtpkd_cli.errors import DataError, did_you_mean
+from mtpkd_cli.errors import DataError, did_you_mean, first_ten
+from mtpkd_cli.media.wide_tables import NOTES, column_names, numbers
 
+FEATURE_OPTIONS = ("file", "arrays", "step_s", "sample_column")
+"""Options that say what features there are; the others are of people and of what is to be predicted."""
 _SEPARATOR = "__"
 
 
@@ -58,6 +62,7 @@ def samples(root: Path, config: Config) -> pd.DataFrame:
     path = Path(root) / config.file
     modalities = _columns(path, config)
     table = read_rows(path, config, numeric=[name for names in modalities.values() for name in names])
+    notes = Counter(table.attrs[NOTES])
     problems = row_problems(table, config)
     if not config.targets:
         labels, unknown = label_indices(table[config.label_column], config.classes)
@@ -72,13 +77,16 @@ def samples(root: Path, config: Config) -> pd.DataFrame:
     else:
         result["label"] = labels
     for modality, columns in modalities.items():
-        missing = np.isnan(numbers(table[columns], path)).all(axis=1)
+        missing = np.isnan(_values(table[columns], path)).all(axis=1)
         result[f"media_{modality}"] = np.where(missing, "", config.file)
     for modality, file in config.arrays.items():
         arrays = read_arrays(Path(root) / file)
+        notes += Counter(arrays.notes) + _strangers(arrays, result["sample_id"], Path(root) / file)
         present = set(arrays.ids[arrays.steps.any(axis=1)])
         result[f"media_{modality}"] = [file if sample in present else "" for sample in result["sample_id"]]
-    return result.sort_values("sample_id", ignore_index=True)
+    result = result.sort_values("sample_id", ignore_index=True)
+    result.attrs[NOTES] = dict(notes)
+    return result
 
 
 def feature_table(root: Path, config: Config, modality: str) -> pd.DataFrame:
@@ -110,8 +118,8 @@ def feature_table(root: Path, config: Config, modality: str) -> pd.DataFrame:
             todo="name the modality as the columns' prefix does",
         )
     columns = modalities[modality]
-    table = read_columns(path, [config.sample_column, *columns], text=[config.sample_column])
-    values = numbers(table[columns], path).astype(np.float32)
+    table = read_named(path, config, [config.sample_column], columns)
+    values = _values(table[columns], path)
     present = ~np.isnan(values).all(axis=1)
     ids = table[config.sample_column].astype(str).to_numpy()[present]
     result = pd.DataFrame({"sample_id": ids, "t_s": 0.0, "features": list(values[present])})
@@ -140,6 +148,39 @@ def _columns(path: Path, config: Config) -> dict[str, list[str]]:
             todo="leave it out of data.options.arrays, or rename the columns",
         )
     return modalities
+
+
+def _values(table: pd.DataFrame, path: Path) -> np.ndarray:
+    """Features as (N, D) float32, NaN where a cell is missing; raises DataError where a cell is no such number."""
+    values = numbers(table, path)
+    largest = float(np.finfo(np.float32).max)
+    if len(beyond := np.argwhere(np.abs(values) > largest)):
+        problems = [f"row {i + 1}, column '{table.columns[j]}': {values[i, j]:g}" for i, j in beyond]
+        raise DataError(
+            f"{len(beyond)} features are too large for a model\n{first_ten(problems)}",
+            where=path,
+            expected=f"numbers up to {largest:.3g}; a missing value is an empty cell",
+            todo="look at these cells: such numbers often stand for missing ones",
+        )
+    return values.astype(np.float32)
+
+
+def _strangers(arrays: Arrays, samples: pd.Series, path: Path) -> Counter[str]:
+    """Counts the ids of an .npz file that are no samples.
+
+    Raises:
+        DataError: Not one is a sample: then they are spelt otherwise.
+    """
+    unknown = sorted(set(arrays.ids) - set(samples))
+    if len(unknown) == len(arrays.ids):
+        raise DataError(
+            f"not one of {len(unknown)} ids is the name of a sample: ids like '{unknown[0]}', samples like "
+            f"'{samples.iloc[0]}'",
+            where=path,
+            expected="ids as the table names its samples",
+            todo="write the ids as the table does; 7 and 007 are two names",
+        )
+    return Counter({f"ids in {path.name} that are no samples": len(unknown)} if unknown else {})
 
 
 def _steps(path: Path, config: Config) -> pd.DataFrame:

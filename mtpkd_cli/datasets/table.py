@@ -9,13 +9,16 @@ file that is not there is reported when it is to be read, by extraction. Columns
 files) and recording are read where they exist. A link inside the root may lead out of it: whoever made it meant it.
 """
 
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from collections import Counter
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator
 
+from mtpkd_cli.datasets._array_steps import LONGEST_S
+from mtpkd_cli.datasets._media_cells import MediaFolder, check_media, stored_names
 from mtpkd_cli.datasets._sample_rows import (
     RowOptions,
     bad_rows,
@@ -25,8 +28,7 @@ from mtpkd_cli.datasets._sample_rows import (
     row_problems,
     sample_rows,
 )
-from mtpkd_cli.datasets._wide_table import column_names, numbers_and_problems
-from mtpkd_cli.errors import DataError, did_you_mean, first_ten
+from mtpkd_cli.media.wide_tables import NOTES, column_names, numbers_and_problems
 
 
 class Config(RowOptions):
@@ -79,17 +81,20 @@ def samples(root: Path, config: Config) -> pd.DataFrame:
     outcomes, bad_outcomes = _outcomes(table, config)
     starts_and_ends, bad_times = _segments(table, config)
     problems += bad_outcomes + bad_times
-    media = {name: table[name].fillna("").astype(str).tolist() for name in config.media}
-    for name, cells in media.items():
-        reasons = ((i, _unfit(cell, config.allow_outside)) for i, cell in enumerate(cells) if cell)
-        problems += [f"row {i + 1}, column '{name}': '{cells[i]}' {reason}" for i, reason in reasons if reason]
+    notes, folder, media = Counter(table.attrs[NOTES]), MediaFolder(root), dict[str, list[str]]()
+    for name in config.media:
+        cells = table[name].fillna("").astype(str).tolist()
+        media[name], bad_names = stored_names(folder, name, cells, config.allow_outside, notes)
+        problems += bad_names
     if problems:
         raise bad_rows(sorted(problems, key=_row_number), path)
-    _check_files(root, media, path)
+    check_media(folder, media, path)
     result = pd.concat([sample_rows(table, config), starts_and_ends, outcomes], axis=1)
     for name, cells in media.items():
         result[f"media_{name}"] = cells
-    return result.sort_values("sample_id", ignore_index=True)
+    result = result.sort_values("sample_id", ignore_index=True)
+    result.attrs[NOTES] = {note: count for note, count in notes.items() if count}
+    return result
 
 
 def _existing_columns(path: Path, config: Config) -> tuple[Config, list[str]]:
@@ -126,50 +131,21 @@ def _segments(table: pd.DataFrame, config: Config) -> tuple[pd.DataFrame, list[s
     problems: list[str] = []
     for name, column in columns.items():
         if column in table:
-            numbers, bad_cells = numbers_and_problems(table[[column]])
+            cells = table[[column]]
+            if cells[column].dtype.kind == "m":
+                cells = cells / np.timedelta64(1, "s")
+            numbers, bad_cells = numbers_and_problems(cells)
             values[name], problems = numbers[:, 0], problems + bad_cells
+            for i in np.flatnonzero(np.abs(numbers[:, 0]) > LONGEST_S):
+                problems.append(
+                    f"row {i + 1}, column '{column}': {numbers[i, 0]:.6g} s is more than 30 days: nanoseconds, "
+                    "milliseconds or a date? expected seconds from the file's beginning"
+                )
     starts, ends = values["start_s"].fillna(0.0), values["end_s"]
     for i in np.flatnonzero((starts < 0) | (ends <= starts)):
         end = "the end" if np.isnan(ends[i]) else f"{ends[i]:g} s"
         problems.append(f"row {i + 1}: a segment from {starts[i]:g} s to {end}")
     return values, problems
-
-
-def _unfit(cell: str, allow_outside: bool) -> str:
-    """Why a cell is no name of a file below the root, "" where it is one."""
-    if "\\" in cell:
-        return "has backslashes: write forward slashes"
-    if allow_outside:
-        return ""
-    if PurePosixPath(cell).is_absolute() or PureWindowsPath(cell).drive:
-        return "is not relative to the data root (option allow_outside = true takes it)"
-    depth = 0
-    for part in PurePosixPath(cell).parts:
-        depth += -1 if part == ".." else 1
-        if depth < 0:
-            return "leaves the data root (option allow_outside = true takes it)"
-    return ""
-
-
-def _check_files(root: Path, media: dict[str, list[str]], path: Path) -> None:
-    problems = []
-    for name, cells in media.items():
-        named = [cell for cell in cells if cell]
-        if not named:
-            problems.append(f"column '{name}' is empty")
-        elif not any((root / cell).exists() for cell in named):
-            there = [p.name for p in root.iterdir()]
-            first = PurePosixPath(named[0]).parts[0]
-            problems.append(
-                f"column '{name}': none of {len(named)} files is there, e.g. {named[0]}{did_you_mean(first, there)}"
-            )
-    if problems:
-        raise DataError(
-            f"there are no media\n{first_ten(problems)}",
-            where=path,
-            expected=f"files relative to {root}",
-            todo="correct data.root or these columns, or leave the medium out of data.options.media",
-        )
 
 
 def _row_number(problem: str) -> int:

@@ -14,6 +14,7 @@ from pydantic import Field, field_validator
 from mtpkd_cli.encoders._networks import DeviceOptions
 from mtpkd_cli.errors import DataError, StudyError, first_ten
 from mtpkd_cli.media.state import files_state
+from mtpkd_cli.storage import reading
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -98,7 +99,11 @@ def settings_of(config: HfOptions) -> dict[str, Any]:
         )
     except OSError:
         file = None
-    content: dict[str, Any] = json.loads(Path(file).read_text(encoding="utf-8")) if file else {}
+    if not file:
+        return {}
+    path, todo = Path(file), "download the model again"
+    with reading(path, "the model's preprocessor", expected="a JSON file", todo=todo):
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return content
 
 

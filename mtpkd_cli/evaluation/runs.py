@@ -19,6 +19,7 @@ from mtpkd_cli.evaluation.comparison import Draws, compare_methods, method_score
 from mtpkd_cli.evaluation.predictions import Predictions, evaluated_predictions
 from mtpkd_cli.evaluation.summary import Summary, interval_in_words, summary_of
 from mtpkd_cli.training.predictions import PREDICTIONS
+from mtpkd_cli.training.splits import read_folds
 
 RESAMPLES = 2000
 
@@ -56,6 +57,7 @@ def read_evaluated(folders: Sequence[Path]) -> list[EvaluatedRun]:
             splits = json.loads(run.splits.read_text(encoding="utf-8"))
         except (OSError, ValueError) as err:
             raise ArtifactError("there are no splits", where=run.splits, todo=f"mtpkd extract {folder}") from err
+        read_folds(run.splits)  # whether it holds splits at all
         predictions = read_parquet(run.evaluation / PREDICTIONS).to_pandas()
         runs.append(EvaluatedRun(label, summary, splits, predictions))
     return runs

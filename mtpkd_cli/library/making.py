@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.artifacts.logs import logged
-from mtpkd_cli.config import Study, parse_options, read_study, set_keys
+from mtpkd_cli.config import Study, parse_options, read_study
 from mtpkd_cli.library.jobs import job_of
 from mtpkd_cli.library.reporting import Silent, StrPath
+from mtpkd_cli.library.setting import setting
 from mtpkd_cli.stages import Extraction, Reporter
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def do_stages(
     stages: Sequence[str],
     *,
     set: Sequence[str] = (),
+    unset: Sequence[str] = (),
     folds: Sequence[int] = (),
     seeds: Sequence[int] = (),
     names: Sequence[str] = (),
@@ -55,7 +57,8 @@ def do_stages(
 
     Args:
         stages: Of extract, train-teachers, align, distill, evaluate.
-        set: "KEY=VALUE" for study.toml, first of all.
+        set: "KEY=VALUE" for study.toml, first of all; taken back where the command fails by it.
+        unset: Keys that are taken out of study.toml, and so have their defaults again.
         folds: Of these only; empty = all.
         seeds: Of these only; empty = all.
         names: Of these modalities, teachers or methods only; empty = all.
@@ -76,10 +79,11 @@ def do_stages(
     choice, reporter = Choice.among(folds, seeds, names), reporter or Silent()
     extraction = extraction or Extraction()
     run, made = RunFolder(Path(folder)), dict[str, int]()
-    with logged(run.logs if run.study.exists() else None, stages[0] if len(stages) == 1 else "run"):
-        for change in set_keys(run.study, list(set)):
-            reporter.note(f"{run.study}: {change}")
-        study = read_study(run.study)
+    with (
+        logged(run.logs if run.study.exists() else None, stages[0] if len(stages) == 1 else "run"),
+        setting(run, set, unset, overwrite=overwrite, reporter=reporter) as now,
+    ):
+        study = now.study
         if extraction.max_failures is not None:
             parse_options(ExtractSection, {"max_failures": extraction.max_failures}, where="--max-failures")
         for line in passed_by(study) if "distill" in stages else ():
@@ -87,6 +91,7 @@ def do_stages(
         of_students = tuple(names) if list(stages) == ["distill"] else ()
         check_start(run, study, stages, reporter, methods=of_students)
         for stage in stages:
+            now.stage = stage
             on = "cpu" if stage in ("extract", "evaluate") else device
             job = job_of(run, study, reporter, on, threads, jobs, overwrite, extraction)
             made[stage] = do_stage(run, study, stage, choice, job)
@@ -163,6 +168,7 @@ def evaluate(
     corrupt_samples: int | None = None,
     workers: int | None = None,
     set: Sequence[str] = (),
+    unset: Sequence[str] = (),
     overwrite: bool = False,
     reporter: Reporter | None = None,
 ) -> Evaluation:
@@ -174,6 +180,7 @@ def evaluate(
         corrupt_samples: At most so many of those; None = all.
         workers: Processes that encode them; None = as the study says.
         set: "KEY=VALUE" for study.toml, first of all.
+        unset: Keys that are taken out of study.toml.
         overwrite: Make again what is up to date.
     """
     from mtpkd_cli.evaluation.classical import read_classical
@@ -183,7 +190,7 @@ def evaluate(
     from mtpkd_cli.pipeline.optional_units import classical_unit, corrupt_unit
 
     reporter, run = reporter or Silent(), RunFolder(Path(folder))
-    do_stages(folder, ["evaluate"], set=set, overwrite=overwrite, reporter=reporter)
+    do_stages(folder, ["evaluate"], set=set, unset=unset, overwrite=overwrite, reporter=reporter)
     study = read_study(run.study)
     units = [corrupt_unit(run, study, corrupt_samples)] if corrupt else []
     units += [classical_unit(run, study)] if classical else []

@@ -136,7 +136,7 @@ def damaged_file(path: Path, reason: str) -> DataError:
         f"the sound is truncated or damaged, or this is no media file: {reason}",
         where=path,
         expected="a whole audio file, or a video with sound",
-        todo="copy or export the file again, or leave it out",
+        todo="copy or export the file again, or leave its samples out by data.exclude",
     )
 
 

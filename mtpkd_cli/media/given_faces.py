@@ -9,6 +9,7 @@ import pandas as pd
 from mtpkd_cli.errors import DataError
 from mtpkd_cli.media._face_boxes import smooth
 from mtpkd_cli.media.faces import FaceTrack
+from mtpkd_cli.media.wide_tables import column_names, numbers_and_problems, read_columns
 
 COLUMNS = ("time_s", "x", "y", "width", "height")
 # A frame this far from the nearest box has none.
@@ -58,14 +59,12 @@ class GivenFaces:
 def _read(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise DataError("there is no table of face boxes for this video", where=path, todo="see the option boxes")
-    try:
-        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
-    except (ValueError, OSError) as err:
-        raise DataError(f"the table of face boxes cannot be read: {err}", where=path) from err
-    missing = [name for name in COLUMNS if name not in table]
-    if missing:
+    known = column_names(path)
+    if missing := [name for name in COLUMNS if name not in known]:
         raise DataError(f"the table of face boxes lacks {', '.join(missing)}", where=path, expected=", ".join(COLUMNS))
-    numbers = table[list(COLUMNS)].apply(pd.to_numeric, errors="coerce").dropna().sort_values("time_s")
+    table = read_columns(path, COLUMNS, may_be_empty=True)
+    values, _ = numbers_and_problems(table)
+    numbers = pd.DataFrame(values, columns=list(COLUMNS)).dropna().sort_values("time_s")
     kept = numbers[(numbers["width"] > 0) & (numbers["height"] > 0)]
     if kept.empty or len(kept) < len(table) / 2:
         raise DataError(

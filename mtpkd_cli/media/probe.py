@@ -197,5 +197,5 @@ def _no_media(path: Path, reason: str) -> DataError:
         f"the file cannot be opened: {reason}",
         where=path,
         expected="a whole video or sound file",
-        todo="copy it again or re-encode it, or leave its samples out",
+        todo="copy it again or re-encode it, or leave its samples out by data.exclude",
     )

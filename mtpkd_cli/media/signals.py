@@ -79,7 +79,7 @@ def with_rows(signal: Signal, rows: int, off: int, where: str) -> Signal:
             f"the clip has {len(signal.values)} rows",
             where=where,
             expected=f"{rows}, give or take {off}",
-            todo="copy the file again, leave this sample out, or change the encoder's options rows and rows_off",
+            todo="copy the file again, leave this sample out by data.exclude, or change the options rows and rows_off",
         )
     padded = np.pad(signal.values[:rows], (0, max(0, -more)), mode="edge")
     return replace(signal, values=padded, n_trimmed=max(0, more), n_padded=max(0, -more))

@@ -106,7 +106,7 @@ def _read(request: Request, reader: str) -> Iterator[VideoFrames]:
         f"the video cannot be read ({'; '.join(reasons)})",
         where=path,
         expected="numbered images of one size" if folder else "a complete video file that decord or PyAV can decode",
-        todo="look at it; copy it again or re-encode it, or leave its samples out",
+        todo="look at it; copy it again or re-encode it, or leave its samples out by data.exclude",
     )
 
 

@@ -64,8 +64,13 @@ def do_stage(run: RunFolder, study: Study, stage: str, choice: Choice, job: Job)
         elif unit.module == "import_features" and job.extraction.shard is not None and job.extraction.shard.number > 1:
             job.reporter.note(f"{unit.label}: ready features, left to shard 1")
         else:
+            replaced = unit.frozen and job.overwrite and states.of(unit).kind == "stale"
             try:
                 made += make_alone(run, unit, states, job)
+                if replaced:
+                    # What was meant is the listing: media are read again where it says something else of them.
+                    job = replace(job, overwrite=False)
+                    job.reporter.note(f"{stage}: features that still hold are kept; --overwrite again reads all media")
             except Busy as err:
                 busy[unit.folder] = err
                 job.reporter.note(f"{unit.label}: left out, {err.what}")
@@ -124,12 +129,7 @@ def make_alone(run: RunFolder, unit: Unit, states: States, job: Job) -> bool:
 def make_unit(run: RunFolder, unit: Unit, state: State, states: States, job: Job) -> None:
     """Makes one unit, whatever its state, and commits it; raises ArtifactError where an input is missing or stale."""
     if unit.frozen and state.kind == "stale" and not job.overwrite:
-        raise ArtifactError(
-            f"the samples and splits of this run are frozen, and they no longer fit: {state.reason}",
-            where=run.splits,
-            expected="the study and the corpus that they were made from",
-            todo=f"undo that change, begin a new run, or mtpkd extract {run.root} --overwrite",
-        )
+        raise frozen_samples(run, state.reason)
     inputs = states.inputs_now(unit)
     if state.kind == "stale":
         job.reporter.note(f"{unit.label}: made again, {state.reason}")
@@ -149,6 +149,17 @@ def make_unit(run: RunFolder, unit: Unit, state: State, states: States, job: Job
     if job.last is not None:
         job.last.remove()
     job.reporter.note(f"{unit.label}: done in {time.monotonic() - begun:.1f} s{_in_words(counts)}")
+
+
+def frozen_samples(run: RunFolder, reason: str) -> ArtifactError:
+    """The error for a listing of samples and splits that no longer fits; `reason` says what differs."""
+    return ArtifactError(
+        f"the samples and splits of this run are frozen, and they no longer fit: {reason}",
+        where=run.splits,
+        expected="the study and the corpus that they were made from",
+        todo=f"undo that change, begin a new run, or take it with mtpkd extract {run.root} --overwrite (and the same "
+        "--set, if it was one); features of media that are the same are kept",
+    )
 
 
 def _up_to_date(unit: Unit, state: State, job: Job) -> bool:

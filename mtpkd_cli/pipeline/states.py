@@ -8,9 +8,10 @@ import pandas as pd
 
 from mtpkd_cli.artifacts import MANIFEST, Manifest, RunFolder, digest_of, read_manifest, read_parquet
 from mtpkd_cli.config import Study
-from mtpkd_cli.datasets import media_of
+from mtpkd_cli.datasets import listing_of, media_of
 from mtpkd_cli.errors import ArtifactError, DataError
 from mtpkd_cli.media.state import media_state
+from mtpkd_cli.pipeline.unit import LISTING
 from mtpkd_cli.pipeline.units import Unit
 from mtpkd_cli.stages.samples import list_frames, list_samples
 
@@ -67,8 +68,14 @@ class States:
                 )
             manifest = read_manifest(folder)
             assert manifest is not None
-            digests[name] = manifest.digest
+            # Another label makes no other feature.
+            digests[name] = manifest.digest if name != LISTING else digest_of(listing_of(self._samples))
         return digests | self._corpus(unit)
+
+    @property
+    def _samples(self) -> pd.DataFrame:
+        """The samples table as it lies on disk."""
+        return read_parquet(self.run.samples).to_pandas()
 
     def _first_undone(self, unit: Unit) -> Unit:
         """What has to be done first: the unit that this one waits for, or the one that that one waits for."""
@@ -102,14 +109,14 @@ class States:
         root = self.run.data_root(self.study.data.root)
         if unit.module == "samples" and root.is_dir():
             samples, classes = list_samples(root, self.study.study.task, self.study.data)
-            frames = list_frames(root, self.study.data)
+            frames = list_frames(root, self.study.data, samples)
             labels = [] if frames is None else [str(pd.util.hash_pandas_object(frames, index=False).sum())]
             return {"corpus": digest_of([samples.to_json(orient="split"), classes, *labels])}
         if unit.module == "extract" and root.is_dir():
-            table = media_of(read_parquet(self.run.samples).to_pandas(), unit.name, unit.arguments["medium"])
+            table = media_of(self._samples, unit.name, unit.arguments["medium"])
             return {"media": digest_of(media_state(root, table))}
         if unit.module == "import_features" and root.is_dir():
-            table = media_of(read_parquet(self.run.samples).to_pandas(), unit.name, unit.name)
+            table = media_of(self._samples, unit.name, unit.name)
             files = [root / name for name in sorted(set(table["media"]) - {""})]
             # A copied table has another time and is imported again, which is cheap and changes nothing downstream.
             return {"media": digest_of([[file.stat().st_size, file.stat().st_mtime_ns] for file in files])}

@@ -15,6 +15,9 @@ STAGES = ("extract", "train-teachers", "align", "distill", "evaluate")
 OPTIONAL_STAGES = ("classical", "corrupt", "ablate", "final")
 """What `evaluate --classical`, `evaluate --corrupt`, `ablate` and `final` make; no part of `run`."""
 
+LISTING = "listing of the samples"
+"""What features read of the samples table, its names, media and times, as an input in a manifest."""
+
 
 @dataclass(frozen=True)
 class Ingredient:

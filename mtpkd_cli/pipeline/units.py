@@ -6,6 +6,7 @@ This module loads no torch, so `status` answers at once: a unit names its stage 
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.artifacts.run_folder import repetition_name
@@ -17,6 +18,7 @@ from mtpkd_cli.config.study import EvaluateSection, FitOptions
 from mtpkd_cli.encoders.running import resolved_encoder
 from mtpkd_cli.pipeline.candidates import candidates_of, method_settings
 from mtpkd_cli.pipeline.unit import (
+    LISTING,
     STAGES,
     Ingredient,
     Unit,
@@ -72,6 +74,11 @@ def samples_of(run: RunFolder) -> Ingredient:
     return artifact("samples", run.root, samples=run.samples)
 
 
+def listing_of(run: RunFolder) -> Ingredient:
+    """The samples table, of which no label is read."""
+    return artifact(LISTING, run.root, samples=run.samples)
+
+
 def sides_of(run: RunFolder) -> Ingredient:
     """The samples table and the splits, which are written with it, or by a unit of their own."""
     places = {"samples": run.root} | ({"splits": run.splits.parent} if run.repetitions else {})
@@ -90,8 +97,7 @@ def students_of(students: dict[str, dict[str, Path]]) -> Ingredient:
 
 
 def _samples(run: RunFolder, study: Study) -> Unit:
-    # Where the corpus lies says nothing of what it holds: moving it makes nothing stale.
-    data = study.data.model_dump(mode="json", exclude={"root"})
+    data = study.data.content
     task = study.study.task
     files = ["samples.parquet", "splits.json", *(["frames.parquet"] if _labels_frames(study) else [])]
     order = place(ordinal=study.study.ordinal)  # it changes no table: it is told, or the listing is refused
@@ -112,9 +118,10 @@ def _labels_frames(study: Study) -> bool:
 
 def _features(run: RunFolder, study: Study) -> Iterator[Unit]:
     for name, modality in study.modalities.items():
-        common = (samples_of(run), place(name=name))
+        common = (listing_of(run), place(name=name))
         if modality.encoder == READY_FEATURES:
-            brought = value_as({"modalities": {name: {"encoder": READY_FEATURES}}}, data=study.data)
+            read = {"encoder": READY_FEATURES, "options": _options_of_features(study)}
+            brought = value_as({"modalities": {name: read}}, data=study.data)
             yield Unit("extract", "import_features", run.features(name), name, (*common, brought))
             continue
         medium, encoder = modality.media or name, resolved_encoder(name, modality)
@@ -122,6 +129,12 @@ def _features(run: RunFolder, study: Study) -> Iterator[Unit]:
         # Limits of time and memory say nothing of a result that came within them.
         made_by = (value_as(hashed, medium=medium, encoder=encoder), place(extract=study.extract))
         yield Unit("extract", "extract", run.features(name), name, (*common, *made_by))
+
+
+def _options_of_features(study: Study) -> dict[str, Any]:
+    """Options of a corpus of ready features that say what these are; those of labels and people do not."""
+    names = getattr(DATASETS.load(study.data.adapter), "FEATURE_OPTIONS", ())
+    return {name: study.data.options[name] for name in names if name in study.data.options}
 
 
 def _teachers(run: RunFolder, study: Study, fold: int, seed: int) -> Iterator[Unit]:

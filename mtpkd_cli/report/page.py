@@ -17,7 +17,7 @@ from mtpkd_cli.report.forest import forest
 from mtpkd_cli.report.matrices import similarity_matrices
 from mtpkd_cli.report.numbers import csv_table, latex_table
 from mtpkd_cli.report.people import people
-from mtpkd_cli.report.provenance import extraction, provenance, study_comment
+from mtpkd_cli.report.provenance import extraction, listing, provenance, study_comment
 from mtpkd_cli.report.reliability import reliability
 from mtpkd_cli.report.results import Results, read_results
 from mtpkd_cli.report.robustness import robustness
@@ -113,6 +113,7 @@ def _context(results: Results) -> dict[str, Any]:
         "reference": results.reference,
         "classification": results.classification,
         "modalities": extraction(results),
+        "listing": listing(results),
         "origin": origin,
         "version": __version__,
     }

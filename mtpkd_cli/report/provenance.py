@@ -11,6 +11,16 @@ from mtpkd_cli.report.results import Results
 MOST_FAILURES = 10
 
 
+def listing(results: Results) -> str:
+    """How many samples of how many subjects were listed, and what was mended or left out for it; "" where unknown."""
+    manifest = _manifest(results.run.root)
+    if manifest is None or "samples" not in manifest.counts:
+        return ""
+    counts = manifest.counts
+    notes = "".join(f"; {note}: {count:,}" for note, count in counts.get("notes", {}).items())
+    return f"{counts['samples']:,} samples of {counts.get('subjects', 'unknown')} subjects{notes}."
+
+
 def extraction(results: Results) -> list[dict[str, Any]]:
     """One entry per modality: counts of its manifest, notes, and the first failures."""
     entries = []

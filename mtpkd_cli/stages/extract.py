@@ -14,7 +14,7 @@ from mtpkd_cli.artifacts import digest_of, read_parquet, remove_leftovers
 from mtpkd_cli.artifacts.feature_ledgers import check_failures, counts_of, write_ledgers
 from mtpkd_cli.artifacts.feature_parts import PartAbout, held_parts, part_files
 from mtpkd_cli.config.study import ExtractSection
-from mtpkd_cli.datasets import media_of
+from mtpkd_cli.datasets import media_of, pieces_of
 from mtpkd_cli.encoders.running import encode_samples, samples_of, write_encoded
 from mtpkd_cli.errors import ArtifactError, DataError, first_ten
 from mtpkd_cli.media.state import media_state
@@ -49,13 +49,15 @@ def build(
     """
     asked = job.extraction
     extract = extract.with_workers(asked.workers)
-    table = media_of(read_parquet(samples).to_pandas(), name, medium)
+    listed = read_parquet(samples).to_pandas()
+    table = media_of(listed, name, medium)
     if asked.root is None or not asked.root.is_dir():
         raise DataError("the corpus folder is not there", where=f"data.root: {asked.root}", todo="mend data.root")
     for path in part_files(out) if job.overwrite else []:
         path.unlink()
-    pieces = [table.iloc[i : i + extract.part_samples] for i in range(0, len(table), extract.part_samples)]
-    files = [out / f"part-{number:05d}.parquet" for number in range(len(pieces))]
+    places = {number: piece.index for number, piece in pieces_of(listed, extract.part_samples).items()}
+    pieces = [table.loc[rows] for rows in places.values()]
+    files = [out / f"part-{number:05d}.parquet" for number in places]
     states = [media_state(asked.root, piece) for piece in pieces]
     keys = [digest_of([encoder, state]) for state in states]
     held = held_parts(files, keys)
@@ -102,7 +104,7 @@ def _seal(
             f"{name}: the media give features of different names or numbers",
             where=out,
             expected="the same features from every sample",
-            todo="look for files of another kind or rate among them, and leave those out",
+            todo="look for files of another kind or rate among them, and leave those out by data.exclude",
         )
     if not missing:
         # Only of a whole folder: a shard must not replace the ledgers of one that has sealed it meanwhile.

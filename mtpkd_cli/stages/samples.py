@@ -9,9 +9,11 @@ from mtpkd_cli.config import parse_options
 from mtpkd_cli.config.study import DataSection
 from mtpkd_cli.datasets import MEDIA_PREFIX, TARGET_PREFIX
 from mtpkd_cli.errors import DataError, StudyError, first_ten
+from mtpkd_cli.media.wide_tables import NOTES
 from mtpkd_cli.registry import DATASETS
 from mtpkd_cli.stages import Counts, Job
 from mtpkd_cli.training.conditions import order_of_classes
+from mtpkd_cli.training.exclusion import frames_of_kept, without_excluded
 from mtpkd_cli.training.splits import check_folds, folds_of, to_json
 
 
@@ -39,7 +41,7 @@ def build(out: Path, job: Job, *, task: str, data: DataSection, ordinal: bool = 
     if classes:
         samples.insert(samples.columns.get_loc("label") + 1, "label_name", [classes[i] for i in samples["label"]])
     write_parquet(out / "samples.parquet", samples)
-    frames = list_frames(job.extraction.root, data)
+    frames = list_frames(job.extraction.root, data, samples)
     if frames is not None:
         write_parquet(out / "frames.parquet", frames)
     settings = {"split": data.split, "validation_share": data.validation_share, "seed": data.split_seed}
@@ -50,6 +52,7 @@ def build(out: Path, job: Job, *, task: str, data: DataSection, ordinal: bool = 
         "folds": len(folds),
         **({} if frames is None else {"frames": len(frames), "valid_frames": int(frames["valid"].sum())}),
         "classes": {name: int((samples["label"] == i).sum()) for i, name in enumerate(classes)},
+        "notes": samples.attrs.get(NOTES, {}),
         "media": {c.removeprefix(MEDIA_PREFIX): int((samples[c] != "").sum()) for c in _media_columns(samples)},
     }
 
@@ -76,6 +79,8 @@ def list_samples(root: Path | None, task: str, data: DataSection) -> tuple[pd.Da
     config = parse_options(dataset.Config, data.options, where=f"study.toml [data.options] of '{data.adapter}'")
     samples = dataset.samples(root, config)
     classes = list(dataset.classes(root, config))
+    if data.exclude:
+        samples, classes = without_excluded(samples, classes, data.exclude, root)
     problems = []
     for column in ("sample_id", "subject"):
         if samples[column].isna().any() or (samples[column] == "").any():
@@ -95,13 +100,19 @@ def list_samples(root: Path | None, task: str, data: DataSection) -> tuple[pd.Da
     return samples.reset_index(drop=True), classes if task == "classification" else []
 
 
-def list_frames(root: Path | None, data: DataSection) -> pd.DataFrame | None:
-    """Asks the adapter for the labels of single frames; None where the corpus has labels of samples only."""
+def list_frames(root: Path | None, data: DataSection, samples: pd.DataFrame) -> pd.DataFrame | None:
+    """Asks the adapter for the labels of single frames; None where the corpus has labels of samples only.
+
+    Args:
+        root: The corpus folder.
+        data: The section of the study.
+        samples: What `list_samples` gives: frames of what a study excludes do not count.
+    """
     dataset = DATASETS.load(data.adapter)
     if root is None or not hasattr(dataset, "frames"):
         return None
     frames: pd.DataFrame = dataset.frames(root, parse_options(dataset.Config, data.options, where="[data.options]"))
-    return frames
+    return frames_of_kept(frames, samples) if data.exclude else frames
 
 
 def _label_problems(samples: pd.DataFrame, classes: list[str]) -> list[str]:

@@ -226,3 +226,11 @@ def test_init_keeps_a_relative_corpus_relative_to_the_run(tmp_path: Path, mtpkd:
         "eda": "prevalent",
     }
     assert [path.name for path in run.iterdir()] == ["study.toml"]
+
+
+def test_a_table_that_cannot_be_read_is_told_by_init(tmp_path: Path, mtpkd: Callable[..., Any]) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "t.parquet").write_bytes(b"PAR1 and no more")
+    done = mtpkd("init", tmp_path / "run", "--preset", "features", "--data", tmp_path / "data")
+    assert done.returncode == 4
+    assert "t.parquet: the table cannot be read" in done.stderr

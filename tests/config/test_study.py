@@ -263,14 +263,14 @@ def _other(field: Any, value: Any) -> Any:
         inner = inner if typing.get_origin(inner) is not typing.Annotated else typing.get_args(inner)[0]
         choices = typing.get_args(inner) if typing.get_origin(inner) is typing.Literal else (inner(3),)
         return choices[-1]
+    if isinstance(value, BaseModel):
+        return value.model_copy(update={next(iter(type(value).model_fields)): ["kd"]})
     if isinstance(value, str):
         # Both strings name one of several: the joint teacher, which may have any name, and the reference method.
         return "kd"
-    if isinstance(value, bool):
-        return not value
-    if isinstance(value, list):
-        return value[:-1] or [*value, 7]
-    return (value * 0.5 or 0.5) if isinstance(value, float) else value + 2
+    if isinstance(value, bool | float):
+        return not value if isinstance(value, bool) else value * 0.5 or 0.5
+    return (value[:-1] or [*value, 7]) if isinstance(value, list) else value + 2
 
 
 # Neither says what a result is: names, places, and how media are read.

@@ -133,3 +133,82 @@ def test_a_split_column_names_the_official_sides(corpus: Path) -> None:
         samples(corpus, _config(split_column="part"))
     assert "row 2: 'part' is '', expected train, validation or test" in str(caught.value)
     assert "row 4: 'part' is 'holdout'" in str(caught.value)
+
+
+def _padded(rng: np.random.Generator, lengths: list[int]) -> np.ndarray:
+    """(N, T, D) of values that are not zero, zeros from each length on."""
+    values = rng.normal(5, 1, (len(lengths), max(lengths) + 2, D)).astype(np.float32)
+    for i, length in enumerate(lengths):
+        values[i, length:] = 0
+    return values
+
+
+@pytest.mark.parametrize("beside", ["lengths", "video_lengths", "seq_len", "mask", "mask of three"])
+def test_steps_that_fill_up_are_no_steps(corpus: Path, beside: str) -> None:
+    lengths = [3, 1, 4, 0, 2]
+    values = _padded(np.random.default_rng(0), lengths)
+    mask = np.arange(values.shape[1]) < np.array(lengths)[:, None]
+    more = {"mask": mask, "mask of three": mask[..., None].astype(int)}.get(beside)
+    extra = {beside: np.array(lengths)} if more is None else {"mask": more}
+    _save(corpus / "video.npz", ids=np.array([f"s{i}" for i in range(N)]), features=values, **extra)
+    listed = samples(corpus, _config())
+    assert list(listed["media_video"] != "") == [True, True, True, False, True]
+    assert listed.attrs["notes"]["steps in video.npz left out by lengths or mask"] == values.shape[1] * N - sum(lengths)
+    table = feature_table(corpus, _config(), "video")
+    assert table["sample_id"].value_counts().to_dict() == {"s0": 3, "s1": 1, "s2": 4, "s4": 2}
+    assert (np.stack(table["features"]) != 0).all()
+
+
+def test_filling_without_lengths_and_arrays_that_are_not_read_are_named(corpus: Path) -> None:
+    values, ids = _padded(np.random.default_rng(0), [3, 1, 4, 5, 2]), np.array([f"s{i}" for i in range(N)])
+    _save(corpus / "video.npz", ids=ids, features=values, seconds=np.arange(5), objects=np.array([{}], dtype=object))
+    notes = samples(corpus, _config()).attrs["notes"]
+    assert notes["arrays in video.npz that are not read (objects, seconds)"] == 2
+    assert (
+        notes["samples in video.npz that end in steps of zeros, which are read: give lengths where they fill up"] == 5
+    )
+    assert notes["ids in eda.npz that are no samples"] == 1
+
+
+def test_zeros_inside_a_sample_are_values(corpus: Path) -> None:
+    values = _padded(np.random.default_rng(0), [4] * N)[:, :4]
+    values[:, 1] = 0
+    _save(corpus / "video.npz", ids=np.array([f"s{i}" for i in range(N)]), features=values)
+    assert set(samples(corpus, _config()).attrs["notes"]) == {"ids in eda.npz that are no samples"}
+    assert len(feature_table(corpus, _config(), "video")) == 4 * N
+
+
+@pytest.mark.parametrize(
+    ("beside", "message"),
+    [
+        ({"lengths": np.array([3, 1, 4, 9, 2])}, "lengths goes from 1 to 9, expected 0 to 7 steps"),
+        ({"lengths": np.array([3, 1, 4, -1, 2])}, "lengths goes from -1 to 4"),
+        ({"lengths": np.array([3.5, 1, 4, 1, 2])}, "lengths is float64"),
+        ({"lengths": np.array([3, 1])}, r"lengths is int64 of shape \(2,\)"),
+        ({"mask": np.zeros((5, 3))}, r"mask is float64 of shape \(5, 3\)"),
+        ({"mask": np.full((5, 7), 2)}, "mask is int64"),
+        ({"mask": np.arange(7) >= np.array([3, 1, 4, 5, 2])[:, None]}, "is the mask reversed"),
+        ({"times_s": np.arange(7).astype("datetime64[s]")}, r"times_s is datetime64\[s\] of shape \(7,\) \(dates"),
+        ({"times_s": np.arange(7) * 500_000_000}, r"times_s reaches 3e\+09 s, more than 30 days: nanoseconds"),
+    ],
+)
+def test_lengths_masks_and_times_that_cannot_be_are_told(
+    corpus: Path, beside: dict[str, np.ndarray], message: str
+) -> None:
+    values = _padded(np.random.default_rng(0), [3, 1, 4, 5, 2])
+    _save(corpus / "video.npz", ids=np.array([f"s{i}" for i in range(N)]), features=values, **beside)
+    with pytest.raises(DataError, match=message):
+        samples(corpus, _config())
+
+
+def test_times_may_be_spans_of_time(corpus: Path) -> None:
+    times = np.arange(T) * np.timedelta64(250, "ms")
+    content = dict(np.load(corpus / "video.npz"))
+    _save(corpus / "video.npz", times_s=times, **content)
+    assert list(feature_table(corpus, _config(), "video")["t_s"][:4]) == [0, 0.25, 0.5, 0.75]
+
+
+def test_ids_none_of_which_is_a_sample_are_told(corpus: Path) -> None:
+    _save(corpus / "eda.npz", ids=np.arange(3), features=np.ones((3, 2)))
+    with pytest.raises(DataError, match="not one of 3 ids is the name of a sample: ids like '0', samples like 's0'"):
+        samples(corpus, _config())

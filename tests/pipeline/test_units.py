@@ -74,12 +74,13 @@ def test_what_is_passed_is_hashed_is_read_or_says_where_the_result_lies(tmp_path
             if not one.hashed and not one.inputs:
                 silent.setdefault(unit.module, set()).update(one.passed)
     assert silent == {
+        "samples": {"ordinal"},  # told, or refused: no table is another one by it
         "import_features": {"name"},
         "extract": {"name", "extract"},  # limits of time and memory
         "train_teachers": {"name", "fold"},
         "align": {"fold"},
         "bank": {"fold"},
-        "distill": {"fold", "method"},
+        "distill": {"fold", "method", "settings"},  # who has settled the options that are hashed
         "impute": {"fold", "method"},
         "corrupt": {"extract", "damaged"},  # limits, and where features are kept
         "ablate": {"name"},

@@ -135,6 +135,10 @@ def test_provenance_names_commands_versions_and_the_study(finished: Any, page: P
 
 
 @pytest.mark.slow
+def test_the_page_says_what_was_listed(page: Page) -> None:
+    assert "72 samples of 12 subjects" in page.text
+
+
 def test_the_same_run_gives_the_same_bytes(
     finished: Any, tmp_path: Path, only: Callable[..., None], thinned: Callable[[Any], list[Any]]
 ) -> None:
