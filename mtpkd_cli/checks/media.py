@@ -125,6 +125,8 @@ def _unusual(probes: dict[str, Probe], groups: dict[str, np.ndarray], reads: str
         rate = _rate(medium, reads)
         if rate and not low <= rate <= high:
             notes.append(f"{path}: {rate:g} {reads} values per second")
+        if medium.sound_tracks > 1:
+            notes.append(f"{path}: it has {medium.sound_tracks} tracks of sound; only the default one is read")
         if not medium.length_s:
             notes.append(f"{path}: it does not say how long it is")
         elif (past := np.nan_to_num(groups[path][:, 1]) - medium.length_s).max() > PAST_END_S and reads != "signal":

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mtpkd_cli.errors import DataError
-from mtpkd_cli.media.audio import read_audio, sound_length_s
+from mtpkd_cli.media.audio import count_sound_tracks, read_audio, sound_length_s
 
 # Seconds before the end from which the last frames are decoded, at least.
 _TAIL_S = 1.0
@@ -21,6 +21,7 @@ class Probe:
         picture_hz: Frames per second; 0 = no picture.
         frames: Number of frames or images, as far as the file says; 0 = none.
         sound_hz: Rate of the sound; 0 = no sound.
+        sound_tracks: Tracks of sound, of which the default one is read; 0 = nobody asked for the sound.
         tail_read: Whether the last second could be decoded; false = the file ends before its stated end.
     """
 
@@ -28,6 +29,7 @@ class Probe:
     picture_hz: float = 0.0
     frames: int = 0
     sound_hz: float = 0.0
+    sound_tracks: int = 0
     tail_read: bool = True
 
 
@@ -55,7 +57,7 @@ def _sound(path: Path) -> Probe:
     length = sound_length_s(path)
     # Who reads the end finds out whether the file was cut short.
     last = read_audio(path, _TAIL_HZ, start_s=max(0.0, length - _TAIL_S))
-    return Probe(length, sound_hz=float(last.source_rate_hz))
+    return Probe(length, sound_hz=float(last.source_rate_hz), sound_tracks=count_sound_tracks(path))
 
 
 def _images(path: Path, rate_hz: float) -> Probe:
@@ -99,7 +101,11 @@ def _container(path: Path) -> Probe:
             length = max(_length_s(container, stream), stated)
             frames = int(picture.frames or round(length * rate)) if picture is not None else 0
             return Probe(
-                length, rate, frames, float(sound.rate) if sound is not None else 0.0, _tail(container, stream, length)
+                length,
+                rate,
+                frames,
+                float(sound.rate) if sound is not None else 0.0,
+                tail_read=_tail(container, stream, length),
             )
     except StopIteration as err:
         raise _no_media(path, "it has no frame") from err
