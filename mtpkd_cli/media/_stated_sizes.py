@@ -102,7 +102,7 @@ def _chunks(file: BinaryIO, layout: str, *, even: bool = False) -> Iterator[tupl
         name, stated = head.unpack(chunk)
         begin = file.tell()
         yield name, stated, begin
-        if stated >= _LARGEST:
+        if stated >= _LARGEST - begin:  # further than a file reaches
             return
         file.seek(begin + stated + (stated % 2 if even else 0))
 

@@ -291,6 +291,16 @@ def test_a_name_does_not_say_what_a_file_holds(tmp_path: Path) -> None:
         assert abs(_late_s(read_audio(path, RATE, 1.0, 3.0).samples, 1.0)) < 0.003
 
 
+def test_a_chunk_longer_than_any_file_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.caf"
+    soundfile.write(path, _chirp(np.arange(RATE) / RATE), RATE, subtype="PCM_16")
+    content = bytearray(path.read_bytes())
+    content[12:20] = ((1 << 63) - 5).to_bytes(8, "big")
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="truncated or damaged"):
+        read_audio(path, RATE)
+
+
 def test_a_second_track_of_sound_is_told(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "two.mka"), "w", format="matroska") as container:
         tracks = [container.add_stream("pcm_s16le", rate=RATE, layout="mono") for _ in range(2)]
