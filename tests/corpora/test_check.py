@@ -84,7 +84,7 @@ def test_all_faults_are_told_at_once_with_exit_code_4(tmp_path: Path, table_tree
         "media video: clips/p2.mp4: the file cannot be opened",
         "media video: clips/p3.mp4: there is no such file",
         "media video: clips/p9.mp4: 1 samples begin after its 4.00 s, e.g. at 40.00 s",
-        "media audio: clips/p0.mp4: the file cannot be opened",
+        "media audio: clips/p0.mp4: the sound is truncated or damaged, or this is no media file",
         "media eda: signals/p6.csv: there is no column 'eda'",
         "media eda: signals/p9.csv: there are no rows from 40.0 s to 42.0 s",
         "leakage: clips/p7.mp4 is a medium of 'p7', 'p8', who are on different sides of a fold",

@@ -295,7 +295,7 @@ def test_a_chunk_longer_than_any_file_is_told(tmp_path: Path) -> None:
     path = tmp_path / "a.caf"
     soundfile.write(path, _chirp(np.arange(RATE) / RATE), RATE, subtype="PCM_16")
     content = bytearray(path.read_bytes())
-    content[12:20] = ((1 << 63) - 5).to_bytes(8, "big")
+    content[12:20] = ((1 << 62) - 5).to_bytes(8, "big")
     path.write_bytes(content)
     with pytest.raises(DataError, match="truncated or damaged"):
         read_audio(path, RATE)
