@@ -135,6 +135,8 @@ def _unusual(probes: dict[str, Probe], groups: dict[str, np.ndarray], modality: 
                 f"{path}: {medium.lost} frames at its beginning cannot be decoded, as in a cut between key frames; its "
                 "time is counted from the first that can"
             )
+        if medium.sound_tracks > 1:
+            notes.append(f"{path}: it has {medium.sound_tracks} tracks of sound; only the default one is read")
         if not medium.length_s:
             notes.append(f"{path}: it does not say how long it is")
         elif (past := np.nan_to_num(groups[path][:, 1]) - medium.length_s).max() > PAST_END_S:

@@ -4,6 +4,7 @@ Sources: Microsoft and IBM, "Multimedia Programming Interface and Data Specifica
 (RF64); Apple, "Core Audio Format Specification 1.0".
 """
 
+import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -97,12 +98,12 @@ def _caf(file: BinaryIO, size: int) -> StatedSizes | None:
 
 def _chunks(file: BinaryIO, layout: str, *, even: bool = False) -> Iterator[tuple[bytes, int, int]]:
     """Yields name, stated size and beginning of the chunks from here on."""
-    head = struct.Struct(layout)
+    head, size = struct.Struct(layout), os.fstat(file.fileno()).st_size
     while len(chunk := file.read(head.size)) == head.size:
         name, stated = head.unpack(chunk)
         begin = file.tell()
         yield name, stated, begin
-        if stated >= _LARGEST:
+        if begin + stated > size:
             return
         file.seek(begin + stated + (stated % 2 if even else 0))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from mtpkd_cli.errors import DataError
-from mtpkd_cli.media._audio_container import damaged_file, track_length_s
+from mtpkd_cli.media._audio_container import damaged_file, open_track, track_length_s
 from mtpkd_cli.media._audio_tracks import read_track
 from mtpkd_cli.media._sound_files import known_to_sndfile, read_sound_file, sound_file_length_s
 from mtpkd_cli.media._stated_sizes import StatedSizes, stated_sizes
@@ -91,6 +91,18 @@ def sound_length_s(path: Path) -> float:
     to_the_end = sizes is not None and sizes.unstated
     stated_s = sound_file_length_s(path, sizes) if known_to_sndfile(path) and not to_the_end else None
     return track_length_s(path, to_the_end=to_the_end) if stated_s is None else stated_s
+
+
+def count_sound_tracks(path: Path) -> int:
+    """Returns the number of tracks of sound in a file, of which `read_audio` reads the default one.
+
+    Raises:
+        DataError: FFmpeg does not know the file, or there is none.
+    """
+    if known_to_sndfile(path):
+        return 1
+    with open_track(path) as (container, _):
+        return len(container.streams.audio)
 
 
 def _check_there(path: Path) -> None:

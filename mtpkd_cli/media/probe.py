@@ -15,7 +15,7 @@ from mtpkd_cli.media._film import Elsewhere, film_of, pictures
 from mtpkd_cli.media._mp4 import mp4_packets
 from mtpkd_cli.media._packets import list_packets
 from mtpkd_cli.media._video_request import Unreadable
-from mtpkd_cli.media.audio import read_audio, sound_length_s
+from mtpkd_cli.media.audio import count_sound_tracks, read_audio, sound_length_s
 
 # Seconds before the end from which the last frames are decoded, at least.
 _TAIL_S = 1.0
@@ -37,6 +37,7 @@ class Probe:
         lost: Frames at the beginning that cannot be decoded, as in a cut between key frames.
         codec: FFmpeg's name of the codec of the pictures; empty = no picture, or images.
         by_decord: Whether decord is exact for it, and therefore reads it.
+        sound_tracks: Tracks of sound, of which the default one is read; 0 = nobody asked for the sound.
         notes: What was done to read it, as encoders count it.
     """
 
@@ -48,6 +49,7 @@ class Probe:
     lost: int = 0
     codec: str = ""
     by_decord: bool = False
+    sound_tracks: int = 0
     notes: dict[str, float] = field(default_factory=dict)
 
 
@@ -75,7 +77,7 @@ def _sound(path: Path) -> Probe:
     length = sound_length_s(path)
     # Who reads the end finds out whether the file was cut short.
     last = read_audio(path, _TAIL_HZ, start_s=max(0.0, length - _TAIL_S))
-    return Probe(length, sound_hz=float(last.source_rate_hz))
+    return Probe(length, sound_hz=float(last.source_rate_hz), sound_tracks=count_sound_tracks(path))
 
 
 def _images(path: Path, rate_hz: float) -> Probe:

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import av
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 from scipy.signal import hilbert
 
+from mtpkd_cli.checks.media import Modality, look_at_media
+from mtpkd_cli.config.study import ExtractSection
 from mtpkd_cli.errors import DataError
 from mtpkd_cli.media.audio import read_audio, sound_length_s
 from mtpkd_cli.media.length import length_s
@@ -286,3 +289,30 @@ def test_a_name_does_not_say_what_a_file_holds(tmp_path: Path) -> None:
         next(k for k in KINDS if k.name == kind).write(tmp_path).rename(path)
         assert len(read_audio(path, RATE).samples) / RATE == pytest.approx(SECONDS, abs=0.02)
         assert abs(_late_s(read_audio(path, RATE, 1.0, 3.0).samples, 1.0)) < 0.003
+
+
+def test_a_chunk_longer_than_any_file_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.caf"
+    soundfile.write(path, _chirp(np.arange(RATE) / RATE), RATE, subtype="PCM_16")
+    content = bytearray(path.read_bytes())
+    content[12:20] = ((1 << 62) - 5).to_bytes(8, "big")
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="truncated or damaged"):
+        read_audio(path, RATE)
+
+
+def test_a_second_track_of_sound_is_told(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "two.mka"), "w", format="matroska") as container:
+        tracks = [container.add_stream("pcm_s16le", rate=RATE, layout="mono") for _ in range(2)]
+        for i, track in enumerate(tracks):
+            frame = av.AudioFrame.from_ndarray(np.full((1, RATE), 1000 * i, np.int16), "s16", "mono")
+            frame.rate, frame.pts = RATE, 0
+            container.mux(track.encode(frame))
+            container.mux(track.encode(None))
+    medium = probe(tmp_path / "two.mka", sound_only=True)
+    assert (medium.sound_tracks, medium.length_s) == (2, pytest.approx(1.0))
+    media = pd.DataFrame({"sample_id": ["a"], "start_s": [np.nan], "end_s": [np.nan], "media": ["two.mka"]})
+    extract = ExtractSection(workers=1)
+    result, _ = look_at_media(tmp_path, Modality("audio", "sound", media, "audio", {}), extract, lambda: None)
+    assert result.problems == []
+    assert result.notes == ["two.mka: it has 2 tracks of sound; only the default one is read"]
