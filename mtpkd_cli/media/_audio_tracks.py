@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mtpkd_cli.errors import DataError
+from mtpkd_cli.media._containers import open_container
 from mtpkd_cli.media._film import first_frame_s
 from mtpkd_cli.media._resampler import Resampler
 
@@ -36,7 +37,7 @@ def read_track(path: Path, begin_s: float, end_s: float | None, to_hz: int) -> S
     import av
 
     try:
-        with av.open(str(path)) as container:
+        with open_container(path) as container:
             if container.format.name == "tty":
                 # FFmpeg plays any .txt as a film of its letters.
                 raise damaged_file(path, "it is text")
