@@ -105,7 +105,7 @@ def encode_windows(
 
     Returns:
         Features with a step per window, the last one where it adds frames to the one before. Notes count frames, frames
-        without a face nearby, windows that are not full, videos that only PyAV could read, and seconds by which the
+        without a face nearby, windows that are not full, videos read by PyAV, and seconds by which the
         segment passes the video's end.
     """
     counts, values, times_s, short = CropNotes(), [], [], 0

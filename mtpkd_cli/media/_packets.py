@@ -17,8 +17,8 @@ from mtpkd_cli.media._containers import only_picture, open_container
 from mtpkd_cli.media._pictures_in_packets import PacketLooker
 from mtpkd_cli.media._video_request import Unreadable
 
-# No recording pauses for a day: a stamp that says so is broken.
-MOST_GAP_S = 86_400.0
+# No recording pauses for a day, or shows less than a picture a minute: stamps that say so are broken.
+MOST_GAP_S, _USUAL_GAP_S = 86_400.0, 60.0
 # Key frames are in the order of their stamps, but for rounding.
 _BACK_S = 1.0
 # As far as this may counted frames be from their stamps.
@@ -133,6 +133,8 @@ def _demux(container: Any, stream: Any) -> Listing:
         counted = bool(np.isnan(stamps_s).any()) or form == "mpeg" or (form == "avi" and _untimed(codec, pts, dts))
     shown = ~np.array(left_out, bool)
     packets = Packets(form, codec, stamps_s, np.array(key, bool), shown, looker.clean, len(container.streams.video))
+    if 0 < rate < 1 / _USUAL_GAP_S:
+        raise Unreadable(f"its time stamps cannot be true: they state a frame every {1 / rate:.3g} s")
     _check(packets, np.where(np.isnan(stamps_s), decoding_s, stamps_s))
     where = (
         _byte_before(places) if by_bytes else _filled([p if d is None else d for p, d in zip(pts, dts, strict=True)])
@@ -192,7 +194,8 @@ def _count(places: np.ndarray, stamps_s: np.ndarray, rate_hz: float) -> np.ndarr
 def _check(packets: Packets, stamps_s: np.ndarray) -> None:
     """Refuses time stamps that cannot be true."""
     known = np.sort(stamps_s[~np.isnan(stamps_s)])
-    if len(known) and (gaps := np.diff(known, prepend=known[0])).max() > MOST_GAP_S:
+    gaps = np.diff(known, prepend=known[:1])
+    if len(known) > 1 and (gaps.max() > MOST_GAP_S or np.median(gaps[1:]) > _USUAL_GAP_S):
         frame = int(gaps.argmax())
         raise Unreadable(
             f"its time stamps cannot be true: frame {frame + 1} of {len(stamps_s)} comes {gaps.max():.3g} s after the "

@@ -7,9 +7,11 @@ import pytest
 
 from mtpkd_cli.checks.duplicates import look_for_duplicates
 from mtpkd_cli.checks.folds import look_at_folds
+from mtpkd_cli.checks.frames_sought import look_at_sought_frames
 from mtpkd_cli.checks.labels import look_at_labels
 from mtpkd_cli.checks.leakage import look_for_leakage, parted
-from mtpkd_cli.config.study import DataSection
+from mtpkd_cli.config.study import DataSection, ExtractSection
+from mtpkd_cli.media.probe import probe
 from mtpkd_cli.training.splits import Fold
 
 FOLD = Fold(train=["a", "b"], validation=["c"], test=["d", "e"])
@@ -88,3 +90,15 @@ def test_a_class_that_no_training_subject_has_is_a_problem_elsewhere_it_is_a_not
     result, folds = look_at_folds(samples.drop(columns="split"), ["x", "y"], data)
     assert folds == []
     assert "names no training and test side" in result.problems[0]
+
+
+def test_sought_frames_of_each_kind_of_video_say_who_reads_them(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2] / "sample_data" / "video"
+    clips = sorted(path.relative_to(root) for path in root.rglob("*.mp4"))[:3]
+    probes = {str(clip): probe(root / clip) for clip in clips}
+    result = look_at_sought_frames(root, "video", probes, ExtractSection(workers=0))
+    assert result.found == "4 sought frames are those of a decode from the start: h264 in .mp4 by decord"
+    assert result.problems == result.notes == []
+    result = look_at_sought_frames(tmp_path, "video", probes, ExtractSection(workers=0))
+    assert result.found == "none"
+    assert len(result.notes) == 1

@@ -25,18 +25,7 @@ _FORMS = {"mts": "mpegts", "mpg": "mpeg", "wmv": "asf"}
 
 @dataclass(frozen=True)
 class Kind:
-    """How a video is written.
-
-    Args:
-        name: Of the file; its suffix names the container.
-        codec: FFmpeg's encoder.
-        options: Of the encoder.
-        b_frames: Most of them in a row.
-        gop: Frames from one key frame to the next, at most.
-        uneven: Whether frames come at uneven times.
-        mux: Options of the container.
-        pixels: How colours are stored.
-    """
+    """How a video is written: the suffix of its name is the container, `gop` the most frames between key frames."""
 
     name: str
     codec: str
