@@ -127,7 +127,7 @@ def encode_levels(name: str, modality: ModalitySection, samples: pd.DataFrame, p
         root=plan.root,
         workers=plan.extract.workers,
         limits=plan.extract.limits,
-        must_detect=True,  # which a prediction demands too
+        unmeasured="refuse",  # as a prediction does
         advance=plan.progress(f"corrupt {name}", len(damaged)),
         say=plan.note,
     )

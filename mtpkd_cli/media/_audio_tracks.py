@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mtpkd_cli.errors import DataError
+from mtpkd_cli.media._downmix import Downmix
 from mtpkd_cli.media._resampler import Resampler
 
 # A lossy codec needs the packets before the wanted one to settle; what they decode to is thrown away.
@@ -26,7 +27,7 @@ class Sound:
     silent_s: float
 
 
-def read_track(path: Path, begin_s: float, end_s: float | None, to_hz: int) -> Sound:
+def read_track(path: Path, begin_s: float, end_s: float | None, to_hz: int, downmix: Downmix) -> Sound:
     """Decodes a stretch of the container's default audio track, from the packet before it to its last frame.
 
     Raises:
@@ -52,7 +53,7 @@ def read_track(path: Path, begin_s: float, end_s: float | None, to_hz: int) -> S
             if begin_s > 0:
                 container.seek(int((zero_s + begin_s - _PREROLL_S) / stream.time_base), stream=stream)
             resampler = Resampler(rate, to_hz)
-            filled_s, reached_s = _cut(_frames(container, stream, zero_s), resampler, begin_s, end_s)
+            filled_s, reached_s = _cut(_frames(container, stream, zero_s, downmix), resampler, begin_s, end_s)
     except av.FFmpegError as err:
         raise damaged_file(path, str(err)) from err
     wanted_s = reached_s if end_s is None else end_s
@@ -100,7 +101,7 @@ def _zero_s(container: Any, stream: Any) -> float:
     return float((clock.start_time or 0) * clock.time_base)
 
 
-def _frames(container: Any, stream: Any, zero_s: float) -> Iterator[tuple[float, np.ndarray]]:
+def _frames(container: Any, stream: Any, zero_s: float, downmix: Downmix) -> Iterator[tuple[float, np.ndarray]]:
     """Yields (seconds from the file's beginning, (n,) float32 mono) of every decoded frame; NaN = time not stated."""
     import av
 
@@ -108,7 +109,7 @@ def _frames(container: Any, stream: Any, zero_s: float) -> Iterator[tuple[float,
     for frame in container.decode(stream):
         time_s = np.nan if frame.pts is None else float(frame.pts * frame.time_base) - zero_s
         for converted in to_float.resample(frame):
-            yield time_s, converted.to_ndarray().mean(axis=0, dtype=np.float32)
+            yield time_s, downmix.mono(converted.to_ndarray().T)
 
 
 def _cut(

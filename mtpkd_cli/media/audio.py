@@ -12,6 +12,7 @@ import numpy as np
 
 from mtpkd_cli.errors import DataError
 from mtpkd_cli.media._audio_tracks import Sound, damaged_file, no_sound_between, read_track
+from mtpkd_cli.media._downmix import Downmix
 from mtpkd_cli.media._resampler import Resampler
 from mtpkd_cli.media.damage import change_of
 from mtpkd_cli.media.reader_names import note_reader
@@ -33,15 +34,23 @@ class Audio:
         silent_s: Seconds of the wanted stretch where the track has no sound: it begins later or ends earlier than the
             stretch, or frames are missing. Lead and gaps are filled with zeros so that times stay right; a missing
             end is left off.
+        cancelled: Share of the channels' sound that is lost in their mean; see `Downmix.cancelled`.
     """
 
     samples: np.ndarray
     rate_hz: int
     source_rate_hz: int
     silent_s: float = 0.0
+    cancelled: float = 0.0
 
 
-def read_audio(path: Path, sample_rate_hz: int, start_s: float | None = None, end_s: float | None = None) -> Audio:
+def read_audio(
+    path: Path,
+    sample_rate_hz: int,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    channel: int | None = None,
+) -> Audio:
     """Reads the sound of a file or of a part of it.
 
     Args:
@@ -50,10 +59,11 @@ def read_audio(path: Path, sample_rate_hz: int, start_s: float | None = None, en
         start_s: Start, seconds from the file's beginning: the first video frame where there is video, else the first
             sample; None = the beginning.
         end_s: End in the same time; None = the end of the track.
+        channel: Which channel is heard, from 1; None = the mean of all.
 
     Raises:
         DataError: The file is missing, empty, truncated, not a media file or without a track, it has no sound in the
-            stretch, or its samples are not in [-1, 1].
+            stretch or no such channel, or its samples are not in [-1, 1].
     """
     path = Path(path)
     if not path.is_file() or path.stat().st_size == 0:
@@ -63,10 +73,15 @@ def read_audio(path: Path, sample_rate_hz: int, start_s: float | None = None, en
     if end_s is not None and end_s <= begin_s:
         raise DataError(f"the segment is from {begin_s} s to {end_s} s", where=path, expected="start_s < end_s")
     known = path.suffix.lower() in _SNDFILE_SUFFIXES
-    sound = _read_sndfile(path, begin_s, end_s, sample_rate_hz) if known else None
-    note_reader("pyav" if sound is None else "soundfile")
-    if sound is None:
-        sound = read_track(path, begin_s, end_s, sample_rate_hz)
+    downmix = Downmix(channel)
+    try:
+        sound = _read_sndfile(path, begin_s, end_s, sample_rate_hz, downmix) if known else None
+        note_reader("pyav" if sound is None else "soundfile")
+        if sound is None:
+            sound = read_track(path, begin_s, end_s, sample_rate_hz, downmix)
+    except IndexError as err:
+        todo = "lower the encoder's option channel, or leave it out for the mean of all"
+        raise DataError(f"the sound has no channel {channel}", where=path, todo=todo) from err
     peak = sound.resampler.peak
     if not peak <= _PEAK_LIMIT:
         todo = "scale the file to [-1, 1] or export it again"
@@ -74,10 +89,10 @@ def read_audio(path: Path, sample_rate_hz: int, start_s: float | None = None, en
     samples, change = sound.resampler.samples(), change_of("sound")
     if change is not None:
         samples = change(samples, sample_rate_hz)
-    return Audio(samples, sample_rate_hz, sound.resampler.rate_hz, sound.silent_s)
+    return Audio(samples, sample_rate_hz, sound.resampler.rate_hz, sound.silent_s, downmix.cancelled)
 
 
-def _read_sndfile(path: Path, begin_s: float, end_s: float | None, to_hz: int) -> Sound | None:
+def _read_sndfile(path: Path, begin_s: float, end_s: float | None, to_hz: int, downmix: Downmix) -> Sound | None:
     """Reads by libsndfile; None where it does not know the file, which FFmpeg then might."""
     import soundfile
 
@@ -96,7 +111,7 @@ def _read_sndfile(path: Path, begin_s: float, end_s: float | None, to_hz: int) -
         try:
             file.seek(start)
             for block in file.blocks(_BLOCK, frames=stop - start, dtype="float32", always_2d=True):
-                resampler.add(block.mean(axis=1))
+                resampler.add(downmix.mono(block))
         except soundfile.LibsndfileError as err:
             raise damaged_file(path, str(err)) from err
     if resampler.n_given < stop - start:
