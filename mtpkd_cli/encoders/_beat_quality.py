@@ -19,6 +19,8 @@ from mtpkd_cli.encoders._signal_quality import spectral_line
 _LEAST_BEATS = 3
 # A heart of 30 a minute has three beats in this time.
 _LEAST_S = 6.0
+# A heart of 90 has in this.
+_SHORT_S = 2.0
 _HUM_SHARE = 0.5
 # What is flagged, not refused: beats that make no rate, and pulse waves that movement has deformed.
 _LITTLE = 0.1
@@ -63,10 +65,10 @@ def beat_quality(
     if missing:
         # Two beats of one heart are beats, though they make no rate.
         few = len(beats) < _LEAST_BEATS and alike.sum() >= 2 and length_s < _LEAST_S
-        return Quality(_LITTLE if few else 0.0, _why_none(values, rate_hz, len(beats)))
+        return Quality(_LITTLE if few else 0.0, _why_none(values, rate_hz, len(beats), int(alike.sum())))
     noise = shape.pulse and alike.mean() < 0.5 and _pulse_share(values, rate_hz) < _PULSE_SHARE
     if noise or (alike.sum() < 2 and not shape.pulse):
-        return Quality(0.0, _why_none(values, rate_hz, len(beats)))
+        return Quality(0.0, _why_none(values, rate_hz, len(beats), int(alike.sum())))
     interval_s = float(np.median(np.diff(beats))) / rate_hz
     # A stretch between beats at its ends is as good as one from end to end.
     share = max(_LITTLE, (alike.sum() + 1) * interval_s / length_s)
@@ -95,11 +97,11 @@ def _pulse_share(values: np.ndarray, rate_hz: float) -> float:
     return float(inside / above) if above else 0.0
 
 
-def _why_none(values: np.ndarray, rate_hz: float, beats: int) -> str:
+def _why_none(values: np.ndarray, rate_hz: float, beats: int, alike: int) -> str:
     length_s = len(values) / rate_hz
-    held, frequency_hz = spectral_line(values, rate_hz) if np.ptp(values) else (0.0, 0.0)
+    held, frequency_hz = spectral_line(values, rate_hz) if np.ptp(values) and length_s > 1 else (0.0, 0.0)
     if held > _HUM_SHARE:
-        return f"no heart beat, only a hum of {frequency_hz:.0f} Hz"
-    if beats < _LEAST_BEATS and length_s < _LEAST_S:
-        return f"fewer than three heart beats in {length_s:.1f} s"
+        return f"no heart beat was detected, only a hum of {frequency_hz:.0f} Hz"
+    if beats < _LEAST_BEATS and (alike >= 2 or length_s < _SHORT_S):
+        return f"fewer than three heart beats in {length_s:.1f} s make no rate"
     return "no heart beat was detected"

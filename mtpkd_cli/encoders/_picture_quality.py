@@ -11,8 +11,9 @@ import numpy as np
 from mtpkd_cli.artifacts.quality import MEASURED, Quality, quality_of, worst
 from mtpkd_cli.encoders import Segment
 
-# A repeated picture may differ by what a codec does to it, in grey levels of single pixels.
-_SAME, _BLANK = 3, 3.0
+# A repeated picture differs by what its codec does to it: no pixel by more than this share of the picture's range, or
+# these grey levels. Of coded stills, pixels differed by up to 20 levels; in 2 s of live video one by 75 at the least.
+_SAME_SHARE, _SAME, _BLANK = 0.1, 3, 3.0
 # A picture on this grid shows a face of 30 pixels or more.
 _GRID = 4
 # A stream that stops for less is late; a dull camera of few pictures a second repeats them for less.
@@ -88,4 +89,7 @@ _ROUNDING = 0.02
 def _same(one: np.ndarray, other: np.ndarray) -> bool:
     import cv2
 
-    return one.shape == other.shape and cv2.norm(one, other, cv2.NORM_INF) <= _SAME
+    if one.shape != other.shape:
+        return False
+    least, most = cv2.minMaxLoc(one.reshape(len(one), -1))[:2]
+    return bool(cv2.norm(one, other, cv2.NORM_INF) <= max(_SAME, _SAME_SHARE * (most - least)))

@@ -18,6 +18,8 @@ from mtpkd_cli.media.signals import Signal
 _LITTLE = 0.1
 # A spectrum of fewer values, or of a shorter stretch, has no line to speak of.
 _HUM_VALUES, _HUM_S = 64, 1.0
+# Fewer values show no more than two of their levels by chance; fewer than the second show nothing.
+_LEVELS_OF, _FEW_VALUES = 100, 8
 # No heart beats and nobody breathes as fast as 228 times a minute.
 _HUM_FROM_HZ = 3.8
 _RAIL_SHARE = 0.1
@@ -43,18 +45,22 @@ class Liveness:
 FAST = Liveness(1.0, hum=0.98)
 PULSE = Liveness(1.0, hum=0.95)
 BREATH = Liveness(4.0, hum=0.95)
-CONDUCTANCE = Liveness(4.0, moves=False)
+CONDUCTANCE = Liveness(2.0, moves=False)
 ANY = Liveness(1.0, least_values=100, moves=False)
 
 
-def signal_quality(signal: Signal, segment: Segment, alive: Liveness) -> Quality:
-    """How much of a segment's signal was measured by a sensor of this kind."""
+def signal_quality(signal: Signal, segment: Segment, alive: Liveness, step_s: float = 0.0) -> Quality:
+    """How much of a segment's signal was measured by a sensor of this kind, and described in steps of this length."""
     values, rate_hz = signal.values, signal.rate_hz
+    length_s = len(values) / rate_hz
     return worst(
         _filled_share(signal),
-        covered(segment, len(values) / rate_hz),
+        covered(segment, length_s),
         _still(values, rate_hz, alive),
-        *([_levels(values), _railed(values)] if alive.moves else []),
+        _levels(values, alive),
+        quality_of(len(values) / _FEW_VALUES, "there are hardly any values"),
+        quality_of(length_s / step_s if step_s else 1.0, "it is shorter than one step"),
+        *([_railed(values)] if alive.moves else []),
         hum_of(values, rate_hz, alive.hum),
     )
 
@@ -110,10 +116,11 @@ def _still(values: np.ndarray, rate_hz: float, alive: Liveness) -> Quality:
     return quality_of(1.0 - stuck_share(values, least), "the signal does not change")
 
 
-def _levels(values: np.ndarray) -> Quality:
-    """Nothing, where a signal that moves takes two values only: a constant and its converter's last digit."""
-    few = len(values) >= _HUM_VALUES and len(np.unique(values[:: max(1, len(values) // 4096)])) <= 2
-    return Quality(0.0, "the signal takes two values only") if few else MEASURED
+def _levels(values: np.ndarray, alive: Liveness) -> Quality:
+    """Little, where a signal takes two values only, a constant and its converter's last digit; nothing, if it moves."""
+    if alive is CONDUCTANCE or len(values) < _LEVELS_OF or len(np.unique(values)) > 2:
+        return MEASURED  # a level that rests is what skin conductance may do
+    return Quality(0.0 if alive.moves else _LITTLE, "the signal takes two values only")
 
 
 def _railed(values: np.ndarray) -> Quality:

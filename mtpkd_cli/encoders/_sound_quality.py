@@ -9,7 +9,7 @@ import numpy as np
 
 from mtpkd_cli.artifacts.quality import MEASURED, Quality, quality_of, worst
 from mtpkd_cli.encoders import Segment
-from mtpkd_cli.encoders._signal_quality import covered, stuck_share
+from mtpkd_cli.encoders._signal_quality import covered
 from mtpkd_cli.media.audio import Audio
 
 _FLOOR_DB, _FRAME_S, _PAUSE_S = -80.0, 0.02, 1.0
@@ -28,16 +28,15 @@ def sound_quality(audio: Audio, segment: Segment, least: int) -> Quality:
     """
     samples, n = audio.samples, len(audio.samples)
     silent = silent_share(samples, audio.rate_hz)
-    if silent == 1.0 and audio.cancelled > _CANCELLED:
-        return Quality(0.0, "its channels cancel each other in their mean: choose one by the encoder's option channel")
-    lost = "its channels cancel each other in their mean"
+    opposite = "its channels cancel each other in their mean, see the encoder's option channel"
+    cancelled = audio.cancelled if audio.cancelled > _CANCELLED else 0.0
     return worst(
+        # Half a frame is worth nothing: there is no pitch, and hardly a spectrum, in it.
+        quality_of(n / least if 2 * n >= least else 0.0, "it is shorter than one frame"),
+        quality_of(0.0 if silent == 1.0 and cancelled else 1.0 - cancelled, opposite),
         quality_of(1.0 - silent, "there is no sound"),
-        quality_of(1.0 - audio.cancelled, lost) if audio.cancelled > _CANCELLED else MEASURED,
         covered(segment, n / audio.rate_hz),
         _clipped(samples),
-        # Half a frame is worth nothing: there is no pitch, and hardly a spectrum, in it.
-        Quality(0.0, "it is shorter than one frame") if 2 * n < least else quality_of(n / least, "it is too short"),
     )
 
 
@@ -55,10 +54,7 @@ def silent_share(samples: np.ndarray, rate_hz: int) -> float:
 
 
 def _clipped(samples: np.ndarray) -> Quality:
-    """How much is off the peak, where much is on it; a peak at which single values stand is no rail."""
+    """How much is off the peak, where more is on it than the eighth of a sine."""
     peak = float(np.abs(samples).max())
-    railed = np.abs(samples) >= _RAIL * peak
-    share = float(railed.mean())
-    if share < _CLIPPED or not peak:
-        return MEASURED
-    return quality_of(1.0 - share, "the sound is clipped") if stuck_share(railed.astype(float), 4) > share else MEASURED
+    share = float((np.abs(samples) >= _RAIL * peak).mean())
+    return quality_of(1.0 - share, "the sound is clipped") if peak and share >= _CLIPPED else MEASURED

@@ -63,7 +63,7 @@ def encode(segment: Segment, config: Config) -> Features:
     flat, missing = float(np.ptp(values) == 0), float(columns["beats_missing"][0])
     notes = {**signal.notes, "flat": flat, "beats_missing": missing}
     quality = worst(
-        signal_quality(signal, segment, FAST),
+        signal_quality(signal, segment, FAST, config.step_s),
         beat_quality(
             values, _compared(values, rate_hz) if len(beats) else cleaned, beats, rate_hz, bool(missing), ECG_BEAT
         ),

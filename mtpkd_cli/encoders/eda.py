@@ -63,7 +63,9 @@ def encode(segment: Segment, config: Config) -> Features:
         cleaned, tonic, phasic = _decompose(values, rate_hz, config.decomposition)
     columns = _describe(cleaned, tonic, phasic, rate_hz, steps, config.scr_min_us)
     notes = {**signal.notes, "flat": flat, "short": short}
-    quality = worst(signal_quality(signal, segment, CONDUCTANCE), *([_above_zero(values)] if config.positive else []))
+    quality = worst(
+        signal_quality(signal, segment, CONDUCTANCE, config.step_s), *([_above_zero(values)] if config.positive else [])
+    )
     return stepwise(columns, steps, notes, quality)
 
 

@@ -58,7 +58,9 @@ def encode(segment: Segment, config: Config) -> Features:
     columns = _describe(filtered, rate_hz, steps, config)
     if flat:
         columns = {name: np.zeros(len(values)) for name, values in columns.items()}
-    return stepwise(columns, steps, {**signal.notes, "flat": flat}, signal_quality(signal, segment, FAST))
+    return stepwise(
+        columns, steps, {**signal.notes, "flat": flat}, signal_quality(signal, segment, FAST, config.step_s)
+    )
 
 
 def _describe(filtered: np.ndarray, rate_hz: float, steps: Steps, config: Config) -> dict[str, np.ndarray]:

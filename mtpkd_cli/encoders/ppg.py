@@ -63,7 +63,7 @@ def encode(segment: Segment, config: Config) -> Features:
     flat, missing = float(np.ptp(values) == 0), float(columns["beats_missing"][0])
     notes = {**signal.notes, "flat": flat, "beats_missing": missing}
     quality = worst(
-        signal_quality(signal, segment, PULSE),
+        signal_quality(signal, segment, PULSE, config.step_s),
         beat_quality(values, cleaned, beats, rate_hz, bool(missing), PPG_BEAT),
     )
     return stepwise(columns, steps, notes, quality)

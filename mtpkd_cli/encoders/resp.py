@@ -66,7 +66,9 @@ def encode(segment: Segment, config: Config) -> Features:
     columns = _breaths(cleaned, peaks, troughs, rate_hz, steps) | _course(cleaned, rate_hz, steps)
     flat, missing = float(np.ptp(values) == 0), float(columns["breaths_missing"][0])
     notes = {**signal.notes, "flat": flat, "breaths_missing": missing}
-    return stepwise(columns, steps, notes, worst(signal_quality(signal, segment, BREATH), _slow(values, rate_hz)))
+    return stepwise(
+        columns, steps, notes, worst(signal_quality(signal, segment, BREATH, config.step_s), _slow(values, rate_hz))
+    )
 
 
 def _slow(values: np.ndarray, rate_hz: float) -> Quality:
