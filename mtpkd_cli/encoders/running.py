@@ -163,7 +163,9 @@ def write_encoded(path: Path, key: str, encoded: Sequence[EncodedSample], *, rea
     notes = sum_of_notes(features.notes for _, features in read.values())
     read_by = {sample: one.reader for sample, (one, _) in read.items()} if readers else {}
     sequences = {sample: (features.times_s, features.values) for sample, (_, features) in read.items()}
+    refused = {failure.sample_id for failure in failures if failure.unmeasured}
     measured = {one.sample.sample_id: one.quality for one in encoded if one.quality is not None}
+    measured = {sample: quality for sample, quality in measured.items() if sample in read or sample in refused}
     write_part(path, sequences, PartAbout(key, names, tuple(failures), notes, read_by, measured))
 
 
