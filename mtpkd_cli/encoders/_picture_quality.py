@@ -20,6 +20,8 @@ _GRID = 4
 _FROZEN_S = 2.0
 # What one picture of a face is worth: it is described, and nothing that moves is.
 _ONE_PICTURE = 0.1
+# Times of frames are rounded, and rates do not divide a window evenly.
+_ROUNDING = 0.02
 
 
 class PictureWatch:
@@ -80,10 +82,6 @@ class PictureWatch:
         return quality_of(
             (reached_s - max(0.0, times_s[0])) / wanted_s + _ROUNDING, "the recording ends before the window does"
         )
-
-
-# Times of frames are rounded, and rates do not divide a window evenly.
-_ROUNDING = 0.02
 
 
 def _same(one: np.ndarray, other: np.ndarray) -> bool:

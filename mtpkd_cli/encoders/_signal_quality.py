@@ -44,7 +44,7 @@ class Liveness:
 
 FAST = Liveness(1.0, hum=0.98)
 PULSE = Liveness(1.0, hum=0.95)
-BREATH = Liveness(4.0, hum=0.95)
+BREATH = Liveness(2.0, hum=0.95)
 CONDUCTANCE = Liveness(2.0, moves=False)
 ANY = Liveness(1.0, least_values=100, moves=False)
 

@@ -60,7 +60,8 @@ def build(
             **settings,
         )
     except DataError as err:
-        raise DataError(err.what, where=f"fold {fold}, teacher '{name}'", todo=err.todo) from err
+        place = err.where or f"fold {fold}, teacher '{name}'"
+        raise DataError(err.what, where=place, expected=err.expected, todo=err.todo) from err
     advance()
     seeds = [derived_seed(seed, fold, name, "inner", i) for i in range(len(held_out))]
     logits = crossfit_logits(data, modalities, sides, held_out, seeds, resuming=resuming, advance=advance, **settings)
