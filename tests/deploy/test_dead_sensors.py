@@ -218,7 +218,7 @@ def test_samples_in_which_nothing_was_measured_are_left_out_and_told_or_kept(
     done = here("check", tiny.run.root, "--trial", 11, "--workers", 0)
     assert f"sample {names[0]}: nothing was measured: the signal never changes" in done.stdout
     tiny.put("extract.unmeasured=keep")
-    assert "quality.unmeasured was refuse, is keep" in tiny.states()["extract ecg"].reason
+    assert 'quality.unmeasured was "refuse", is "keep"' in tiny.states()["extract ecg"].reason
     _, notes = tiny.do("extract")
     assert any("2 of 12 samples, kept, as extract.unmeasured says" in note for note in notes)
     parts = pd.concat([pd.read_parquet(path) for path in folder.glob("part-*.parquet")])
