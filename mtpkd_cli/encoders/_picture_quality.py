@@ -40,7 +40,7 @@ class PictureWatch:
             # The first of a run stays, so that a slow change is a change.
             self._before = self._before if repeats else grid
             self._repeats.append(repeats)
-            self._blank.append(self._blank[-1] if repeats else bool(grid.std(axis=(0, 1)).max() < _BLANK))
+            self._blank.append(self._blank[-1] if repeats else _deviation(grid) < _BLANK)
             self._times_s.append(time_s)
 
     def detect(self, detected: np.ndarray) -> None:
@@ -82,6 +82,13 @@ class PictureWatch:
         return quality_of(
             (reached_s - max(0.0, times_s[0])) / wanted_s + _ROUNDING, "the recording ends before the window does"
         )
+
+
+def _deviation(picture: np.ndarray) -> float:
+    """Of the colour that varies most, in grey levels."""
+    import cv2
+
+    return float(cv2.meanStdDev(picture)[1].max())
 
 
 def _same(one: np.ndarray, other: np.ndarray) -> bool:
