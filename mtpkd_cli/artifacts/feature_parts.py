@@ -2,7 +2,7 @@
 
 Columns: sample_id, t_s (seconds from the sample's start), features (fixed-size list of D float32, or uint8 where an
 encoder gives pixels). Metadata: the names of the features, a key over everything that the part depends on, the samples
-that failed, who read the others, and counts for the user.
+that failed, who read the others, how much of each was measured, and counts for the user.
 """
 
 import json
@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mtpkd_cli.artifacts.atomic import read_parquet, write_parquet
+from mtpkd_cli.artifacts.quality import UNMEASURED, Quality
 from mtpkd_cli.errors import ArtifactError, DataError
 
 FailureStage = Literal["list", "read", "encode", "worker"]
@@ -30,7 +31,8 @@ class Failure(NamedTuple):
         media: Its file, relative to the corpus; "" where the corpus lists none.
         stage: What failed first: the corpus "list"s no file, its file could not be "read", the encoder could not
             "encode" it, or the "worker" process ended before it could say.
-        kind: "missing", "raised", "crashed", "timeout", "memory" or "other features".
+        kind: "missing", "raised", "crashed", "timeout", "memory", "other features" or, where it could be read and
+            holds nothing that was measured, "not measured".
         error: The message to show.
         seconds: How long it took to fail, by the clock.
     """
@@ -41,6 +43,11 @@ class Failure(NamedTuple):
     kind: str
     error: str
     seconds: float
+
+    @property
+    def unmeasured(self) -> bool:
+        """Whether the sample could be read, and nothing was measured in it."""
+        return self.kind == UNMEASURED
 
 
 FAILURE_COLUMNS = Failure._fields
@@ -56,6 +63,7 @@ class PartAbout:
         failures: One per sample that could not be read.
         notes: Counts worth telling the user.
         readers: sample_id -> the library that read its medium, "" where an encoder does not say.
+        qualities: sample_id -> how much of it was measured, of those that were refused too; none of ready features.
     """
 
     key: str
@@ -63,6 +71,12 @@ class PartAbout:
     failures: tuple[Failure, ...] = ()
     notes: Mapping[str, float] | None = None
     readers: Mapping[str, str] = field(default_factory=dict)
+    qualities: Mapping[str, Quality] = field(default_factory=dict)
+
+    @property
+    def unread(self) -> tuple[Failure, ...]:
+        """Failures of samples that could not be read or encoded; the others hold nothing that was measured."""
+        return tuple(failure for failure in self.failures if not failure.unmeasured)
 
     @property
     def without_seconds(self) -> "PartAbout":
@@ -84,6 +98,7 @@ def part_table(sequences: Mapping[str, tuple[np.ndarray, np.ndarray]], about: Pa
         "failures": about.failures,
         "notes": dict(about.notes or {}),
         "readers": dict(about.readers),
+        "qualities": dict(about.qualities),
     }
     return table.replace_schema_metadata({b"mtpkd": json.dumps(content)})
 
@@ -94,10 +109,11 @@ def part_about(path: Path) -> PartAbout | None:
         content = json.loads((pq.read_schema(path).metadata or {})[b"mtpkd"])
     except (OSError, pa.ArrowInvalid, KeyError, ValueError):
         return None
-    if "readers" not in content or any(len(row) != len(FAILURE_COLUMNS) for row in content["failures"]):
+    if "qualities" not in content or any(len(row) != len(FAILURE_COLUMNS) for row in content["failures"]):
         return None  # written by an earlier version
     failures = tuple(Failure(*row) for row in content["failures"])
-    return PartAbout(content["key"], tuple(content["names"]), failures, content["notes"], content["readers"])
+    qualities = {sample: Quality(*row) for sample, row in content["qualities"].items()}
+    return PartAbout(content["key"], tuple(content["names"]), failures, content["notes"], content["readers"], qualities)
 
 
 def held_parts(files: list[Path], keys: list[str]) -> list[PartAbout | None]:

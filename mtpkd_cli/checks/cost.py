@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mtpkd_cli.artifacts.quality import mean_share
 from mtpkd_cli.checks import CheckResult
 from mtpkd_cli.checks.media import Modality
 from mtpkd_cli.config.study import ExtractSection
@@ -32,6 +33,7 @@ def look_at_cost(root: Path, modality: Modality, extract: ExtractSection, trial:
             root=root,
             workers=min(1, extract.workers),
             limits=extract.limits,
+            unmeasured="keep",
         )
     except MtpkdError as err:
         return CheckResult(
@@ -39,6 +41,12 @@ def look_at_cost(root: Path, modality: Modality, extract: ExtractSection, trial:
         )
     done = list(encoding)
     problems = [f"sample {one.sample.sample_id}: {one.failure.error.splitlines()[0]}" for one in done if one.failure]
+    judged = [(one.sample.sample_id, one.quality) for one in done if one.quality is not None]
+    notes = [f"sample {sample}: {text}" for sample, quality in judged if (text := quality.reason or quality.doubt)]
+    if judged and all(quality.refused for _, quality in judged):
+        problems.append(
+            f"nothing was measured in any of the {len(judged)} samples that were tried: {judged[0][1].lacks}"
+        )
     read = [(one.features, one.seconds) for one in done if one.features]
     if not read:
         return CheckResult(f"cost {modality.name}", "unknown: no sample could be encoded", problems)
@@ -56,7 +64,9 @@ def look_at_cost(root: Path, modality: Modality, extract: ExtractSection, trial:
         "bytes": round(total),
         "seconds": float(f"{total_s:.3g}"),
     }
-    return CheckResult(f"cost {modality.name}", summary, problems, facts=facts)
+    mean = mean_share(quality for _, quality in judged)
+    facts |= {"tried": len(judged), "quality": None if mean is None else round(mean, 3)}
+    return CheckResult(f"cost {modality.name}", summary, problems, notes, facts)
 
 
 def _size(n_bytes: float) -> str:

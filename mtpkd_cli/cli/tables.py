@@ -7,7 +7,7 @@ from rich.table import Table
 from mtpkd_cli.cli.console import ONE_LINE_WIDTH, wide_console
 from mtpkd_cli.evaluation.ablation import AblationScores
 from mtpkd_cli.evaluation.classical import ClassicalScores
-from mtpkd_cli.evaluation.robustness import DamageCurves, DamagedMedium, RobustnessScores
+from mtpkd_cli.evaluation.robustness import DamageCurves, RobustnessScores
 from mtpkd_cli.evaluation.summary import TEACHER_PREFIX, TRIVIAL, Estimate, FrameScores, MethodScores, Summary, p_text
 
 _SHOWN_METHODS = 6
@@ -121,24 +121,25 @@ def print_robustness(scores: RobustnessScores, label: str) -> None:
     teacher = [kind for kind in scores.kinds if kind.on == "modalities"]
     part = "" if scores.samples == scores.all_samples else f" of {scores.all_samples}"
     samples = f"{scores.samples}{part} test samples of {scores.subjects} subjects"
-    _print_kinds(students, scores.media, f"{label} of {samples} as they get worse")
-    _print_kinds(teacher, {}, f"{label} of the joint teacher as trained")
+    _print_kinds(students, f"{label} of {samples} as they get worse")
+    _print_kinds(teacher, f"{label} of the joint teacher as trained")
 
 
-def _print_kinds(kinds: list[DamageCurves], media: Mapping[str, DamagedMedium], title: str) -> None:
+def _print_kinds(kinds: list[DamageCurves], title: str) -> None:
     if not kinds:
         return
     methods = list(kinds[0].methods)[:_SHOWN_METHODS]
     encoded = any(kind.failed for kind in kinds)
-    sought = next((medium.looks_for for medium in media.values() if medium.looks_for), "")
-    ends = ["samples lost", f"steps without {sought}"][: 1 + bool(sought)] if encoded else []
+    ends = ["samples lost", "time not measured"] if encoded else []
     table = Table("damage", "level", *methods, *ends, title=title, title_justify="left")
     for kind in kinds:
         table.add_section()
         place = "" if kind.on == "modalities" else f"{', '.join(kind.modalities)} {kind.on}: "
         for number, tick in enumerate(kind.ticks):
             scores = [value_text(kind.methods[method][number]) for method in methods]
-            cells = [_share(shares[number] if shares else None) for shares in (kind.failed, kind.unseen)[: len(ends)]]
+            cells = [
+                _share(shares[number] if shares else None) for shares in (kind.failed, kind.unmeasured)[: len(ends)]
+            ]
             table.add_row("" if number else f"{place}{kind.kind}, {kind.label}", tick, *scores, *cells)
     wide_console().print(table)
 

@@ -71,12 +71,20 @@ def _limit(value: object) -> object:
 
 
 class ExtractSection(Options):
-    """How media are read; none of this changes a feature."""
+    """How media are read, and what becomes of samples in which nothing was measured; none of this changes a feature."""
 
     workers: Annotated[int, Field(ge=0)] = Field(2, description="processes; 0 = in this one, without isolation")
     timeout_s: Positive = Field(120.0, description="time limit for one sample of one modality")
     memory_gb: Annotated[float, Field(ge=0)] = Field(4.0, description="memory limit of one worker; 0 = none")
     max_failures: Annotated[str, BeforeValidator(_limit)] = Field("1%", description="a count, or a share with %")
+    unmeasured: Literal["refuse", "keep"] = Field(
+        "refuse",
+        description="samples in which nothing was measured (no face, no heart beat, silence): left out as if the "
+        "modality were missing and listed in failures.parquet, or kept",
+    )
+    max_unmeasured: Annotated[str, BeforeValidator(_limit)] = Field(
+        "20%", description="samples that may be refused so: a count, or a share with %"
+    )
     part_samples: Count = Field(64, description="samples in a part file; bounds memory and work lost")
 
     def with_workers(self, workers: int | None) -> "ExtractSection":

@@ -16,6 +16,7 @@ from mtpkd_cli.training.data import standardised
 
 Person = Literal["each", "folder", "all"]
 BATCH = 256
+QUALITY_PREFIX = "quality_"
 
 
 def predict_windows(
@@ -37,7 +38,8 @@ def predict_windows(
 
     Returns:
         One row per window: recording, window, start_s, end_s, predicted, confidence, predicted_tuned and `p_<class>` of
-        each class (or one column per target), spread over several students, unseen, missing (modalities) and error.
+        each class (or one column per target), spread over several students, `quality_<modality>` (share of the window
+        that was measured), doubt, missing (modalities) and error.
 
     Raises:
         DataError: The features are of other size than those that the student learned from.
@@ -52,7 +54,7 @@ def predict_windows(
         scores = np.stack([_scores(model, batch, task) for model, _ in loaded])
     predictions = pd.DataFrame(_predictions(scores, task, outputs, threshold), index=usable)
     described = pd.DataFrame([_described(encoded, list(sizes)) for encoded in windows])
-    remarks = ["unseen", "missing", "error"]
+    remarks = [*(f"{QUALITY_PREFIX}{name}" for name in sizes), "doubt", "missing", "error"]
     return described.drop(columns=remarks).join(predictions).join(described[remarks])
 
 
@@ -65,8 +67,9 @@ def per_recording(windows: pd.DataFrame, task: str, outputs: list[str], threshol
 
     Returns:
         recording, windows (how many were predicted), of (how many there are), predicted, confidence, predicted_tuned
-        and `p_<class>` of each class (or one column per target); error is that of the first window where no window was
-        predicted.
+        and `p_<class>` of each class (or one column per target); `quality_<modality>`, the mean over all windows that
+        could be read; doubt, which of its windows are doubtful or have no prediction; error is that of the first window
+        where no window was predicted.
     """
     rows = []
     names = [f"p_{name}" for name in outputs] if task == "classification" else outputs
@@ -78,9 +81,22 @@ def per_recording(windows: pd.DataFrame, task: str, outputs: list[str], threshol
             if task == "classification":
                 row |= {name: cells[0] for name, cells in _classes(mean[None], outputs, threshold).items()}
             row |= dict(zip(names, mean, strict=True))
-        rows.append(row | {"error": "" if len(done) else of_recording["error"].iloc[0]})
+        row |= {name: of_recording[name].mean() for name in of_recording if name.startswith(QUALITY_PREFIX)}
+        error = "" if len(done) else of_recording["error"].iloc[0]
+        rows.append(row | {"doubt": _doubt(of_recording) if len(done) else "", "error": error})
     table = pd.DataFrame(rows)
-    return table[[*(name for name in table.columns if name != "error"), "error"]]
+    last = [name for name in table.columns if name.startswith(QUALITY_PREFIX) or name in ("doubt", "error")]
+    return table[[*(name for name in table.columns if name not in last), *last]]
+
+
+def _doubt(windows: pd.DataFrame) -> str:
+    """What is doubtful of a recording that has a prediction: the first reason, and how many of its windows have one."""
+    reasons = [
+        doubt or error for doubt, error in zip(windows["doubt"], windows["error"], strict=True) if doubt or error
+    ]
+    if not reasons or len(windows) == 1:
+        return "".join(reasons)
+    return f"{len(reasons)} of {len(windows)} windows, such as: {reasons[0]}"
 
 
 def _batch(windows: list[EncodedWindow], sizes: dict[str, int], normalise: str, person: Person) -> ModalityBatch:
@@ -137,6 +153,10 @@ def _classes(probabilities: np.ndarray, outputs: list[str], threshold: float | N
     return columns
 
 
+def _share(encoded: EncodedWindow, modality: str) -> float | None:
+    return encoded.qualities[modality].share if modality in encoded.qualities else None
+
+
 def _described(encoded: EncodedWindow, modalities: list[str]) -> dict[str, Any]:
     window = encoded.window
     missing = [name for name in modalities if name not in encoded.features]
@@ -147,7 +167,8 @@ def _described(encoded: EncodedWindow, modalities: list[str]) -> dict[str, Any]:
         "window": window.number,
         "start_s": window.start_s,
         "end_s": window.end_s,
-        "unseen": encoded.unseen,
+        **{f"{QUALITY_PREFIX}{name}": _share(encoded, name) for name in modalities},
+        "doubt": encoded.doubt,
         "missing": ", ".join(missing),
         "error": "" if encoded.features else "; ".join(reasons),
     }

@@ -13,22 +13,31 @@ import numpy as np
 import onnxruntime
 
 
-def features_of(path: Path, about: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Modality -> (T, D) float32 features of a recording, or as they lie in a .npz file."""
+def features_of(path: Path, about: dict[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Modality -> (T, D) float32 features, of a recording or as they lie in a .npz file; and remarks on a recording.
+
+    Of a recording, a modality of which nothing was measured is left out. Remarks are quality (modality -> share of the
+    time that was measured) and doubt (modality -> what was not), where there is any.
+    """
     if path.suffix == ".npz":
         with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in about["modalities"] if name in arrays}
+            return {name: arrays[name] for name in about["modalities"] if name in arrays}, {}
     from mtpkd_cli.encoders import Segment, options_here
     from mtpkd_cli.registry import ENCODERS
 
-    features = {}
+    features, qualities = {}, {}
     for name, modality in about["modalities"].items():
         encoder = modality["encoder"]
         module = ENCODERS.load(encoder["name"])
         if encoder["version"] != module.VERSION:
             sys.exit(f"{encoder['name']} is version {module.VERSION} here; the student needs {encoder['version']}")
-        features[name] = module.encode(Segment(path), module.Config(**options_here(encoder["options"]))).values
-    return features
+        encoded = module.encode(Segment(path), module.Config(**options_here(encoder["options"])))
+        qualities[name] = encoded.quality
+        if not encoded.quality.refused:
+            features[name] = encoded.values
+    doubts = {name: text for name, quality in qualities.items() if (text := quality.reason or quality.doubt)}
+    remarks = {"quality": {name: quality.share for name, quality in qualities.items()}}
+    return features, remarks | ({"doubt": doubts} if doubts else {})
 
 
 def standardised(values: np.ndarray) -> np.ndarray:
@@ -65,4 +74,6 @@ if __name__ == "__main__":
     place = Path(sys.argv[1])
     described = json.loads((place / "features.json").read_text(encoding="utf-8"))
     for argument in sys.argv[2:]:
-        print(json.dumps({"input": argument} | predict(place, features_of(Path(argument), described))))
+        given, remarks = features_of(Path(argument), described)
+        answer = predict(place, given) if given else {"error": "nothing was measured"}
+        print(json.dumps({"input": argument} | answer | remarks))

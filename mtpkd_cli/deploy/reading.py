@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from mtpkd_cli.artifacts.feature_ledgers import readable
+from mtpkd_cli.artifacts.quality import Quality
 from mtpkd_cli.config.study import ExtractSection
 from mtpkd_cli.deploy.windows import Media, Window, lay_windows
-from mtpkd_cli.encoders import Features, options_here, unseen_shares
+from mtpkd_cli.encoders import Features, options_here
 from mtpkd_cli.encoders.running import ResolvedEncoder, Sample, encode_samples
 from mtpkd_cli.media.length import length_s
 from mtpkd_cli.media.pool import Task, run_isolated
@@ -24,18 +25,23 @@ class EncodedWindow:
     Args:
         window: The window.
         features: Modality -> features; a modality whose encoder failed is not there.
-        errors: Modality -> why its encoder failed.
+        errors: Modality -> why its encoder failed, or why it was refused.
+        qualities: Modality -> how much of the window was measured, where it could be read.
     """
 
     window: Window
     features: dict[str, Features] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
+    qualities: dict[str, Quality] = field(default_factory=dict)
 
     @property
-    def unseen(self) -> float | None:
-        """The largest share of steps of which an encoder saw nothing (no face); None where none of them says."""
-        shares = [share for features in self.features.values() for _, share in unseen_shares(features)]
-        return max(shares, default=None)
+    def doubt(self) -> str:
+        """What is doubtful of its prediction: modalities that were measured in part, or not at all; "" = nothing."""
+        doubts = {name: self.qualities[name].doubt for name in self.features if name in self.qualities}
+        # What is predicted from the others alone is no prediction by all that the student knows.
+        lost = {name: error.splitlines()[0] for name, error in self.errors.items()} if self.features else {}
+        said = [f"{name}: {text}" for name, text in (doubts | lost).items() if text]
+        return "; ".join(said)
 
 
 def windows_of(
@@ -111,7 +117,7 @@ def read_windows(
 ) -> list[EncodedWindow]:
     """Encodes every window by the encoder of every modality; `media` says which medium each is read from.
 
-    A window in which an encoder looked for something (a face) and never detected it is an error: its features describe
+    A window in which nothing was measured (no face, no heart beat, silence) is an error: its features describe
     something else.
     """
     encoded_windows = [EncodedWindow(window) for window in windows]
@@ -126,12 +132,14 @@ def read_windows(
             root=None,
             workers=extract.workers,
             limits=extract.limits,
-            must_detect=True,
+            unmeasured="refuse",
             advance=advance,
         )
         for window, sample in zip(encoded_windows, encoding, strict=True):
             if sample.features is not None:
                 window.features[name] = sample.features
+            if sample.quality is not None:
+                window.qualities[name] = sample.quality
             if sample.failure is not None:
                 window.errors[name] = sample.failure.error
     return encoded_windows

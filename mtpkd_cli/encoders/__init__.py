@@ -18,13 +18,14 @@ Encoder files are imported to read their options, so they import librosa, decord
 their functions only.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mtpkd_cli.artifacts.quality import Quality
 from mtpkd_cli.errors import DataError, StudyError
 from mtpkd_cli.media.damage import Damage, apply_damage
 from mtpkd_cli.media.reader_names import take_reader_names
@@ -56,12 +57,15 @@ class Features:
         names: D names of the columns.
         notes: Counts worth telling the user, e.g. {"steps_without_face": 3}; summed over samples and shown
             (of notes that begin with "largest_" the largest).
+        quality: How much of the segment was measured, and what was not; `mtpkd_cli.artifacts.quality` has the rule of
+            what follows from it.
     """
 
     values: np.ndarray
     times_s: np.ndarray
     names: tuple[str, ...]
     notes: dict[str, float] = field(default_factory=dict)
+    quality: Quality = field(kw_only=True)
 
 
 def prepare_encoder(encoder: str, options: dict[str, Any], say: Callable[[str], None] = lambda _: None) -> None:
@@ -97,24 +101,6 @@ def options_here(options: dict[str, Any]) -> dict[str, Any]:
     import torch
 
     return options if torch.cuda.is_available() else options | {"device": "cpu"}
-
-
-UNSEEN = "steps_without_"
-"""What an encoder's note is called that counts steps of which it saw nothing, e.g. steps_without_face."""
-
-
-def unseen_shares(features: Features) -> Iterator[tuple[str, float]]:
-    """What was searched for (face) and the share of steps in which it was not detected."""
-    steps = features.notes.get("steps", len(features.values))
-    for note, count in features.notes.items():
-        if note.startswith(UNSEEN) and note != f"{UNSEEN}frames":
-            yield note.removeprefix(UNSEEN), count / steps
-
-
-def never_detected(features: Features) -> str:
-    """What an encoder searched for and never detected, in words: its features describe something else; "" = none."""
-    lost = [what for what, share in unseen_shares(features) if share >= 1]
-    return f"no {lost[0]} was found in any of its {len(features.values)} steps" if lost else ""
 
 
 def encode_sample(

@@ -13,6 +13,7 @@ from pydantic import Field, field_validator
 
 from mtpkd_cli.config import Options
 from mtpkd_cli.encoders import Segment
+from mtpkd_cli.encoders._picture_quality import PictureWatch
 
 if TYPE_CHECKING:
     from mtpkd_cli.media.faces import FaceTracker
@@ -128,7 +129,7 @@ class Part:
     missing: int = 0
 
 
-def parts_of(segment: Segment, options: FaceOptions, size: int) -> Iterator[Part]:
+def parts_of(segment: Segment, options: FaceOptions, size: int, watch: PictureWatch) -> Iterator[Part]:
     """Yields a segment's frames as the options say, `size` at a time; raises DataError as `iter_frames` does."""
     from mtpkd_cli.media.video import iter_frames
 
@@ -146,6 +147,7 @@ def parts_of(segment: Segment, options: FaceOptions, size: int) -> Iterator[Part
         if part.frames and len(part.frames) + len(few.frames) > size:
             yield part
             part = Part()
+        watch.see(few.frames, few.times_s)
         part.frames.extend(few.frames)
         part.times_s = np.append(part.times_s, few.times_s)
         part.length_s, part.reader, part.missing = few.length_s, few.reader, part.missing + few.missing
@@ -153,13 +155,14 @@ def parts_of(segment: Segment, options: FaceOptions, size: int) -> Iterator[Part
         yield part
 
 
-def iter_crops(segment: Segment, options: CropOptions) -> Iterator[Crops]:
+def iter_crops(segment: Segment, options: CropOptions, watch: PictureWatch) -> Iterator[Crops]:
     """Yields the crops of a segment in order; raises DataError as `mtpkd_cli.media.video.iter_frames` does."""
     from mtpkd_cli.media.face_crops import crop_faces, with_margin
 
     tracker, margin = face_tracker(segment, options), 0.0 if options.face == "cropped" else options.margin
-    for part in parts_of(segment, options, _CHUNK):
+    for part in parts_of(segment, options, _CHUNK, watch):
         track = with_margin(tracker.track(part.frames, part.times_s), margin)
+        watch.detect(track.detected)
         pixels = crop_faces(part.frames, track, options.crop_side_px)
         yield Crops(pixels, part.times_s, track.detected, part.length_s, part.reader, part.missing)
 

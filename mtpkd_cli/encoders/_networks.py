@@ -14,6 +14,7 @@ from pydantic import Field, field_validator
 from mtpkd_cli.config import Options
 from mtpkd_cli.encoders import Features, Segment
 from mtpkd_cli.encoders._faces import CropNotes, CropOptions, Crops, absolute, face_files, iter_crops
+from mtpkd_cli.encoders._picture_quality import PictureWatch
 from mtpkd_cli.errors import DataError
 
 if TYPE_CHECKING:
@@ -108,8 +109,8 @@ def encode_windows(
         without a face nearby, windows that are not full, videos read by PyAV, and seconds by which the
         segment passes the video's end.
     """
-    counts, values, times_s, short = CropNotes(), [], [], 0
-    for pixels, stamps in _windows(_counted(iter_crops(segment, config), counts), window, hop):
+    counts, values, times_s, short, watch = CropNotes(), [], [], 0, PictureWatch()
+    for pixels, stamps in _windows(_counted(iter_crops(segment, config, watch), counts), window, hop):
         missing = window - len(pixels)
         short += int(missing > 0)
         filled = np.concatenate([pixels, np.repeat(pixels[-1:], missing, axis=0)]) if pad and missing else pixels
@@ -117,7 +118,8 @@ def encode_windows(
         times_s.append((stamps[0] + stamps[-1]) / 2)
     stacked = np.stack(values).astype(np.float32)
     notes = counts.notes(segment) | {"short_windows": short}
-    return Features(stacked, np.array(times_s), tuple(f"{name}_{i}" for i in range(stacked.shape[1])), notes)
+    names, quality = tuple(f"{name}_{i}" for i in range(stacked.shape[1])), watch.quality(segment)
+    return Features(stacked, np.array(times_s), names, notes, quality=quality)
 
 
 def _counted(parts: Iterator[Crops], counts: CropNotes) -> Iterator[Crops]:

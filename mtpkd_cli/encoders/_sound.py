@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from mtpkd_cli.artifacts.quality import Quality
 from mtpkd_cli.config import Options
 from mtpkd_cli.encoders import Segment
 from mtpkd_cli.encoders._blocks import in_blocks
@@ -31,6 +32,7 @@ class SoundOptions(Options):
     sample_rate_hz: int = Field(16_000, ge=8_000, description="Rate to resample to.")
     window_s: float = Field(0.025, ge=0.01, le=0.2, description="Length of a frame in seconds.")
     hop_s: float = Field(0.01, gt=0, le=0.1, description="Distance of two frames in seconds.")
+    channel: int | None = Field(None, ge=1, description="Channel that is heard, from 1; none = the mean of all.")
 
     @property
     def hop(self) -> int:
@@ -83,11 +85,13 @@ class LoadedSound:
         samples: (N,) float32 at the options' rate, at least a frame long: a shorter segment is padded with silence.
         n_samples: How many of them the segment has, >= 1.
         notes: Seconds without sound (lead, gaps and missing end), and whether it is short or silent throughout.
+        quality: How much of it was heard.
     """
 
     samples: np.ndarray
     n_samples: int
     notes: dict[str, float]
+    quality: Quality
 
 
 def load_sound(segment: Segment, config: SoundOptions, frame: int) -> LoadedSound:
@@ -96,9 +100,10 @@ def load_sound(segment: Segment, config: SoundOptions, frame: int) -> LoadedSoun
     Raises:
         DataError: See `mtpkd_cli.media.audio.read_audio`.
     """
+    from mtpkd_cli.encoders._sound_quality import sound_quality
     from mtpkd_cli.media.audio import read_audio
 
-    audio = read_audio(segment.path, config.sample_rate_hz, segment.start_s, segment.end_s)
+    audio = read_audio(segment.path, config.sample_rate_hz, segment.start_s, segment.end_s, config.channel)
     n = len(audio.samples)
     notes = {
         "seconds_without_sound": audio.silent_s,
@@ -106,7 +111,7 @@ def load_sound(segment: Segment, config: SoundOptions, frame: int) -> LoadedSoun
         "silent": float(not audio.samples.any()),
     }
     samples = audio.samples if n >= frame else np.pad(audio.samples, (0, frame - n))
-    return LoadedSound(samples, n, notes)
+    return LoadedSound(samples, n, notes, sound_quality(audio, segment, frame))
 
 
 def steps_of_frames(n_samples: int, config: VoiceOptions) -> Steps:

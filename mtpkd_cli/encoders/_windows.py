@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mtpkd_cli.artifacts.quality import Quality
 from mtpkd_cli.encoders import Features
 from mtpkd_cli.errors import DataError
 
@@ -53,7 +54,7 @@ def split_steps(n: int, rate_hz: float, step_s: float) -> Steps:
     return Steps(bounds, (bounds[:-1] + bounds[1:]) / (2 * rate_hz))
 
 
-def stepwise(columns: dict[str, np.ndarray], steps: Steps, notes: dict[str, float]) -> Features:
+def stepwise(columns: dict[str, np.ndarray], steps: Steps, notes: dict[str, float], quality: Quality) -> Features:
     """Puts columns (T,) by name together as the features of these steps."""
     values = np.stack(list(columns.values()), axis=1).astype(np.float32)
-    return Features(values, steps.times_s, tuple(columns), notes)
+    return Features(values, steps.times_s, tuple(columns), notes, quality=quality)

@@ -55,7 +55,7 @@ def encode(segment: Segment, config: Config) -> Features:
     steps = steps_of_frames(sound.n_samples, config)
     frames = frame_features(sound.samples, config)
     columns = _aggregate({name: values[: steps.bounds[-1]] for name, values in frames.items()}, steps)
-    return stepwise(columns, steps, sound.notes)
+    return stepwise(columns, steps, sound.notes, sound.quality)
 
 
 def frame_features(samples: np.ndarray, config: Config) -> dict[str, np.ndarray]:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from mtpkd_cli.encoders import Features, Segment
 from mtpkd_cli.encoders._faces import CropNotes, CropOptions, face_files, iter_crops
+from mtpkd_cli.encoders._picture_quality import PictureWatch
 
 VERSION = 4
 READS = "pictures"
@@ -34,12 +35,13 @@ def encode(segment: Segment, config: Config) -> Features:
     Raises:
         DataError: See `mtpkd_cli.media.video.iter_frames`.
     """
-    counts, pixels, times_s = CropNotes(), [], []
-    for crops in iter_crops(segment, config):
+    counts, pixels, times_s, watch = CropNotes(), [], [], PictureWatch()
+    for crops in iter_crops(segment, config, watch):
         counts.add(crops)
         pixels.append(crops.pixels.reshape(len(crops.pixels), -1))
         times_s.append(crops.times_s)
-    return Features(np.concatenate(pixels), np.concatenate(times_s), _names(config.crop_side_px), counts.notes(segment))
+    names, quality = _names(config.crop_side_px), watch.quality(segment)
+    return Features(np.concatenate(pixels), np.concatenate(times_s), names, counts.notes(segment), quality=quality)
 
 
 def _names(side: int) -> tuple[str, ...]:

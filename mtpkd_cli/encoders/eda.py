@@ -15,8 +15,10 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
+from mtpkd_cli.artifacts.quality import Quality, quality_of, worst
 from mtpkd_cli.encoders import Features, Segment
 from mtpkd_cli.encoders._signal_options import RateBounds, SignalOptions, baseline_length, load_signal, rates_between
+from mtpkd_cli.encoders._signal_quality import CONDUCTANCE, signal_quality
 from mtpkd_cli.encoders._windows import Steps, split_steps, stepwise
 
 VERSION = 2
@@ -35,6 +37,9 @@ class Config(SignalOptions):
         "highpass", description="How the phasic part is separated: above 0.05 Hz, or what a running median leaves."
     )
     scr_min_us: float = Field(0.03, gt=0, description="Least rise of a response in the signal's unit.")
+    positive: bool = Field(
+        True, description="Conductance of 0 or below was not measured; false = the signal was standardised or filtered."
+    )
 
 
 def encode(segment: Segment, config: Config) -> Features:
@@ -59,7 +64,14 @@ def encode(segment: Segment, config: Config) -> Features:
         cleaned, tonic, phasic = _decompose(values, rate_hz, config.decomposition)
     columns = _describe(cleaned, tonic, phasic, rate_hz, steps, config.scr_min_us)
     notes = {**signal.notes, "flat": flat, "short": short}
-    return stepwise(columns, steps, notes)
+    quality = worst(
+        signal_quality(signal, segment, CONDUCTANCE, config.step_s), *([_above_zero(values)] if config.positive else [])
+    )
+    return stepwise(columns, steps, notes, quality)
+
+
+def _above_zero(values: np.ndarray) -> Quality:
+    return quality_of(float((values > 0).mean()), "skin conductance is 0 or below")
 
 
 def _decompose(values: np.ndarray, rate_hz: float, method: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from mtpkd_cli.encoders import Features, Segment
 from mtpkd_cli.encoders._filters import filter_between
 from mtpkd_cli.encoders._signal_options import RateBounds, SignalOptions, baseline_length, load_signal, rates_between
+from mtpkd_cli.encoders._signal_quality import FAST, signal_quality
 from mtpkd_cli.encoders._windows import Steps, split_steps, stepwise
 
 VERSION = 2
@@ -58,7 +59,9 @@ def encode(segment: Segment, config: Config) -> Features:
     columns = _describe(filtered, rate_hz, steps, config)
     if flat:
         columns = {name: np.zeros(len(values)) for name, values in columns.items()}
-    return stepwise(columns, steps, {**signal.notes, "flat": flat})
+    return stepwise(
+        columns, steps, {**signal.notes, "flat": flat}, signal_quality(signal, segment, FAST, config.step_s)
+    )
 
 
 def _describe(filtered: np.ndarray, rate_hz: float, steps: Steps, config: Config) -> dict[str, np.ndarray]:

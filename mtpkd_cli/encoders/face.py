@@ -21,6 +21,7 @@ from mtpkd_cli.encoders import Features, Segment
 from mtpkd_cli.encoders._face_looks import COLOUR_NAMES, LOOK_NAMES, look, skin_colour
 from mtpkd_cli.encoders._face_motion import FLOW_NAMES, HEAD_NAMES, SPEED_NAMES, motion
 from mtpkd_cli.encoders._faces import FaceOptions, face_files, face_tracker, parts_of
+from mtpkd_cli.encoders._picture_quality import PictureWatch
 
 if TYPE_CHECKING:
     from mtpkd_cli.media.faces import FaceTracker
@@ -94,7 +95,8 @@ def encode(segment: Segment, config: Config) -> Features:
     Raises:
         DataError: See `mtpkd_cli.media.video.iter_frames`.
     """
-    frames, notes = _read(segment, config)
+    watch = PictureWatch()
+    frames, notes = _read(segment, config, watch)
     step = np.floor((frames.times_s + _TOLERANCE_S) / config.step_s).astype(int).clip(min=0)
     present, first = np.unique(step, return_index=True)
     n_steps = int(present[-1]) + 1
@@ -118,7 +120,7 @@ def encode(segment: Segment, config: Config) -> Features:
         "steps_without_face": int((detected[repeated] == 0).sum()),
         "steps_without_frames": n_steps - len(present),
     }
-    return Features(values, (np.arange(n_steps) + 0.5) * config.step_s, _NAMES, notes)
+    return Features(values, (np.arange(n_steps) + 0.5) * config.step_s, _NAMES, notes, quality=watch.quality(segment))
 
 
 def _baseline(values: np.ndarray, frames: _Frames, config: Config) -> np.ndarray:
@@ -128,16 +130,17 @@ def _baseline(values: np.ndarray, frames: _Frames, config: Config) -> np.ndarray
     return values[start].mean(axis=0)
 
 
-def _read(segment: Segment, config: Config) -> tuple[_Frames, dict[str, float]]:
+def _read(segment: Segment, config: Config, watch: PictureWatch) -> tuple[_Frames, dict[str, float]]:
     tracker, parts, by_pyav, length_s, missing = face_tracker(segment, config), [], 0, 0.0, 0
     frames: list[np.ndarray] = []
     times_s = np.empty(0)
-    for part in parts_of(segment, config, _CHUNK):
+    for part in parts_of(segment, config, _CHUNK, watch):
         # The last frame of the part before comes first again, since movement is measured between two frames.
         before = len(frames[-1:])
         frames = [*frames[-1:], *part.frames]
         times_s = np.concatenate([times_s[-1:], part.times_s])
         parts.append(_describe(frames, times_s, before, tracker, config))
+        watch.detect(parts[-1].detected)
         by_pyav, length_s = max(by_pyav, int(part.reader == "pyav")), part.length_s
         missing += part.missing
     missing_s = 0.0 if segment.end_s is None else max(0.0, segment.end_s - length_s)

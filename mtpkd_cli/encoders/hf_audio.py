@@ -25,6 +25,7 @@ class Config(HfOptions):
 
     step_s: float = Field(0.5, gt=0, description="Length of a step of the features in seconds.")
     block_s: float = Field(20.0, ge=1, description="Sound that the model hears at a time in seconds.")
+    channel: int | None = Field(None, ge=1, description="Channel that is heard, from 1; none = the mean of all.")
 
 
 def encode(segment: Segment, config: Config) -> Features:
@@ -38,11 +39,12 @@ def encode(segment: Segment, config: Config) -> Features:
     Raises:
         DataError: See `mtpkd_cli.media.audio.read_audio` and `load_model`.
     """
+    from mtpkd_cli.encoders._sound_quality import sound_quality
     from mtpkd_cli.media.audio import read_audio
 
     model, settings = load_model(config), settings_of(config)
     rate = int(settings.get("sampling_rate", 16_000))
-    audio = read_audio(segment.path, rate, segment.start_s, segment.end_s)
+    audio = read_audio(segment.path, rate, segment.start_s, segment.end_s, config.channel)
     n = len(audio.samples)
     n_steps = max(1, int(np.ceil(n / rate / config.step_s - 1e-9)))
     block = round(config.block_s * rate)
@@ -65,8 +67,9 @@ def encode(segment: Segment, config: Config) -> Features:
         "short": float(n < _LEAST_S * rate),
         "silent": float(not audio.samples.any()),
     }
+    quality = sound_quality(audio, segment, round(_LEAST_S * rate))
     names = tuple(f"hf_{i}" for i in range(values.shape[1]))
-    return Features(values, (np.arange(n_steps) + 0.5) * config.step_s, names, notes)
+    return Features(values, (np.arange(n_steps) + 0.5) * config.step_s, names, notes, quality=quality)
 
 
 def _states(model: object, samples: np.ndarray, config: Config, rate: int, *, normalise: bool) -> np.ndarray:

@@ -78,6 +78,7 @@ def encode(segment: Segment, config: Config) -> Features:
         times_s=np.arange(n_frames) * config.hop / config.sample_rate_hz,
         names=tuple(f"mel_{i}" for i in range(config.n_mels)),
         notes=sound.notes,
+        quality=sound.quality,
     )
 
 

@@ -13,10 +13,13 @@ References:
 import numpy as np
 from pydantic import Field
 
+from mtpkd_cli.artifacts.quality import worst
 from mtpkd_cli.encoders import Features, Segment
+from mtpkd_cli.encoders._beat_quality import PPG_BEAT, beat_quality
 from mtpkd_cli.encoders._heartbeats import heart_columns
 from mtpkd_cli.encoders._neurokit import clean_and_find
 from mtpkd_cli.encoders._signal_options import RateBounds, SignalOptions, load_signal, rates_between
+from mtpkd_cli.encoders._signal_quality import PULSE, signal_quality
 from mtpkd_cli.encoders._windows import split_steps, stepwise
 
 VERSION = 2
@@ -38,6 +41,7 @@ def encode(segment: Segment, config: Config) -> Features:
     Returns:
         Features with T = duration / step_s; notes count interpolated rows, flat clips, and clips whose beats are
         missing. Those have a heart rate of 70, changes, variation, height and quality of 0.
+        Measured is the time that beats fill which look alike.
 
     Raises:
         DataError: The rate is too low; see also `mtpkd_cli.media.signals.read_signal`.
@@ -59,7 +63,11 @@ def encode(segment: Segment, config: Config) -> Features:
     columns["signal_std"] = steps.each(cleaned, np.std)
     flat, missing = float(np.ptp(values) == 0), float(columns["beats_missing"][0])
     notes = {**signal.notes, "flat": flat, "beats_missing": missing}
-    return stepwise(columns, steps, notes)
+    quality = worst(
+        signal_quality(signal, segment, PULSE, config.step_s),
+        beat_quality(values, cleaned, beats, rate_hz, bool(missing), PPG_BEAT),
+    )
+    return stepwise(columns, steps, notes, quality)
 
 
 def _pulse_heights(cleaned: np.ndarray, beats: np.ndarray) -> np.ndarray:

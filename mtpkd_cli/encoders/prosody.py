@@ -50,7 +50,8 @@ def encode(segment: Segment, config: Config) -> Features:
     steps = steps_of_frames(sound.n_samples, config)
     frames = {name: values[: steps.bounds[-1]] for name, values in describe_frames(sound.samples, config).items()}
     columns = _functionals(frames, steps, config.hop / config.sample_rate_hz)
-    return stepwise(columns, steps, sound.notes | {"steps_without_voice": float((columns["voiced_share"] == 0).sum())})
+    notes = sound.notes | {"steps_without_voice": float((columns["voiced_share"] == 0).sum())}
+    return stepwise(columns, steps, notes, sound.quality)
 
 
 def _functionals(frames: dict[str, np.ndarray], steps: Steps, hop_s: float) -> dict[str, np.ndarray]:

@@ -14,10 +14,12 @@ References:
 import numpy as np
 from pydantic import Field
 
+from mtpkd_cli.artifacts.quality import MEASURED, Quality, worst
 from mtpkd_cli.encoders import Features, Segment
 from mtpkd_cli.encoders._neurokit import clean_and_find
 from mtpkd_cli.encoders._rhythm import at_steps, rhythm_of
 from mtpkd_cli.encoders._signal_options import RateBounds, SignalOptions, load_signal, rates_between
+from mtpkd_cli.encoders._signal_quality import BREATH, signal_quality
 from mtpkd_cli.encoders._windows import Steps, split_steps, stepwise
 
 VERSION = 2
@@ -28,6 +30,9 @@ _BREATH_S = (1.0, 20.0)
 # Sighs and pauses are breaths too: only the bounds decide.
 _OUTLIER_SHARE = np.inf
 _NEUTRAL_PER_MINUTE = 15.0
+# Breathing is slower than this. Where white noise has little there (at less than twice that share it is no breathing),
+# it can be told from breathing by that.
+_TOP_HZ, _TELLING, _NOISE_FACTOR, _NOISE_VALUES = 3.0, 0.25, 2.0, 128
 
 
 class Config(SignalOptions):
@@ -62,7 +67,20 @@ def encode(segment: Segment, config: Config) -> Features:
     columns = _breaths(cleaned, peaks, troughs, rate_hz, steps) | _course(cleaned, rate_hz, steps)
     flat, missing = float(np.ptp(values) == 0), float(columns["breaths_missing"][0])
     notes = {**signal.notes, "flat": flat, "breaths_missing": missing}
-    return stepwise(columns, steps, notes)
+    return stepwise(
+        columns, steps, notes, worst(signal_quality(signal, segment, BREATH, config.step_s), _slow(values, rate_hz))
+    )
+
+
+def _slow(values: np.ndarray, rate_hz: float) -> Quality:
+    """Nothing, where the band of breathing holds no more of the power than it does of white noise, give or take."""
+    power = np.abs(np.fft.rfft((values - values.mean()) * np.hanning(len(values)))) ** 2
+    frequencies_hz = np.fft.rfftfreq(len(values), 1 / rate_hz)
+    expected = 2 * _TOP_HZ / rate_hz
+    if expected > _TELLING or len(values) < _NOISE_VALUES or not power.sum():
+        return MEASURED
+    share = float(power[frequencies_hz <= _TOP_HZ].sum() / power.sum())
+    return Quality(0.0, "only noise, no breathing") if share < _NOISE_FACTOR * expected else MEASURED
 
 
 def _breaths(

@@ -9,15 +9,16 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 import pandas as pd
 
 from mtpkd_cli.artifacts.feature_ledgers import readable, sum_of_notes
 from mtpkd_cli.artifacts.feature_parts import Failure, FailureStage, PartAbout, write_part
+from mtpkd_cli.artifacts.quality import UNMEASURED, Quality
 from mtpkd_cli.config import parse_options
 from mtpkd_cli.config.study import ModalitySection
-from mtpkd_cli.encoders import Features, Segment, encode_sample, never_detected, prepare_encoder
+from mtpkd_cli.encoders import Features, Segment, encode_sample, prepare_encoder
 from mtpkd_cli.errors import DataError
 from mtpkd_cli.media.damage import Damage
 from mtpkd_cli.media.pool import Outcome, Task, run_isolated
@@ -60,6 +61,7 @@ class EncodedSample:
         failure: Where and why it failed; None where it did not.
         reader: The library that read its medium, "" where the encoder does not say.
         seconds: Wall time in the worker; 0 where there is no telling.
+        quality: How much of it was measured; None where it could not be read.
     """
 
     sample: Sample
@@ -67,6 +69,7 @@ class EncodedSample:
     failure: Failure | None = None
     reader: str = ""
     seconds: float = 0.0
+    quality: Quality | None = None
 
 
 class ResolvedEncoder(TypedDict):
@@ -99,7 +102,7 @@ def encode_samples(
     root: Path | None,
     workers: int,
     limits: Mapping[str, float],
-    must_detect: bool = False,
+    unmeasured: Literal["refuse", "keep"],
     advance: Callable[[], None] = lambda: None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Generator[EncodedSample, None, None]:
@@ -116,8 +119,8 @@ def encode_samples(
             made it. None = the media's paths stand for themselves.
         workers: Number of processes; 0 = in this one.
         limits: `timeout_s` and `memory_gb` of one sample.
-        must_detect: A sample in which the encoder looked for something (a face) and never detected it has failed: its
-            features describe something else.
+        unmeasured: What becomes of a sample in which nothing was measured: "refuse" = it has failed, since its features
+            describe something else; "keep" = its quality says so.
         advance: Called once per sample.
         say: Tells the user a line of what is made once before the first sample.
 
@@ -134,7 +137,7 @@ def encode_samples(
     segments = ((s, Segment(s.path(root), s.start_s, s.end_s)) for s in samples if s.medium)
     tasks = (Task(s.sample_id, (encoder, options, segment, s.damage)) for s, segment in segments)
     outcomes = run_isolated(encode_sample, tasks, workers=workers, **limits)
-    return _encoded(samples, outcomes, root, must_detect, advance)
+    return _encoded(samples, outcomes, root, unmeasured == "refuse", advance)
 
 
 def write_encoded(path: Path, key: str, encoded: Sequence[EncodedSample], *, readers: bool = True) -> None:
@@ -160,7 +163,10 @@ def write_encoded(path: Path, key: str, encoded: Sequence[EncodedSample], *, rea
     notes = sum_of_notes(features.notes for _, features in read.values())
     read_by = {sample: one.reader for sample, (one, _) in read.items()} if readers else {}
     sequences = {sample: (features.times_s, features.values) for sample, (_, features) in read.items()}
-    write_part(path, sequences, PartAbout(key, names, tuple(failures), notes, read_by))
+    refused = {failure.sample_id for failure in failures if failure.unmeasured}
+    measured = {one.sample.sample_id: one.quality for one in encoded if one.quality is not None}
+    measured = {sample: quality for sample, quality in measured.items() if sample in read or sample in refused}
+    write_part(path, sequences, PartAbout(key, names, tuple(failures), notes, read_by, measured))
 
 
 def resolved_encoder(name: str, modality: ModalitySection) -> ResolvedEncoder:
@@ -181,12 +187,12 @@ def _encoded(
     samples: Sequence[Sample],
     outcomes: Generator[Outcome, None, None],
     root: Path | None,
-    must_detect: bool,
+    refuse: bool,
     advance: Callable[[], None],
 ) -> Generator[EncodedSample, None, None]:
     with closing(outcomes):
         for sample in samples:
-            one = _of_outcome(sample, next(outcomes), root, must_detect) if sample.medium else _not_listed(sample)
+            one = _of_outcome(sample, next(outcomes), root, refuse) if sample.medium else _not_listed(sample)
             if one.failure is not None and sample.was_there:
                 check_there(sample.path(root))
             advance()
@@ -198,20 +204,22 @@ def _not_listed(sample: Sample) -> EncodedSample:
     return EncodedSample(sample, failure=failure)
 
 
-def _of_outcome(sample: Sample, outcome: Outcome, root: Path | None, must_detect: bool) -> EncodedSample:
-    seconds = outcome.seconds or 0.0
+def _of_outcome(sample: Sample, outcome: Outcome, root: Path | None, refuse: bool) -> EncodedSample:
+    seconds, quality = outcome.seconds or 0.0, None
+    stage: FailureStage
     if outcome.error is not None:
-        stage, kind, error = _stage(outcome), outcome.error_kind, outcome.error
+        stage, kind, error = _stage(outcome), str(outcome.error_kind), outcome.error
     else:
         features, reader = outcome.value
-        lost = never_detected(features) if must_detect else ""
-        if not lost:
-            return EncodedSample(sample, features, reader=reader, seconds=seconds)
+        quality = features.quality
+        if not (quality.refused and refuse):
+            return EncodedSample(sample, features, reader=reader, seconds=seconds, quality=quality)
         # Whoever gives no folder names the media beside their errors.
-        stage, kind, error = "encode", "raised", str(DataError(lost, where=None if root is None else sample.medium))
+        where = None if root is None else sample.medium
+        stage, kind, error = "encode", UNMEASURED, str(DataError(quality.reason, where=where))
     error = readable(error if root is None else error.replace(f"{root}/", ""))
     failure = Failure(sample.sample_id, sample.medium, stage, kind, error, round(seconds, 2))
-    return EncodedSample(sample, failure=failure, seconds=seconds)
+    return EncodedSample(sample, failure=failure, seconds=seconds, quality=quality)
 
 
 def _stage(outcome: Outcome) -> FailureStage:

@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from mtpkd_cli.encoders import Features, Segment
 from mtpkd_cli.encoders._filters import filter_between
 from mtpkd_cli.encoders._signal_options import SignalSource, load_signal
+from mtpkd_cli.encoders._signal_quality import ANY, signal_quality
 
 VERSION = 2
 
@@ -68,6 +69,7 @@ def encode(segment: Segment, config: Config) -> Features:
         times_s=np.arange(len(values)) / config.rate_hz,
         names=("value",),
         notes={**signal.notes, "flat": float(flat)},
+        quality=signal_quality(signal, segment, ANY),
     )
 
 

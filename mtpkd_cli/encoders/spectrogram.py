@@ -13,8 +13,10 @@ from typing import Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from mtpkd_cli.artifacts.quality import quality_of, worst
 from mtpkd_cli.encoders import Features, Segment
 from mtpkd_cli.encoders._signal_options import SignalSource, load_signal
+from mtpkd_cli.encoders._signal_quality import ANY, signal_quality
 
 VERSION = 2
 
@@ -66,4 +68,8 @@ def encode(segment: Segment, config: Config) -> Features:
         times_s=times_s,
         names=tuple(f"band_{k}" for k in range(power.shape[0])),
         notes={**signal.notes, "flat": flat, "short": float(short)},
+        quality=worst(
+            signal_quality(signal, segment, ANY),
+            quality_of(len(signal.values) / config.nperseg, "it is shorter than one window of the spectrogram"),
+        ),
     )

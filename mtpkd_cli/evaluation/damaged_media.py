@@ -5,8 +5,7 @@ options, the damage and the media of its samples: a second call reads what is th
 next level.
 """
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -17,8 +16,9 @@ import torch
 from torch import Tensor
 
 from mtpkd_cli import interruption
-from mtpkd_cli.artifacts import digest_of
+from mtpkd_cli.artifacts import digest_of, quality
 from mtpkd_cli.artifacts.feature_parts import PartAbout, held_parts, read_part_files
+from mtpkd_cli.artifacts.quality import mean_share
 from mtpkd_cli.config.study import ExtractSection, ModalitySection
 from mtpkd_cli.datasets import media_of
 from mtpkd_cli.encoders.running import encode_samples, resolved_encoder, samples_of, write_encoded
@@ -27,8 +27,6 @@ from mtpkd_cli.media.damage import KINDS, VERSION, Damage
 from mtpkd_cli.media.state import media_state
 from mtpkd_cli.registry import ENCODERS
 from mtpkd_cli.training.data import padded
-
-_UNDETECTED = re.compile(r"(?P<of>\w+)_without_(?!frames)(?P<what>\w+)")
 
 
 @dataclass(frozen=True)
@@ -110,7 +108,7 @@ def encode_levels(name: str, modality: ModalitySection, samples: pd.DataFrame, p
     state = media_state(plan.root, table)
     levels = [("", 0.0), *((kind, level) for kind, about in KINDS[sense].items() for level in about.levels)]
     files = [folder / (f"{kind}-{level:g}.parquet" if kind else "undamaged.parquet") for kind, level in levels]
-    keys = [digest_of([VERSION, encoder, sense, kind, level, state]) for kind, level in levels]
+    keys = [digest_of([VERSION, quality.VERSION, encoder, sense, kind, level, state]) for kind, level in levels]
     held = held_parts(files, keys)
     todo = [i for i, about in enumerate(held) if about is None or plan.overwrite]
     whole = [replace(sample, was_there=True) for sample in samples_of(table)]
@@ -127,7 +125,7 @@ def encode_levels(name: str, modality: ModalitySection, samples: pd.DataFrame, p
         root=plan.root,
         workers=plan.extract.workers,
         limits=plan.extract.limits,
-        must_detect=True,  # which a prediction demands too
+        unmeasured="refuse",  # as a prediction does
         advance=plan.progress(f"corrupt {name}", len(damaged)),
         say=plan.note,
     )
@@ -164,7 +162,6 @@ def media_scenes(bench: Bench, plan: DamagePass) -> tuple[list[Scene], dict[str,
         media[name] = DamagedMedium(
             sense=sense_of(modality),
             reason="",
-            looks_for=next((match["what"] for match, _ in _lookups(encoded[0].about.notes or {})), ""),
             encoded=total,
             same=int(same.sum()),
             kept=int(kept.sum()),
@@ -213,7 +210,7 @@ def _score_levels(
         ticks = [about.none, *(f"{about.factor * level:g}" for level in about.levels)]
         none = float(about.none) / about.factor if about.none != "none" else None
         scene = Scene(kind, sense, [name], about.title, about.label, [none, *about.levels], ticks)
-        scene.failed, scene.unseen = [0.0], [_undetected_share(undamaged)]
+        scene.failed, scene.unmeasured = [0.0], [_unmeasured_share(undamaged)]
         for method, parts in origin.curves.items():
             scene.curves[method] = [parts[0], *([] for _ in about.levels)]
         for number, level in enumerate((one for one in encoded if one.kind == kind), start=1):
@@ -222,7 +219,7 @@ def _score_levels(
             whole = bench.tried.sequences[name]
             bench.score(scene, number, bench.tried.sequences | {name: _sequences(level, ids, whole, kept)})
             scene.failed.append(float(failed.sum()) / len(ids))
-            scene.unseen.append(_undetected_share(level))
+            scene.unmeasured.append(_unmeasured_share(level))
             advance()
         scenes.append(scene)
     return scenes
@@ -257,12 +254,8 @@ def _same(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> Tensor:
     return lengths & ~differs
 
 
-def _undetected_share(level: EncodedLevel) -> float | None:
-    """Share of the steps of encoded samples in which what the encoder looks for (a face) was not detected."""
-    notes = level.about.notes or {}
-    shares = [count / notes[match["of"]] for match, count in _lookups(notes) if notes.get(match["of"])]
-    return shares[0] if shares else None
-
-
-def _lookups(notes: Mapping[str, float]) -> list[tuple[re.Match[str], float]]:
-    return [(match, count) for note, count in notes.items() if (match := _UNDETECTED.fullmatch(note))]
+def _unmeasured_share(level: EncodedLevel) -> float | None:
+    """Share of the time of encoded samples in which nothing was measured (no face, no sound); None without samples."""
+    failures = level.failures
+    mean = mean_share(of_sample for sample, of_sample in level.about.qualities.items() if sample not in failures)
+    return None if mean is None else 1.0 - mean

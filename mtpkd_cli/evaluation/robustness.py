@@ -42,7 +42,6 @@ class DamagedMedium(Record):
     Args:
         sense: "pictures", "sound", or "" where its encoder reads neither.
         reason: Why features were damaged and not media; "" = media were.
-        looks_for: What its encoder looks for in pictures, e.g. "face".
         encoded: Samples that were encoded anew.
         same: Those of them that give the cache's features bit for bit when undamaged.
         kept: Samples that cannot be encoded undamaged either, and keep the features of the cache at every level.
@@ -50,7 +49,6 @@ class DamagedMedium(Record):
 
     sense: str
     reason: str
-    looks_for: str = ""
     encoded: int = 0
     same: int = 0
     kept: int = 0
@@ -74,7 +72,7 @@ class DamageCurves(Record):
     ticks: list[str]
     methods: dict[str, list[Estimate]]
     failed: list[float]
-    unseen: list[float | None]
+    unmeasured: list[float | None]
 
 
 class RobustnessScores(Record):
@@ -114,7 +112,7 @@ class Scene:
         ticks: The levels as the axis shows them.
         curves: Filled level by level.
         failed: Per level, share of the samples that could not be encoded; empty where nothing is encoded.
-        unseen: Per level, share of the other samples' steps in which the encoder did not detect what it looks for.
+        unmeasured: Per level, share of the other samples' time in which nothing was measured (no face, no sound).
     """
 
     kind: str
@@ -126,7 +124,7 @@ class Scene:
     ticks: list[str]
     curves: Curves = field(default_factory=dict)
     failed: list[float] = field(default_factory=list)
-    unseen: list[float | None] = field(default_factory=list)
+    unmeasured: list[float | None] = field(default_factory=list)
 
     def add(self, name: str, number: int, part: metrics.Part) -> None:
         """Adds a model's predictions at a level, in one more fold and seed."""
@@ -148,7 +146,7 @@ class Scene:
         return DamageCurves(
             kind=self.kind, on=self.on, modalities=self.modalities, title=self.title, label=self.label,
             unit=self.label[self.label.rindex("(") + 1 : -1], levels=self.levels, ticks=self.ticks, methods=methods,
-            failed=self.failed, unseen=self.unseen,
+            failed=self.failed, unmeasured=self.unmeasured,
         )  # fmt: skip
 
 

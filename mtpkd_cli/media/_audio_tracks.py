@@ -24,6 +24,7 @@ from mtpkd_cli.media._audio_container import (
     track_length_s,
     zero_of,
 )
+from mtpkd_cli.media._downmix import Downmix
 from mtpkd_cli.media._resampler import Resampler
 
 # A lossy codec needs the packets before the wanted one to settle; what they decode to is thrown away.
@@ -57,7 +58,9 @@ class _Taken:
     reached_s: float
 
 
-def read_track(path: Path, begin_s: float, end_s: float | None, to_hz: int, *, to_the_end: bool = False) -> Sound:
+def read_track(
+    path: Path, begin_s: float, end_s: float | None, to_hz: int, downmix: Downmix, *, to_the_end: bool = False
+) -> Sound:
     """Decodes a stretch of the container's default audio track, from the packet before it to its last frame.
 
     Args:
@@ -81,7 +84,7 @@ def read_track(path: Path, begin_s: float, end_s: float | None, to_hz: int, *, t
                 stated_s = stated_end_s(container, stream, zero_s)
                 if back_s is not None and not seek(container, stream, zero_s + begin_s - back_s):
                     continue
-                frames = _frames(container, stream, rate, zero_s, begin_s - _PREROLL_S, placed=back_s is None)
+                frames = _frames(container, stream, rate, zero_s, begin_s - _PREROLL_S, downmix, placed=back_s is None)
                 first = next(frames, None)
                 if back_s is not None and (first is None or first[0] > begin_s):
                     continue  # landed late, or past the last sound: once more from further back
@@ -102,7 +105,7 @@ def read_track(path: Path, begin_s: float, end_s: float | None, to_hz: int, *, t
 
 
 def _frames(
-    container: Any, stream: Any, rate: int, zero_s: float, from_s: float, *, placed: bool
+    container: Any, stream: Any, rate: int, zero_s: float, from_s: float, downmix: Downmix, *, placed: bool
 ) -> Iterator[tuple[float, np.ndarray]]:
     """Yields (seconds from the file's beginning, (n,) float32 mono at the track's rate) of every decoded frame.
 
@@ -137,7 +140,7 @@ def _frames(
             if kind not in resamplers:
                 resamplers[kind] = av.AudioResampler(format="fltp", rate=rate)
             for converted in resamplers[kind].resample(frame):
-                yield time_s, converted.to_ndarray().mean(axis=0, dtype=np.float32)
+                yield time_s, downmix.mono(converted.to_ndarray().T)
     if broken is not None and container.format.name not in _CUT_ANYWHERE:
         raise broken
 

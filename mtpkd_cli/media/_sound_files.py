@@ -7,6 +7,7 @@ from typing import Any
 from mtpkd_cli.errors import DataError
 from mtpkd_cli.media._audio_container import check_rate, damaged_file, no_sound_between
 from mtpkd_cli.media._audio_tracks import Sound
+from mtpkd_cli.media._downmix import Downmix
 from mtpkd_cli.media._resampler import Resampler
 from mtpkd_cli.media._stated_sizes import StatedSizes, is_placeholder
 
@@ -30,7 +31,7 @@ def known_to_sndfile(path: Path) -> bool:
 
 
 def read_sound_file(
-    path: Path, begin_s: float, end_s: float | None, to_hz: int, sizes: StatedSizes | None
+    path: Path, begin_s: float, end_s: float | None, to_hz: int, downmix: Downmix, sizes: StatedSizes | None
 ) -> Sound | None:
     """Reads a stretch; None where libsndfile does not know the file or its length.
 
@@ -53,7 +54,7 @@ def read_sound_file(
             file.seek(start)
             blocks = file.blocks(max(1, _BLOCK // file.channels), frames=stop - start, dtype="float32", always_2d=True)
             for block in blocks:
-                resampler.add(block.mean(axis=1))
+                resampler.add(downmix.mono(block))
         except soundfile.LibsndfileError as err:
             raise damaged_file(path, str(err)) from err
     if resampler.n_given < stop - start:

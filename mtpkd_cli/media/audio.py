@@ -14,6 +14,7 @@ import numpy as np
 from mtpkd_cli.errors import DataError
 from mtpkd_cli.media._audio_container import damaged_file, open_track, track_length_s
 from mtpkd_cli.media._audio_tracks import read_track
+from mtpkd_cli.media._downmix import Downmix
 from mtpkd_cli.media._sound_files import known_to_sndfile, read_sound_file, sound_file_length_s
 from mtpkd_cli.media._stated_sizes import StatedSizes, stated_sizes
 from mtpkd_cli.media.damage import change_of
@@ -33,15 +34,23 @@ class Audio:
         silent_s: Seconds of the wanted stretch where the track has no sound: it begins later or ends earlier than the
             stretch, or frames are missing. Lead and gaps are filled with zeros so that times stay right; a missing
             end is left off.
+        cancelled: Share of the channels' sound that is lost in their mean; see `Downmix.cancelled`.
     """
 
     samples: np.ndarray
     rate_hz: int
     source_rate_hz: int
     silent_s: float = 0.0
+    cancelled: float = 0.0
 
 
-def read_audio(path: Path, sample_rate_hz: int, start_s: float | None = None, end_s: float | None = None) -> Audio:
+def read_audio(
+    path: Path,
+    sample_rate_hz: int,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    channel: int | None = None,
+) -> Audio:
     """Reads the sound of a file or of a part of it.
 
     Args:
@@ -50,10 +59,11 @@ def read_audio(path: Path, sample_rate_hz: int, start_s: float | None = None, en
         start_s: Start, seconds from the file's beginning: the first video frame where there is video, else the first
             sample; None = the beginning.
         end_s: End in the same time; None = the end of the track.
+        channel: Which channel is heard, from 1; None = the mean of all.
 
     Raises:
         DataError: The file is missing, empty, truncated, not a media file or without a track, it has no sound in the
-            stretch, or its samples are not in [-1, 1].
+            stretch or no such channel, or its samples are not in [-1, 1].
     """
     path = Path(path)
     _check_there(path)
@@ -62,12 +72,16 @@ def read_audio(path: Path, sample_rate_hz: int, start_s: float | None = None, en
         raise DataError(f"the segment is from {begin_s} s to {end_s} s", where=path, expected="start_s < end_s")
     sizes = _checked_sizes(path)
     to_the_end = sizes is not None and sizes.unstated
-    sound = None
-    if known_to_sndfile(path) and not to_the_end:
-        sound = read_sound_file(path, begin_s, end_s, sample_rate_hz, sizes)
-    note_reader("pyav" if sound is None else "soundfile")
-    if sound is None:
-        sound = read_track(path, begin_s, end_s, sample_rate_hz, to_the_end=to_the_end)
+    sound, downmix = None, Downmix(channel)
+    try:
+        if known_to_sndfile(path) and not to_the_end:
+            sound = read_sound_file(path, begin_s, end_s, sample_rate_hz, downmix, sizes)
+        note_reader("pyav" if sound is None else "soundfile")
+        if sound is None:
+            sound = read_track(path, begin_s, end_s, sample_rate_hz, downmix, to_the_end=to_the_end)
+    except IndexError as err:
+        todo = "lower the encoder's option channel, or leave it out for the mean of all"
+        raise DataError(f"the sound has no channel {channel}", where=path, todo=todo) from err
     peak = sound.resampler.peak
     if not peak <= _PEAK_LIMIT:
         todo = "scale the file to [-1, 1] or export it again"
@@ -75,7 +89,7 @@ def read_audio(path: Path, sample_rate_hz: int, start_s: float | None = None, en
     samples, change = sound.resampler.samples(), change_of("sound")
     if change is not None:
         samples = change(samples, sample_rate_hz)
-    return Audio(samples, sample_rate_hz, sound.resampler.rate_hz, sound.silent_s)
+    return Audio(samples, sample_rate_hz, sound.resampler.rate_hz, sound.silent_s, downmix.cancelled)
 
 
 def sound_length_s(path: Path) -> float:

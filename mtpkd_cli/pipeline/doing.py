@@ -20,6 +20,7 @@ from mtpkd_cli.artifacts import (
     write_manifest,
 )
 from mtpkd_cli.artifacts.last_checkpoint import LastCheckpoint
+from mtpkd_cli.artifacts.quality import UNMEASURED
 from mtpkd_cli.artifacts.tasks import task
 from mtpkd_cli.config import Study
 from mtpkd_cli.errors import ArtifactError, Busy
@@ -179,8 +180,10 @@ def _has_failures(unit: Unit) -> bool:
 
 def _in_words(counts: dict[str, Any]) -> str:
     """What a person should know of a result at once: how many samples, how many failed, and what was noted of them."""
+    shown = {"samples": "samples", "failed": "failed", "subjects": "subjects"}
+    shown |= {"unmeasured": UNMEASURED, "doubtful": "doubtful"}
     numbers = {
-        **{key: counts[key] for key in ("samples", "failed", "subjects") if key in counts},
+        **{words: counts[key] for key, words in shown.items() if key in counts},
         **counts.get("notes", {}),
     }
     parts = [f"{key.replace('_', ' ')} {number:g}" for key, number in numbers.items() if number]

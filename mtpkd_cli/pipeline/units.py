@@ -8,7 +8,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from mtpkd_cli.artifacts import RunFolder
+from mtpkd_cli.artifacts import RunFolder, quality
 from mtpkd_cli.artifacts.run_folder import repetition_name
 from mtpkd_cli.config import Study
 from mtpkd_cli.config.methods import METHODS
@@ -125,7 +125,8 @@ def _features(run: RunFolder, study: Study) -> Iterator[Unit]:
             yield Unit("extract", "import_features", run.features(name), name, (*common, brought))
             continue
         medium, encoder = modality.media or name, resolved_encoder(name, modality)
-        hashed = {"modalities": {name: {"media": medium, "encoder": encoder}}}
+        rule = {"version": quality.VERSION, "unmeasured": study.extract.unmeasured}
+        hashed = {"modalities": {name: {"media": medium, "encoder": encoder}}, "quality": rule}
         # Limits of time and memory say nothing of a result that came within them.
         made_by = (value_as(hashed, medium=medium, encoder=encoder), place(extract=study.extract))
         yield Unit("extract", "extract", run.features(name), name, (*common, *made_by))

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mtpkd_cli.artifacts import Manifest, read_manifest, read_parquet
+from mtpkd_cli.artifacts.quality import Quality, reasons_in_words
 from mtpkd_cli.errors import ArtifactError
 from mtpkd_cli.report.results import Results
 
@@ -36,9 +37,15 @@ def extraction(results: Results) -> list[dict[str, Any]]:
                 "encoder": modality.encoder,
                 "read": counts.get("samples"),
                 "failed": counts.get("failed"),
+                "unmeasured": counts.get("unmeasured"),
+                "doubtful": counts.get("doubtful"),
+                "quality": counts.get("quality"),
+                "lacks": _lacks(folder / "quality.parquet"),
                 "notes": "; ".join(f"{_words(note)}: {count:,.6g}" for note, count in notes.items() if count),
                 "zero": ", ".join(_words(note) for note, count in notes.items() if not count),
-                "failures": _failures(folder / "failures.parquet") if counts.get("failed") else [],
+                "failures": _failures(folder / "failures.parquet")
+                if counts.get("failed") or counts.get("unmeasured")
+                else [],
             }
         )
     return entries
@@ -109,6 +116,16 @@ def _failures(path: Path) -> list[dict[str, Any]]:
     except ArtifactError:
         return []
     return [row | {"error": (str(row["error"]).splitlines() or [""])[0]} for row in rows]
+
+
+def _lacks(path: Path) -> str:
+    """What was not measured in samples that were refused or are doubtful, and how often."""
+    try:
+        rows = read_parquet(path).to_pylist()
+    except ArtifactError:
+        return ""
+    qualities = [Quality(row["quality"], row["lacks"]) for row in rows]
+    return reasons_in_words(quality for quality in qualities if quality.refused or quality.doubtful)
 
 
 def _command(stage: str, manifests: list[Manifest]) -> str:

@@ -35,7 +35,7 @@ def _sentences(scores: RobustnessScores) -> list[str]:
             )
             continue
         itself = "pictures themselves were" if about.sense == "pictures" else "sound itself was"
-        searched = ", the search for a face included" if about.looks_for == "face" else ""
+        searched = ", the search for a face included" if about.sense == "pictures" else ""
         sentences.append(f"Of {name} the {itself} damaged and encoded anew{searched}.")
         same = f"{about.same} of {about.encoded}"
         sentences.append(f"Undamaged, {same} samples gave the stored features bit for bit.")

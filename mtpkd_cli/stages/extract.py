@@ -10,8 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from mtpkd_cli.artifacts import digest_of, read_parquet, remove_leftovers
-from mtpkd_cli.artifacts.feature_ledgers import check_failures, counts_of, write_ledgers
+from mtpkd_cli.artifacts import digest_of, quality, read_parquet, remove_leftovers
+from mtpkd_cli.artifacts.feature_ledgers import check_failures, counts_of, unmeasured_in_words, write_ledgers
 from mtpkd_cli.artifacts.feature_parts import PartAbout, held_parts, part_files
 from mtpkd_cli.config.study import ExtractSection
 from mtpkd_cli.datasets import media_of, pieces_of
@@ -59,9 +59,9 @@ def build(
     pieces = [table.loc[rows] for rows in places.values()]
     files = [out / f"part-{number:05d}.parquet" for number in places]
     states = [media_state(asked.root, piece) for piece in pieces]
-    keys = [digest_of([encoder, state]) for state in states]
+    keys = [digest_of([encoder, state, quality.VERSION, extract.unmeasured]) for state in states]
     held = held_parts(files, keys)
-    left = [i for i, about in enumerate(held) if about is None or (asked.retry_failed and about.failures)]
+    left = [i for i, about in enumerate(held) if about is None or (asked.retry_failed and about.unread)]
     todo = [i for i in left if not asked.merge and (asked.shard is None or asked.shard.takes(i))]
     chosen = [
         replace(sample, was_there=size >= 0)
@@ -76,18 +76,25 @@ def build(
         root=asked.root,
         workers=extract.workers,
         limits=extract.limits,
+        unmeasured=extract.unmeasured,
         advance=job.reporter.progress(f"extract {name}", len(chosen)),
         say=job.reporter.note,
     )
     with closing(encoding):
         for i in todo:
             write_encoded(files[i], keys[i], list(islice(encoding, len(pieces[i]))))
-    limit = asked.max_failures or extract.max_failures
-    return _seal(out, files, held_parts(files, keys), len(table), name, limit, job)
+    extract = extract.model_copy(update={"max_failures": asked.max_failures or extract.max_failures})
+    return _seal(out, files, held_parts(files, keys), len(table), name, extract, job)
 
 
 def _seal(
-    out: Path, files: list[Path], abouts: list[PartAbout | None], total: int, name: str, limit: str, job: Job
+    out: Path,
+    files: list[Path],
+    abouts: list[PartAbout | None],
+    total: int,
+    name: str,
+    extract: ExtractSection,
+    job: Job,
 ) -> Counts | None:
     """Writes the ledgers of a folder that is whole; None where other shards have not written all their parts."""
     whole = [about for about in abouts if about is not None]
@@ -112,7 +119,10 @@ def _seal(
         for left_over in set(part_files(out)) - set(files):
             left_over.unlink(missing_ok=True)
         remove_leftovers(out)
-    check_failures(name, whole, total, limit, where=out if missing else out / "failures.parquet")
+    for line in unmeasured_in_words(whole, total):
+        job.reporter.note(f"extract {name}: {line}")
+    limits = extract.max_failures, extract.max_unmeasured
+    check_failures(name, whole, total, *limits, where=out if missing else out / "failures.parquet")
     if missing:
         job.reporter.note(
             f"extract {name}: {len(missing)} of {len(files)} parts are left to other shards; the last seals"

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from mtpkd_cli.artifacts import write_parquet
 from mtpkd_cli.config.study import ModelSection, TrainSection
-from mtpkd_cli.errors import StudyError
+from mtpkd_cli.errors import DataError, StudyError
 from mtpkd_cli.stages import Counts, Job
 from mtpkd_cli.training.bank import fixed_lists
 from mtpkd_cli.training.checkpoints import save_model
@@ -55,15 +55,19 @@ def build(
     advance = job.reporter.progress(f"fold {fold} seed {seed} teacher {name}", 1 + len(held_out))
     settings: dict[str, Any] = {"outputs": len(outputs), "sizes": model.sizes, "options": options}
     resuming = Resuming(job.last)
-    teacher, history = fit_teacher(
-        data,
-        modalities,
-        data.rows(sides.train),
-        data.rows(sides.validation),
-        seed=derived_seed(seed, fold, name),
-        checkpoint=resuming.fit("teacher"),
-        **settings,
-    )
+    try:
+        teacher, history = fit_teacher(
+            data,
+            modalities,
+            data.rows(sides.train),
+            data.rows(sides.validation),
+            seed=derived_seed(seed, fold, name),
+            checkpoint=resuming.fit("teacher"),
+            **settings,
+        )
+    except DataError as err:
+        place = err.where or f"fold {fold}, teacher '{name}'"
+        raise DataError(err.what, where=place, expected=err.expected, todo=err.todo) from err
     advance()
     seeds = [derived_seed(seed, fold, name, "inner", i) for i in range(len(held_out))]
     logits = crossfit_logits(data, modalities, sides, held_out, seeds, resuming=resuming, advance=advance, **settings)

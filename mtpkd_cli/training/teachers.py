@@ -51,12 +51,16 @@ def fit_teacher(
     # Of all training people, so that all teachers of a fold learn the same.
     scale = data.target_scale(train)
     present = data.present(modalities).cpu()
+    learned, validated = train, validation
     train, validation = train[present[train]], validation[present[validation]]
-    if len(train) == 0 or len(validation) == 0:
-        raise DataError(
-            f"no {'training' if len(train) == 0 else 'validation'} sample has {' or '.join(modalities)}",
-            todo="look at features/*/failures.parquet",
-        )
+    for side, rows, of_side in (("training", train, learned), ("validation", validation, validated)):
+        if len(rows) == 0:
+            people = sorted(set(data.samples["subject"].iloc[of_side.tolist()]))
+            raise DataError(
+                f"no {side} sample has {' or '.join(modalities)}; the {side} people are {', '.join(people[:10])}",
+                todo="look at failures.parquet and quality.parquet in features/*; then leave those people out, or draw "
+                "others: --set data.split_seed=N, or a larger data.validation_share",
+            )
     targets = None if scale is None else scale.plain()
     with seeded(seed) as generator:
         teacher = Teacher(data.sizes(modalities), outputs, **sizes, targets=targets).to(data.labels.device)

@@ -148,7 +148,7 @@ def test_the_threshold_is_for_the_second_class(threshold: float, expected: list[
     predictions = pd.DataFrame(_predictions(probabilities, "classification", ["a", "b"], threshold))
     assert predictions["predicted_tuned"].tolist() == expected
     assert predictions["predicted"].tolist() == ["a", "a"]
-    windows = predictions.assign(recording="r", error="")
+    windows = predictions.assign(recording="r", doubt="", error="")
     of_recording = per_recording(windows, "classification", ["a", "b"], threshold)
     assert of_recording["predicted_tuned"].tolist() == ["b" if threshold < 0.4 else "a"]
 
@@ -175,7 +175,7 @@ def test_a_video_without_a_face_has_no_prediction(copied: Path, clips: list[Path
     blank = _video(tmp_path / "blank.mp4", lambda t: np.full((96, 96, 3), 90 + 10 * (t % 2), np.uint8))
     done = here("predict", copied, blank, "--workers", 0)
     assert done.returncode == 4
-    assert "no face was found in any of its" in done.stderr
+    assert "nothing was measured: the picture is blank" in done.stderr
     (tmp_path / "text.mp4").write_text("not a video")
     out = tmp_path / "out.csv"
     done = here("predict", copied, clips[0], blank, tmp_path / "text.mp4", "-o", out, "--workers", 0)

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
+from mtpkd_cli.artifacts.quality import Quality
 from mtpkd_cli.config.study import ExtractSection
 from mtpkd_cli.deploy.reading import EncodedWindow, padded, read_windows, windows_of
 from mtpkd_cli.deploy.windows import Window
@@ -59,11 +60,20 @@ def test_a_student_of_features_from_a_gpu_is_applied_where_there_is_none(tmp_pat
     np.testing.assert_array_equal(one, other)
 
 
-def test_the_share_of_steps_without_a_face_is_the_worst_of_the_modalities() -> None:
-    def features(**notes: float) -> Features:
-        return Features(np.zeros((4, 1), np.float32), np.arange(4.0), ("a",), notes)
+def test_what_is_doubtful_of_a_window_names_the_modality_and_what_was_not_measured() -> None:
+    def features(quality: Quality) -> Features:
+        return Features(np.zeros((4, 1), np.float32), np.arange(4.0), ("a",), quality=quality)
 
-    seen = features(steps=4, steps_without_face=1, steps_without_frames=4)
-    encoded = EncodedWindow(Window(Path("a.mp4"), 0), {"video": seen, "audio": features()})
-    assert encoded.unseen == 0.25
-    assert EncodedWindow(Window(Path("a.mp4"), 0), {"audio": features()}).unseen is None
+    few, whole = Quality(0.25, "no face was detected"), Quality()
+    window = Window(Path("a.mp4"), 0)
+    seen = {"video": features(few), "audio": features(whole)}
+    encoded = EncodedWindow(window, seen, {}, {"video": few, "audio": whole})
+    assert encoded.doubt == "video: no face was detected (only 25% of the window was measured)"
+    assert EncodedWindow(window, {"audio": features(whole)}, {}, {"audio": whole}).doubt == ""
+    # What is predicted from the rest is no prediction by all that the student knows.
+    silent = Quality(0.0, "there is no sound")
+    lost = EncodedWindow(
+        window, {"video": features(whole)}, {"audio": silent.reason}, {"video": whole, "audio": silent}
+    )
+    assert lost.doubt == "audio: nothing was measured: there is no sound"
+    assert EncodedWindow(window, {}, {"audio": silent.reason}, {"audio": silent}).doubt == ""  # it has no prediction

@@ -14,7 +14,12 @@ from mtpkd_cli.deploy.tables import write_table
 def _windows(predictions: dict[str, object]) -> pd.DataFrame:
     base = {"recording": ["a", "a", "b"], "window": [0, 1, 0], "start_s": [0.0, 2.0, None], "end_s": [2.0, 4.0, None]}
     table = pd.DataFrame(base).join(pd.DataFrame(predictions, index=[0, 1]))
-    return table.assign(unseen=[0.5, 0.0, None], missing=["", "", "video"], error=["", "", "no face, really"])
+    return table.assign(
+        quality_video=[0.25, 1.0, 0.0],
+        doubt=["half asleep", "", ""],
+        missing=["", "", "video"],
+        error=["", "", "no face, really"],
+    )
 
 
 def test_targets_are_averaged_over_windows_and_spread_over_students() -> None:

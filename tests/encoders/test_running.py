@@ -15,6 +15,7 @@ import soundfile
 
 import mtpkd_cli
 from mtpkd_cli.artifacts.feature_parts import Failure, part_about, read_part_files
+from mtpkd_cli.artifacts.quality import MEASURED, Quality
 from mtpkd_cli.encoders import Features, Segment, face, logmel, signal
 from mtpkd_cli.encoders.running import EncodedSample, Sample, encode_samples, samples_of, write_encoded
 from mtpkd_cli.errors import DataError, Interrupted, StorageError, StudyError
@@ -47,7 +48,11 @@ def corpus(tmp_path: Path) -> Path:
 
 
 def _encode(samples: list[Sample], encoder: str, options: dict[str, Any], **more: Any) -> list[EncodedSample]:
-    return list(encode_samples(samples, encoder, options, **({"root": None, "workers": 0, "limits": LIMITS} | more)))
+    return list(
+        encode_samples(
+            samples, encoder, options, **({"root": None, "workers": 0, "limits": LIMITS, "unmeasured": "refuse"} | more)
+        )
+    )
 
 
 def _samples(suffix: str) -> list[Sample]:
@@ -104,7 +109,7 @@ def test_a_worker_that_is_stopped_is_the_stage_that_failed(corpus: Path) -> None
 def test_an_encoder_that_gives_nothing_it_can_vouch_for_is_the_stage_that_failed(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    features = Features(np.array([[1.0, np.nan]]), np.zeros(1), ("a", "b"))
+    features = Features(np.array([[1.0, np.nan]]), np.zeros(1), ("a", "b"), quality=MEASURED)
     monkeypatch.setattr(signal, "encode", lambda *_: features)
     [one] = _encode([Sample("a", "whole.csv")], "signal", TABLE, root=corpus)
     assert one.failure is not None
@@ -112,18 +117,20 @@ def test_an_encoder_that_gives_nothing_it_can_vouch_for_is_the_stage_that_failed
     assert "not finite" in one.failure.error
 
 
-def test_a_clip_without_a_face_fails_where_one_must_be_detected(corpus: Path) -> None:
+def test_a_clip_in_which_nothing_was_measured_is_refused_or_kept(corpus: Path) -> None:
     samples = [Sample("a", "grey.mp4")]
-    [one] = _encode(samples, "face", FACE, root=corpus)
+    [one] = _encode(samples, "face", FACE, root=corpus, unmeasured="keep")
     assert one.features is not None
-    [one] = _encode(samples, "face", FACE, root=corpus, must_detect=True)
+    assert one.quality == one.features.quality == Quality(0.0, "the picture is blank")
+    [one] = _encode(samples, "face", FACE, root=corpus)
     assert one.features is None
+    assert one.quality == Quality(0.0, "the picture is blank")
     assert one.failure is not None
-    assert (one.failure.stage, one.failure.kind) == ("encode", "raised")
-    assert one.failure.error == "no face was found in any of its 4 steps\n  where: grey.mp4"
-    [one] = _encode([Sample("0", str(corpus / "grey.mp4"))], "face", FACE, must_detect=True)
+    assert (one.failure.stage, one.failure.kind, one.failure.unmeasured) == ("encode", "not measured", True)
+    assert one.failure.error == "nothing was measured: the picture is blank\n  where: grey.mp4"
+    [one] = _encode([Sample("0", str(corpus / "grey.mp4"))], "face", FACE)
     assert one.failure is not None
-    assert one.failure.error == "no face was found in any of its 4 steps"
+    assert one.failure.error == "nothing was measured: the picture is blank"
 
 
 def test_a_medium_suffers_for_its_sample_alone(corpus: Path) -> None:
@@ -154,13 +161,15 @@ def test_an_encoder_is_prepared_before_the_first_sample_and_only_where_there_is_
     options = {"weights": str(tmp_path / "weights.pth")}
     assert _encode([], "resnet18", options) == []
     with pytest.raises(DataError, match="a file that the encoder 'resnet18' reads is not there"):
-        encode_samples([Sample("a", "a.mp4")], "resnet18", options, root=tmp_path, workers=0, limits=LIMITS)
+        encode_samples(
+            [Sample("a", "a.mp4")], "resnet18", options, root=tmp_path, workers=0, limits=LIMITS, unmeasured="refuse"
+        )
 
 
 def test_who_leaves_the_loop_early_leaves_no_worker_behind(corpus: Path) -> None:
     samples = [Sample(str(number), "whole.csv") for number in range(9)]
     before = set(multiprocessing.active_children())
-    encoding = encode_samples(samples, "signal", TABLE, root=corpus, workers=1, limits=LIMITS)
+    encoding = encode_samples(samples, "signal", TABLE, root=corpus, workers=1, limits=LIMITS, unmeasured="refuse")
     with closing(encoding):
         assert next(encoding).failure is None
         assert set(multiprocessing.active_children()) > before
@@ -181,8 +190,8 @@ def test_rows_of_a_table_are_samples_and_an_empty_time_is_none() -> None:
 
 def _made(sample: str, names: str, reader: str = "someone") -> EncodedSample:
     values = np.full((3, len(names)), ord(sample), np.float32)
-    features = Features(values, np.arange(3.0), tuple(names), {"steps": 3})
-    return EncodedSample(Sample(sample, f"{sample}.wav"), features, reader=reader)
+    features = Features(values, np.arange(3.0), tuple(names), {"steps": 3}, quality=MEASURED)
+    return EncodedSample(Sample(sample, f"{sample}.wav"), features, reader=reader, quality=features.quality)
 
 
 def test_a_part_keeps_what_was_read_and_who_failed(tmp_path: Path) -> None:
@@ -209,9 +218,9 @@ def test_features_of_other_names_than_their_neighbours_are_a_failure(tmp_path: P
     assert about.names == ("u", "v", "w")
     error = "it gave 2 features, of other names than the 3 of its neighbours"
     assert about.failures == (Failure("a", "a.wav", "encode", "other features", error, 0.0),)
-    assert (about.notes, list(about.readers)) == ({"steps": 6}, ["b", "c"])
+    assert (about.notes, list(about.readers), list(about.qualities)) == ({"steps": 6}, ["b", "c"], ["b", "c"])
     write_encoded(path, "k", [])
-    assert part_about(path) == replace(about, names=(), failures=(), notes={}, readers={})
+    assert part_about(path) == replace(about, names=(), failures=(), notes={}, readers={}, qualities={})
 
 
 def test_the_loop_is_no_encoder_and_the_only_one_that_runs_them() -> None:

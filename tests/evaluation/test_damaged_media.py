@@ -52,6 +52,9 @@ options = { column = "gsr" }
 [model]
 embedding = 6
 
+[extract]
+unmeasured = "keep"
+
 [train]
 epochs = 1
 crossfit_folds = 2
@@ -123,7 +126,7 @@ def _corrupt(run: RunFolder, job: Job) -> dict[str, Any]:
 @pytest.mark.slow
 def test_undamaged_media_give_the_cache_and_the_evaluation_and_damage_is_counted(small: RunFolder) -> None:
     scores = _corrupt(small, _job(small))
-    about = {"sense": "pictures", "reason": "", "looks_for": "face", "encoded": 12, "same": 11, "kept": 1}
+    about = {"sense": "pictures", "reason": "", "encoded": 12, "same": 11, "kept": 1}
     assert scores["media"]["video"] == about
     kinds = {kind["kind"]: kind for kind in scores["kinds"]}
     assert list(kinds) == [*KINDS["pictures"], "missing"]
@@ -131,7 +134,7 @@ def test_undamaged_media_give_the_cache_and_the_evaluation_and_damage_is_counted
     for kind in KINDS["pictures"]:
         row = kinds[kind]
         assert (row["on"], row["modalities"], row["failed"][0]) == ("pictures", ["video"], 0.0)
-        assert len(row["ticks"]) == len(row["levels"]) == len(row["failed"]) == len(row["unseen"]) == 2
+        assert len(row["ticks"]) == len(row["levels"]) == len(row["failed"]) == len(row["unmeasured"]) == 2
         for method, line in row["methods"].items():
             assert line[0]["value"] == pytest.approx(stored[method]["scores"]["accuracy"]["value"], abs=1e-9)
             assert all(0 <= point["value"] <= 1 for point in line)
@@ -161,7 +164,7 @@ def test_a_failure_says_what_failed_first_as_in_extraction(small: RunFolder, tmp
     failures = part_about(run.damaged("video") / "undamaged.parquet").failures
     errors = {failure.media: failure[2:4] for failure in failures}
     assert errors == {
-        faceless.relative_to(tmp_path / "data").as_posix(): ("encode", "raised"),
+        faceless.relative_to(tmp_path / "data").as_posix(): ("encode", "not measured"),
         broken.relative_to(tmp_path / "data").as_posix(): ("read", "raised"),
     }
     assert not [failure for failure in failures if str(tmp_path) in failure.error]

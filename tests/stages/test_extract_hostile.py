@@ -41,6 +41,7 @@ options = { column = "eda", rate_hz = 4.0, time_unit_s = 1.0 }
 [extract]
 timeout_s = 20
 max_failures = "100%"
+unmeasured = "keep"  # files are what this is about, whatever they show
 """
 Made = tuple[str, bytes, str]
 

@@ -1,0 +1,60 @@
+"""How much of a segment has sound in it: what is no silence, no pause without end, not clipped and not cancelled.
+
+Silence is what a muted or missing microphone gives: nothing, an offset, or a converter's last digit. A 16-bit digit of
+noise lies at -90 dB of full scale or below, a quiet room through a microphone above -75 dB. Programs for calls write
+zeros between words, so that silence counts from a second on, or where there is nothing else.
+"""
+
+import numpy as np
+
+from mtpkd_cli.artifacts.quality import MEASURED, Quality, quality_of, worst
+from mtpkd_cli.encoders import Segment
+from mtpkd_cli.encoders._signal_quality import covered
+from mtpkd_cli.media.audio import Audio
+
+_FLOOR_DB, _FRAME_S, _PAUSE_S = -80.0, 0.02, 1.0
+# Less than a tenth of the energy is left: what is heard is what the channels do not share.
+_CANCELLED = 0.9
+_RAIL, _CLIPPED = 0.98, 0.3
+
+
+def sound_quality(audio: Audio, segment: Segment, least: int) -> Quality:
+    """How much of a segment's sound was heard.
+
+    Args:
+        audio: The sound.
+        segment: Where it is of.
+        least: Values below which an encoder has not one whole frame.
+    """
+    samples, n = audio.samples, len(audio.samples)
+    silent = silent_share(samples, audio.rate_hz)
+    opposite = "its channels cancel each other in their mean, see the encoder's option channel"
+    cancelled = audio.cancelled if audio.cancelled > _CANCELLED else 0.0
+    return worst(
+        # Half a frame is worth nothing: there is no pitch, and hardly a spectrum, in it.
+        quality_of(n / least if 2 * n >= least else 0.0, "it is shorter than one frame"),
+        quality_of(0.0 if silent == 1.0 and cancelled else 1.0 - cancelled, opposite),
+        quality_of(1.0 - silent, "there is no sound"),
+        covered(segment, n / audio.rate_hz),
+        _clipped(samples),
+    )
+
+
+def silent_share(samples: np.ndarray, rate_hz: int) -> float:
+    """Share of the time in pauses of a second or more, 1 where there is nothing else; (N,) samples, N >= 1."""
+    frame = max(1, min(len(samples), round(_FRAME_S * rate_hz)))
+    frames = samples[: len(samples) // frame * frame].reshape(-1, frame)
+    # Deviations, not levels: an offset is no sound.
+    silent = frames.std(axis=1) < 10 ** (_FLOOR_DB / 20)
+    if silent.all():
+        return 1.0
+    ends = np.concatenate([np.flatnonzero(np.diff(silent)), [len(silent) - 1]])
+    lengths = np.diff(ends, prepend=-1)
+    return float(lengths[silent[ends] & (lengths >= _PAUSE_S / _FRAME_S)].sum() / len(silent))
+
+
+def _clipped(samples: np.ndarray) -> Quality:
+    """How much is off the peak, where more is on it than the eighth of a sine."""
+    peak = float(np.abs(samples).max())
+    share = float((np.abs(samples) >= _RAIL * peak).mean())
+    return quality_of(1.0 - share, "the sound is clipped") if peak and share >= _CLIPPED else MEASURED
