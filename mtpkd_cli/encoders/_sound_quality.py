@@ -12,7 +12,7 @@ from mtpkd_cli.encoders import Segment
 from mtpkd_cli.encoders._signal_quality import covered
 from mtpkd_cli.media.audio import Audio
 
-_FLOOR_DB, _FRAME_S, _PAUSE_S = -80.0, 0.02, 1.0
+_FLOOR_DB, _FRAME_S, _PAUSE_S, _FEW = -80.0, 0.02, 1.0, 4096
 # Less than a tenth of the energy is left: what is heard is what the channels do not share.
 _CANCELLED = 0.9
 _RAIL, _CLIPPED = 0.98, 0.3
@@ -44,8 +44,9 @@ def silent_share(samples: np.ndarray, rate_hz: int) -> float:
     """Share of the time in pauses of a second or more, 1 where there is nothing else; (N,) samples, N >= 1."""
     frame = max(1, min(len(samples), round(_FRAME_S * rate_hz)))
     frames = samples[: len(samples) // frame * frame].reshape(-1, frame)
-    # Deviations, not levels: an offset is no sound.
-    silent = frames.std(axis=1) < 10 ** (_FLOOR_DB / 20)
+    # Deviations, not levels: an offset is no sound. A few at a time: a copy of an hour would be as large as the hour.
+    parts = (frames[at : at + _FEW].std(axis=1) for at in range(0, len(frames), _FEW))
+    silent = np.concatenate(list(parts)) < 10 ** (_FLOOR_DB / 20)
     if silent.all():
         return 1.0
     ends = np.concatenate([np.flatnonzero(np.diff(silent)), [len(silent) - 1]])
@@ -55,6 +56,6 @@ def silent_share(samples: np.ndarray, rate_hz: int) -> float:
 
 def _clipped(samples: np.ndarray) -> Quality:
     """How much is off the peak, where more is on it than the eighth of a sine."""
-    peak = float(np.abs(samples).max())
-    share = float((np.abs(samples) >= _RAIL * peak).mean())
+    peak = float(max(samples.max(), -samples.min()))
+    share = float((samples >= _RAIL * peak).mean() + (samples <= -_RAIL * peak).mean())
     return quality_of(1.0 - share, "the sound is clipped") if peak and share >= _CLIPPED else MEASURED

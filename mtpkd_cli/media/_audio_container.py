@@ -56,9 +56,10 @@ def track_length_s(path: Path, *, to_the_end: bool = False) -> float:
                 return stated_s
             # Near the end that the file states, but told by what stands there.
             near = (container.duration or 0) / av.time_base + (container.start_time or 0) / av.time_base - _TAIL_S
-            wound = container.duration is not None and seek(container, stream, near)
+            if container.duration is not None and near > 0:
+                seek(container, stream, near)
             reached_s = _last_packet_s(container, stream)
-        if wound and reached_s is None:
+        if reached_s is None:  # a container that could not be wound may be at its end
             with open_track(path, to_the_end=to_the_end) as (container, stream):
                 reached_s = _last_packet_s(container, stream)
     except (av.FFmpegError, ValueError) as err:

@@ -121,11 +121,12 @@ def test_the_length_is_that_of_the_track_that_is_read(tmp_path: Path, suffix: st
     picture_s, sound_s = (1.0, 5.0) if picture == "shorter" else (5.0, 1.0)
     path = write(tmp_path / f"a.{suffix}", list(range(round(picture_s * 25))), sound_s=sound_s)
     assert length_s(path, {"image_rate_hz": 25.0}) == pytest.approx(picture_s, abs=0.03)
-    assert length_s(path, {}) == pytest.approx(sound_s, abs=0.3)
-    for reads, expected in (("picture", picture_s), ("sound", sound_s)):
-        medium = probe(path, reads=reads)
-        assert medium.length_s == pytest.approx(expected, abs=0.5), reads
-        assert medium.tail_read, reads
+    # An AVI counts packets: it knows no delay of a codec.
+    assert length_s(path, {}) == pytest.approx(sound_s, abs=0.35)
+    for sound_only, expected in ((False, picture_s), (True, sound_s)):
+        medium = probe(path, sound_only=sound_only)
+        assert medium.length_s == pytest.approx(expected, abs=0.5), sound_only
+        assert medium.tail_read, sound_only
 
 
 def test_a_film_without_sound_has_no_length_for_who_listens(tmp_path: Path) -> None:

@@ -71,5 +71,5 @@ def test_text_labels_in_an_order_need_classes(
 
 
 def test_a_new_study_tells_the_order_of_its_classes(tiny: Any, tmp_path: Path) -> None:
-    told = init_run(tmp_path / "run", "features", tiny.table.parent, ["face"], ["study.ordinal=true"], False)
+    told = init_run(tmp_path / "run", "features", tiny.table.parent, ["face"], ["study.ordinal=true"], [], False)
     assert "classes, lowest first: 0 < 1" in told

@@ -83,7 +83,7 @@ def undisturbed(corpus: Any, tmp_path: Path) -> dict[str, Any]:
     alone = corpus.copy(tmp_path / "alone")
     alone.do("extract")
     tree = _tree(alone.run.root)
-    assert len(tree) == 2 * (7 + 3)
+    assert len(tree) == 2 * (7 + 4)
     return tree
 
 
