@@ -46,7 +46,7 @@ def facts_of(
         ledger = None if features is None else features.features(name) / "failures.parquet"
         if ledger is not None and ledger.is_file():
             failed = read_parquet(ledger, columns=["sample_id"]).to_pandas()["sample_id"]
-            present[name] &= ~table["sample_id"].isin(failed).to_numpy()
+            present[name] = present[name] & ~table["sample_id"].isin(failed).to_numpy()
     of = [name for name in methods if name in study.distill.methods] or study.distill.methods
     trained = [name for name in of if not METHODS.constant(name, "IMPUTE")]
     names = dict.fromkeys(one.method for name in trained for one in candidates_of(study, name))

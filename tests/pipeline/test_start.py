@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import mtpkd_cli
+from mtpkd_cli.artifacts import read_parquet, write_parquet
 from mtpkd_cli.cli.setup import init_run
 from mtpkd_cli.errors import DataError, StudyError
 from mtpkd_cli.library import do_stages
@@ -73,3 +74,10 @@ def test_text_labels_in_an_order_need_classes(
 def test_a_new_study_tells_the_order_of_its_classes(tiny: Any, tmp_path: Path) -> None:
     told = init_run(tmp_path / "run", "features", tiny.table.parent, ["face"], ["study.ordinal=true"], [], False)
     assert "classes, lowest first: 0 < 1" in told
+
+
+def test_a_stage_of_its_own_reads_which_samples_have_no_features(tiny: Any) -> None:
+    do_stages(tiny.run.root, ["extract"])
+    lost = read_parquet(tiny.run.samples).to_pandas()[["sample_id"]].head(1)
+    write_parquet(tiny.run.features("face") / "failures.parquet", lost)
+    assert do_stages(tiny.run.root, ["train-teachers"], set=["train.epochs=1"], jobs=1)["train-teachers"] > 0
