@@ -29,7 +29,7 @@ from mtpkd_cli.media.pool import Task, run_isolated
 
 # The cost of a face, about 25 ms for a clip of 4 s whatever the picture's size, weighs most where pictures are small.
 LIMITS = {(320, 240): 1.5, (640, 480): 1.15}
-ROUNDS, TRIES = 9, 4
+ROUNDS, TRIES = 9, 8
 
 
 def decode_bare(path: Path) -> int:
