@@ -6,7 +6,6 @@ import numpy as np
 
 from mtpkd_cli.metrics._inputs import Weights, ratio, target_inputs, weight_rows
 
-IGNORED_LABEL = -5.0
 # Below this share of the mean square, a variance is what rounding leaves of a constant.
 ROUNDING = 1e-12
 
@@ -31,12 +30,8 @@ class Moments:
 
 
 def valid_entries(labels: np.ndarray) -> np.ndarray:
-    """Returns (N, C) bool: which labels count.
-
-    -5 in any target marks a frame of Aff-Wild2 that is to be ignored, so it masks the whole row; NaN is a missing label
-    and masks that entry alone.
-    """
-    return ~np.isnan(labels) & ~(labels == IGNORED_LABEL).any(axis=1, keepdims=True)
+    """Returns (N, C) bool: which labels count; NaN is a missing label and masks that entry alone."""
+    return ~np.isnan(labels)
 
 
 def moments_of(labels: np.ndarray, scores: np.ndarray, weights: Weights | None) -> Moments:

@@ -1,7 +1,7 @@
 """Task losses and point-wise distances, each a plain function of tensors.
 
 Legend: B batch, C classes or targets, d embedding size. Labels are (B,) long in classification and (B, C) float in
-regression, where NaN and -5 (Aff-Wild2's "ignore this frame") mask an entry.
+regression, where NaN masks an entry.
 """
 
 from typing import NamedTuple
@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-IGNORED_TARGET = -5.0
 LEAST_NORM = 1e-4
 
 
@@ -56,7 +55,7 @@ def concordance(predicted: Tensor, target: Tensor) -> Tensor:
 
 def valid_targets(target: Tensor) -> Tensor:
     """True where a regression target is to be learned and scored."""
-    return ~target.isnan() & (target != IGNORED_TARGET)
+    return ~target.isnan()
 
 
 def cosine_distance(x: Tensor, y: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mtpkd_cli.models.losses import IGNORED_TARGET, valid_targets
+from mtpkd_cli.models.losses import valid_targets
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,7 @@ class TargetScale:
 
     def standardised(self, labels: Tensor) -> Tensor:
         """(N, C) labels -> standard deviations from the mean; NaN where a label is masked."""
-        values = self.of_predictions(labels)
-        # A label that lies five deviations below the mean is no mark of a frame to be left out.
-        values = torch.where(values == IGNORED_TARGET, torch.nextafter(values, torch.zeros_like(values)), values)
-        return torch.where(valid_targets(labels), values, torch.nan)
+        return self.of_predictions(labels)
 
     def of_predictions(self, predictions: Tensor) -> Tensor:
         """(..., C) predictions in units of the targets -> standard deviations from the mean."""

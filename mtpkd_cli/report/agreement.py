@@ -13,7 +13,6 @@ from mtpkd_cli.training.predictions import PREDICTIONS
 MOST_POINTS = 1500
 MOST_NUMBERS = 10
 # The benchmark's mark of a frame that is not to be scored; a row with it is left out of every metric too.
-IGNORED_TARGET = -5.0
 
 
 def agreement(results: Results) -> Block:
@@ -73,9 +72,8 @@ def _scatters(results: Results, predictions: dict[str, pd.DataFrame]) -> Block:
     for method, rows in predictions.items():
         true = rows[[TARGET_PREFIX + name for name in targets]].to_numpy(float)
         predicted = np.stack(rows["scores"].to_list())
-        valid = ~(true == IGNORED_TARGET).any(axis=1)
         for column, target in enumerate(targets):
-            kept = valid & np.isfinite(true[:, column])
+            kept = np.isfinite(true[:, column])
             pooled = max(pooled, int(kept.sum()))
             if kept.any():
                 panels.append(_scatter(f"{method}: {target}", true[kept, column], predicted[kept, column]))

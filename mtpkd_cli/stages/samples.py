@@ -16,6 +16,9 @@ from mtpkd_cli.training.conditions import order_of_classes
 from mtpkd_cli.training.exclusion import frames_of_kept, without_excluded
 from mtpkd_cli.training.splits import check_folds, folds_of, to_json
 
+# Aff-Wild2's mark of a frame to be left out, among valence and arousal in [-1, 1]; tables made of it have it too.
+_MARK = -5.0
+
 
 def build(out: Path, job: Job, *, task: str, data: DataSection, ordinal: bool = False) -> Counts:
     """Lists the corpus and splits its subjects; writes samples.parquet, splits.json and, if it labels single frames,
@@ -91,6 +94,8 @@ def list_samples(root: Path | None, task: str, data: DataSection) -> tuple[pd.Da
         problems += _label_problems(samples, classes)
     elif not any(column.startswith(TARGET_PREFIX) for column in samples):
         raise StudyError("study.task = 'regression', and the corpus has no targets", where="study.task")
+    else:
+        problems += _target_problems(samples)
     if len(samples) == 0:
         problems.append("there are no samples")
     if problems:
@@ -125,6 +130,19 @@ def _label_problems(samples: pd.DataFrame, classes: list[str]) -> list[str]:
     ]
     if len(classes) < 2:
         problems.append(f"classification needs two classes or more; there is {classes}")
+    return problems
+
+
+def _target_problems(samples: pd.DataFrame) -> list[str]:
+    """Targets among which Aff-Wild2's mark of a frame that does not count stands as if it were a rating."""
+    problems = []
+    for column in (column for column in samples if str(column).startswith(TARGET_PREFIX)):
+        marked = samples[column] == _MARK
+        others = samples.loc[~marked, column].dropna()
+        if marked.any() and len(others) and others.abs().max() <= 1:
+            rows = f"{int(marked.sum())} samples, e.g. {samples.loc[marked, 'sample_id'].iloc[0]}"
+            target = str(column).removeprefix(TARGET_PREFIX)
+            problems.append(f"target {target} is {_MARK:g} in {rows}, and within -1 to 1 elsewhere: leave these out")
     return problems
 
 

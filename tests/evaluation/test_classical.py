@@ -30,7 +30,7 @@ def _data(task: str = "classification") -> StudyData:
     mask[7] = False
     if task == "regression":
         labels = torch.stack([values[:, 0, 0].nan_to_num(), 2 * labels.float()], dim=1)
-        labels[0, 0], labels[1, 1] = torch.nan, -5.0
+        labels[0, 0] = labels[1, 1] = torch.nan
         samples[["target_a", "target_b"]] = labels.numpy()
     else:
         samples["label"] = labels.numpy()

@@ -137,7 +137,7 @@ def test_label_structure_is_mt_pkdot_taught_by_one_hot_labels() -> None:
 def test_label_structure_leaves_masked_targets_out_and_samples_that_have_none() -> None:
     lesson = make_lesson()
     targets = torch.rand(B, 2, generator=torch.Generator().manual_seed(2))
-    targets[3, 0], targets[4, 1], targets[7] = torch.nan, -5.0, torch.nan
+    targets[3, 0] = targets[4, 1] = targets[7] = torch.nan
     angles = [[0.0] * 2 for _ in range(B)]
     for c in range(2):
         known = [t for t in targets[:, c].tolist() if not isnan(t) and t != -5]

@@ -27,11 +27,11 @@ def concordance_by_definition(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def masked_targets() -> tuple[Tensor, np.ndarray]:
-    """Targets (11, 2) with NaN and -5 at unequal places, and where they are valid."""
+    """Targets (11, 2) with NaN at unequal places, and where they are valid."""
     target = draw(11, 2, seed=1)
     target[2, 0] = target[9, 0] = torch.nan
-    target[0, 1] = target[4, 1] = target[5, 1] = -5.0
-    return target, (~target.isnan() & (target != -5.0)).numpy()
+    target[0, 1] = target[4, 1] = target[5, 1] = torch.nan
+    return target, (~target.isnan()).numpy()
 
 
 def test_cross_entropy_of_three_samples_by_hand() -> None:
@@ -84,7 +84,7 @@ def test_concordance_without_any_spread_or_any_valid_entry_is_zero_with_a_finite
 
 
 def test_squared_error_per_sample_is_a_mean_over_valid_targets_for_each_teacher() -> None:
-    target = torch.tensor([[1.0, 2.0], [torch.nan, 0.5], [-5.0, torch.nan]])
+    target = torch.tensor([[1.0, 2.0], [torch.nan, 0.5], [torch.nan, torch.nan]])
     predicted = torch.stack([torch.zeros(3, 2), torch.ones(3, 2)])
     assert losses.loss_per_sample(predicted, target).tolist() == [[2.5, 0.25, 0.0], [0.5, 0.25, 0.0]]
 

@@ -11,6 +11,7 @@ import pytest
 
 from mtpkd_cli.artifacts import read_parquet
 from mtpkd_cli.cli.tables import print_scores
+from mtpkd_cli.errors import DataError
 from mtpkd_cli.evaluation.summary import TRIVIAL, summary_of
 from mtpkd_cli.report.numbers import csv_table, latex_table
 from mtpkd_cli.report.results import read_results
@@ -161,3 +162,16 @@ def test_the_trivial_line_stands_on_the_terminal(plain: Any, capsys: pytest.Capt
     lines = capsys.readouterr().out.splitlines()
     (line,) = [line for line in lines if TRIVIAL in line]
     assert f"{summary_of(plain.run).rows[TRIVIAL].scores['rmse'].value:.3f}" in line
+
+
+def test_a_mark_among_ratings_is_refused_and_a_rating_of_minus_five_is_one(
+    tmp_path: Path, make_tiny: Callable[..., Any], tiny_table: Callable[..., pd.DataFrame]
+) -> None:
+    table = tiny_table()
+    table["valence"] = np.tanh(table["valence"])
+    table["pain"] = np.round(5 * table["valence"])
+    table.loc[3, "pain"] = -5.0
+    make_tiny(tmp_path / "ratings", table, STUDY).do("extract")
+    table.loc[3, "valence"] = -5.0
+    with pytest.raises(DataError, match=r"target valence is -5 in 1 samples, e.g. .*, and within -1 to 1 elsewhere"):
+        make_tiny(tmp_path / "marked", table, STUDY).do("extract")
