@@ -58,9 +58,7 @@ def test_minus_five_is_a_label_like_any_other(name: str) -> None:
     labels, scores, weights = case(4)
     labels[np.arange(41) % 7 == 0, 1] = -5.0
     metric = METRICS.load(name).metric
-    shifted = [
-        values + np.array([0.0, 7.0]) for values in (labels, scores)
-    ]  # no metric of regression knows where zero is
+    shifted = [values + np.array([0.0, 7.0]) for values in (labels, scores)]  # none knows where zero is
     np.testing.assert_allclose(metric(labels, scores, weights), metric(*shifted, weights), rtol=1e-7)
 
 
