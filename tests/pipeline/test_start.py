@@ -81,3 +81,12 @@ def test_a_stage_of_its_own_reads_which_samples_have_no_features(tiny: Any) -> N
     lost = read_parquet(tiny.run.samples).to_pandas()[["sample_id"]].head(1)
     write_parquet(tiny.run.features("face") / "failures.parquet", lost)
     assert do_stages(tiny.run.root, ["train-teachers"], set=["train.epochs=1"], jobs=1)["train-teachers"] > 0
+
+
+def test_check_tells_which_keys_do_not_reach_a_released_method(make_tiny: Callable[..., Any], tmp_path: Path) -> None:
+    released = {'methods = ["student-only", "kd", "pkdot", "mt-pkdot"]': 'methods = ["mt-pkdot-released"]'}
+    tiny = make_tiny(
+        tmp_path / "released", None, released | {"[evaluate]": '[evaluate]\nreference = "mt-pkdot-released"'}
+    )
+    notes = [note for entry in mtpkd_cli.check(tiny.run.root, trial=0) for note in entry.notes]
+    assert any("distill.anchors_k = 5 does not reach it" in note for note in notes)
