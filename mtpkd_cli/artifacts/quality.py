@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-VERSION = 1
+VERSION = 2
 """Raised when the same input would be judged otherwise, so that features of older versions are stale."""
 
 DOUBTFUL_BELOW = 0.5

@@ -113,7 +113,9 @@ def _still(values: np.ndarray, rate_hz: float, alive: Liveness) -> Quality:
         return Quality(0.0 if len(values) >= alive.least_values else _LITTLE, "the signal never changes")
     # At low rates a second is a few values, which any sensor may repeat.
     least = max(alive.least_values, int(alive.longest_s * rate_hz), 8)
-    return quality_of(1.0 - stuck_share(values, least), "the signal does not change")
+    share = 1.0 - stuck_share(values, least)
+    # A slow level that rests between changes, a button or a coarse converter is alive: it is flagged, not refused.
+    return quality_of(share if alive.moves else max(_LITTLE, share), "the signal does not change")
 
 
 def _levels(values: np.ndarray, alive: Liveness) -> Quality:

@@ -15,7 +15,7 @@ from mtpkd_cli.media.audio import Audio
 _FLOOR_DB, _FRAME_S, _PAUSE_S, _FEW = -80.0, 0.02, 1.0, 4096
 # Less than a tenth of the energy is left: what is heard is what the channels do not share.
 _CANCELLED = 0.9
-_RAIL, _CLIPPED = 0.98, 0.3
+_RAIL, _CLIPPED, _LEAST = 0.98, 0.3, 0.001
 
 
 def sound_quality(audio: Audio, segment: Segment, least: int) -> Quality:
@@ -58,4 +58,6 @@ def _clipped(samples: np.ndarray) -> Quality:
     """How much is off the peak, where more is on it than the eighth of a sine."""
     peak = float(max(samples.max(), -samples.min()))
     share = float((samples >= _RAIL * peak).mean() + (samples <= -_RAIL * peak).mean())
-    return quality_of(1.0 - share, "the sound is clipped") if peak and share >= _CLIPPED else MEASURED
+    # What is clipped throughout is heard all the same, as square waves of music are: it is flagged, not refused.
+    clipped = peak and share >= _CLIPPED
+    return quality_of(max(_LEAST, 1.0 - share), "the sound is clipped") if clipped else MEASURED

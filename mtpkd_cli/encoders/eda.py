@@ -7,6 +7,9 @@ tonic (slow) and a phasic (fast) part by NeuroKit2; a response is a peak of the 
 References:
     Makowski et al., "NeuroKit2", Behavior Research Methods 53, 2021. Boucsein et al., "Publication recommendations
     for electrodermal measurements", Psychophysiology 49, 2012 (floors from 0.01 to 0.05 microsiemens are in use).
+    Kleckner et al., "Simple, transparent, and flexible automated quality assessment procedures for ambulatory
+    electrodermal activity data", IEEE Transactions on Biomedical Engineering 65, 2018 (0.05 microsiemens and less are
+    no skin).
 """
 
 import warnings
@@ -26,6 +29,9 @@ VERSION = 2
 # Below this NeuroKit2's filters are shorter than the padding that they need.
 _MIN_VALUES = 32
 _SCR_SHARE = 0.1
+# Electrodes that hang in the air show a converter's noise; below this nothing touches skin (Kleckner et al.).
+_LEAST_US = 0.05
+_LITTLE = 0.1
 
 
 class Config(SignalOptions):
@@ -65,13 +71,18 @@ def encode(segment: Segment, config: Config) -> Features:
     columns = _describe(cleaned, tonic, phasic, rate_hz, steps, config.scr_min_us)
     notes = {**signal.notes, "flat": flat, "short": short}
     quality = worst(
-        signal_quality(signal, segment, CONDUCTANCE, config.step_s), *([_above_zero(values)] if config.positive else [])
+        signal_quality(signal, segment, CONDUCTANCE, config.step_s), *(_of_skin(values) if config.positive else ())
     )
     return stepwise(columns, steps, notes, quality)
 
 
-def _above_zero(values: np.ndarray) -> Quality:
-    return quality_of(float((values > 0).mean()), "skin conductance is 0 or below")
+def _of_skin(values: np.ndarray) -> tuple[Quality, Quality]:
+    """What is no conductance at all is refused; what is hardly any is flagged, since units may differ."""
+    on_skin = max(_LITTLE, float((values >= _LEAST_US).mean()))
+    return (
+        quality_of(float((values > 0).mean()), "skin conductance is 0 or below"),
+        quality_of(on_skin, f"skin conductance is below {_LEAST_US:g} microsiemens: off the skin, or another unit"),
+    )
 
 
 def _decompose(values: np.ndarray, rate_hz: float, method: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -2,7 +2,8 @@
 
 1. Rows that repeat an earlier one, stamp and all, are left out; rows whose order alone is wrong are sorted.
 2. Stamps within half an interval of an even grid, of which single points may be lacking, are that grid.
-3. Stamps that scatter about a grid are smoothed, see `mtpkd_cli.media._stamp_smoothing`.
+3. Stamps that scatter about a grid are smoothed, see `mtpkd_cli.media._stamp_smoothing`, or, where a coarse clock
+   states one twice, put onto it.
 4. What is left and rises is uneven sampling with right stamps.
 Anything else cannot be placed.
 """
@@ -22,6 +23,8 @@ _BREAK_S = 1.0
 _LARGEST_SHIFT_S = 2.0
 # Sorting may join stretches only where nothing is missing between them.
 _SORTED_GAP = 4
+# Of fewer rows nobody knows whether they are even; a stamp that is a row's behind its own is off by so many intervals.
+_FEWEST, _STALLED = 16, 1.25
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,10 @@ def place_rows(times_s: np.ndarray, repeated: Callable[[], np.ndarray], name: st
         if step:
             return Placement(rows, times, 1 / step, 1 / step, True, notes)
     elif not rising:
-        raise _not_rising(times_s, name, where)
+        if not (rate_hz := _stalled_rate(times)):
+            raise _not_rising(times_s, name, where)
+        notes["stamps_smoothed"] = float(len(times))
+        return Placement(rows, np.arange(len(times)) / rate_hz, rate_hz, rate_hz, True, notes)
     slowest_hz, rate_hz = _kept_rates(times)
     notes["rows_placed_by_stamps"] = float(len(times))
     return Placement(rows, times, rate_hz, slowest_hz, False, notes)
@@ -154,6 +160,15 @@ def _grid_rate(times: np.ndarray) -> float:
     index = np.concatenate([[0], np.cumsum(whole)])
     slope = _line_slope(index, times)
     return 1 / slope if np.abs(_residual(index, times)).max() <= _ON_GRID * slope else 0.0
+
+
+def _stalled_rate(times: np.ndarray) -> float:
+    """Rate of even rows whose stamps (N,) stay now and then for a row, as a coarse clock's do; 0 = they are not."""
+    n = len(times)
+    if n < _FEWEST or (np.diff(times) < 0).any():
+        return 0.0
+    slope = _line_slope(np.arange(n), times)
+    return 1 / slope if np.abs(_residual(np.arange(n), times)).max() <= _STALLED * slope else 0.0
 
 
 def _kept_rates(times: np.ndarray) -> tuple[float, float]:

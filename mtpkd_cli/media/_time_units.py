@@ -51,7 +51,7 @@ _USUAL_HZ = (1.0, 2500.0)
 _EPOCH_S = (946_684_800.0, 4_102_444_800.0)
 # How far a mean rate may be from the rate that the options state, before stamps are looked at closely.
 _AGREEMENT = 1.5
-_SHORTEST_S = 1.0
+_SHORTEST_S, _SLOWER = 1.0, 10.0
 _PANDAS_UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _DAY_S = 86_400.0
 
@@ -162,6 +162,10 @@ def _likely(times: Times, rates_hz: tuple[float, float], end_s: float | None) ->
     units = within(_USUAL_HZ, units) or units
     length = times.step * len(times.ticks)
     least_s = max(_SHORTEST_S, 0.5 * (end_s or 0.0))
+    if len(units) == 1 and length * units[0] < least_s:
+        # A slower sensor than expected is as likely as a recording of less than a second.
+        slower = [u for u in within((rates_hz[0] / _SLOWER, rates_hz[0]), _FINE) if length * u >= least_s]
+        return units + slower
     return [u for u in units if length * u >= least_s] if len(units) > 1 else units
 
 

@@ -284,3 +284,29 @@ def test_what_a_signal_lacks_is_said_of_what_was_read(tmp_path: Path) -> None:
     values[100:110] = np.nan
     quality = _of_signal(tmp_path, "resp", values)
     assert quality == Quality(round(1 - 10 / N, 3), "values are missing and were interpolated")
+
+
+def test_electrodes_in_the_air_are_flagged(tmp_path: Path) -> None:
+    """A converter's noise is above zero and changes; a person of low conductance is well above it."""
+    noise = np.abs(RNG.normal(0, 0.001, N)) + 1e-6
+    quality = _of_signal(tmp_path, "eda", noise)
+    assert quality.doubtful
+    assert "below 0.05 microsiemens" in quality.lacks
+    came_off = np.where(TIMES_S < 1.25, ALIVE["eda"], noise)
+    assert _of_signal(tmp_path, "eda", came_off).share == pytest.approx(0.25, abs=0.01)
+    assert _of_signal(tmp_path, "eda", 0.21 + 0.002 * RNG.normal(size=N)).share == 1
+
+
+def test_a_level_that_rests_between_changes_is_flagged_not_refused(tmp_path: Path) -> None:
+    button = (TIMES_S > 2.6).astype(float)
+    assert _of_signal(tmp_path, "signal", button).doubtful
+    coarse = np.round(5 + 0.3 * np.exp(-np.arange(240) / 160), 1)
+    assert _of_signal(tmp_path, "eda", coarse, rate_hz=4).doubtful
+    assert _of_signal(tmp_path, "ecg", button).refused
+
+
+def test_sound_that_is_clipped_throughout_is_flagged_not_refused(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "square.wav", 0.3 * np.sign(TONE + 1e-9), 16_000)
+    quality = audio.encode(Segment(tmp_path / "square.wav"), audio.Config()).quality
+    assert quality.doubtful
+    assert quality.lacks == "the sound is clipped"

@@ -160,6 +160,17 @@ def test_copies_of_rows_are_left_out_and_counted() -> None:
         place_rows(stamps, _none_repeated(len(stamps)), "time", "t.csv")
 
 
+@pytest.mark.parametrize(
+    "stamps",
+    [np.round(TRUE / 0.016) * 0.016, np.where(np.arange(N) == 500, TRUE[499], TRUE)],
+    ids=["clock of 16 ms", "one stamp twice"],
+)
+def test_rows_whose_stamps_stay_for_a_row_are_even(stamps: np.ndarray) -> None:
+    placed = _place(stamps)
+    np.testing.assert_allclose(placed.times_s, TRUE, atol=0.002)
+    assert placed.notes == {"stamps_smoothed": N}
+
+
 @pytest.mark.parametrize("back_s", [0.5, 3.0, 3600.0])
 def test_a_clock_that_was_set_back_is_refused(back_s: float) -> None:
     stamps = TRUE.copy()

@@ -176,6 +176,13 @@ def test_a_unit_in_the_name_of_the_column_counts(tmp_path: Path, name: str, hz: 
     assert read.notes == {"interpolated_rows": 0}
 
 
+def test_a_slow_sensor_is_no_recording_of_half_a_second(tmp_path: Path) -> None:
+    """A value every 5 s is below the rates of skin conductance, and in milliseconds 120 of them would last 0.6 s."""
+    path = _write(tmp_path / "t.csv", 5.0 * np.arange(120))
+    with pytest.raises(DataError, match=r"200 rows per second if 0\.001, 0\.2 rows per second if 1"):
+        _read(path, rates_hz=(0.5, 3000.0))
+
+
 def test_minutes_are_inferred_where_nothing_finer_is_possible(tmp_path: Path) -> None:
     path = _write(tmp_path / "s.csv", np.arange(60_000) / 1000 / 60)
     read = _read(path, rates_hz=tuple(ecg.Config().rates_hz))
