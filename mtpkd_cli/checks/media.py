@@ -23,6 +23,7 @@ PICTURE_HZ, SOUND_HZ = (1.0, 240.0), (4000.0, 400_000.0)
 PAST_END_S = 0.5
 # A whole recording of a body's signal that lasts less was read at a wrong rate.
 SHORTEST_SIGNAL_S = 0.5
+_LITTLE_H = 0.1
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def look_at_media(
     notes += _treated(probes)
     rates = Counter(_rate(medium, modality.reads) for medium in probes.values())
     hours = sum(medium.length_s for medium in probes.values()) / 3600
-    summary = f"{len(probes)} of {len(opened)} files open, {hours:.2f} h, {_listed(rates)}"
+    summary = f"{len(probes)} of {len(opened)} files open, {_length(hours)}, {_listed(rates)}"
     facts = {"files": len(opened), "open": len(probes), "hours": round(hours, 4), "rates_hz": dict(rates)}
     return CheckResult(f"media {modality.name}", summary, problems, notes, facts), probes
 
@@ -162,6 +163,11 @@ def _largest(note: str, probes: dict[str, Probe]) -> str:
 
 def _rate(medium: Probe, reads: str) -> float:
     return round(medium.picture_hz if reads == "picture" else medium.sound_hz, 3)
+
+
+def _length(hours: float) -> str:
+    """Seconds where there is little: a wrong unit of time shows as an hour that lasts 4 s."""
+    return f"{hours:.2f} h" if hours >= _LITTLE_H else f"{3600 * hours:.3g} s"
 
 
 def _listed(rates: Counter[float]) -> str:

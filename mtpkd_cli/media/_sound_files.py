@@ -84,8 +84,8 @@ def _open(path: Path, sizes: StatedSizes | None) -> Any:
         file = soundfile.SoundFile(path)
     except soundfile.LibsndfileError:
         return None
-    # libsndfile's MP3 gives noise, or not-a-number, after some seeks.
-    if file.frames >= _ENDLESS or file.subtype.startswith("MPEG"):
+    # libsndfile's MP3 gives noise, or not-a-number, after some seeks; in GSM it cannot seek.
+    if file.frames >= _ENDLESS or file.subtype.startswith("MPEG") or not file.seekable():
         file.close()
         return None
     try:

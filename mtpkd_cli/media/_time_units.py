@@ -7,6 +7,7 @@ an error that names the likely one.
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -51,7 +52,9 @@ _USUAL_HZ = (1.0, 2500.0)
 _EPOCH_S = (946_684_800.0, 4_102_444_800.0)
 # How far a mean rate may be from the rate that the options state, before stamps are looked at closely.
 _AGREEMENT = 1.5
-_SHORTEST_S, _SLOWER = 1.0, 10.0
+_SHORTEST_S = 1.0
+# In less, nothing slow is recorded: a sensor so many times slower than expected is as likely.
+_TOO_SHORT_S, _SLOWER = 2.0, 10.0
 _PANDAS_UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _DAY_S = 86_400.0
 
@@ -162,8 +165,7 @@ def _likely(times: Times, rates_hz: tuple[float, float], end_s: float | None) ->
     units = within(_USUAL_HZ, units) or units
     length = times.step * len(times.ticks)
     least_s = max(_SHORTEST_S, 0.5 * (end_s or 0.0))
-    if len(units) == 1 and length * units[0] < least_s:
-        # A slower sensor than expected is as likely as a recording of less than a second.
+    if len(units) == 1 and length * units[0] < max(_TOO_SHORT_S, least_s):
         slower = [u for u in within((rates_hz[0] / _SLOWER, rates_hz[0]), _FINE) if length * u >= least_s]
         return units + slower
     return [u for u in units if length * u >= least_s] if len(units) > 1 else units
@@ -215,11 +217,9 @@ def _of_text(column: Any, name: str, path: Path) -> Times:
     import pyarrow as pa
 
     texts = pd.Series(column.to_pylist(), dtype=object)
-    try:
+    with suppress(DataError):
         values = as_float(column, name, path)
         return Times(values - values[0], float(values[0]))
-    except DataError as err:
-        text_error = err
     try:
         if texts.dropna().astype(str).str.match(r"^\s*\d{1,3}:\d\d(:\d\d(\.\d+)?)?\s*$").all():
             ticks = pa.array(pd.to_timedelta(texts.str.strip()).to_numpy("timedelta64[ns]").view("int64"))
@@ -227,7 +227,7 @@ def _of_text(column: Any, name: str, path: Path) -> Times:
         dates = pd.to_datetime(texts, format="ISO8601", utc=True).to_numpy("datetime64[ns]").view("int64")
     except (ValueError, OverflowError, TypeError) as err:
         raise DataError(
-            f"column '{name}' holds no times: {str(text_error.what).splitlines()[-1].strip(' -')}",
+            f"column '{name}' holds no times, as {next(iter(texts.dropna()))!r}",
             where=path,
             expected="numbers, or stamps such as 2024-03-31T01:59:55.015 or 01:59:55.015",
             todo="write such stamps, or name another time_column",

@@ -185,3 +185,14 @@ def test_a_segment_that_ends_before_it_starts_is_an_error(tmp_path: Path) -> Non
     soundfile.write(tmp_path / "a.wav", _sweep(1.0), RATE)
     with pytest.raises(DataError, match=r"the segment is from 0\.5 s to 0\.5 s"):
         read_audio(tmp_path / "a.wav", RATE, 0.5, 0.5)
+
+
+def test_telephone_sound_in_which_libsndfile_cannot_seek_is_read_whole_and_in_part(tmp_path: Path) -> None:
+    """A tone that rises by 100 Hz per second, in GSM."""
+    t = np.arange(8 * 8000) / 8000
+    soundfile.write(tmp_path / "call.wav", 0.5 * np.sin(2 * np.pi * (400 * t + 50 * t**2)), 8000, subtype="GSM610")
+    assert len(read_audio(tmp_path / "call.wav", 8000).samples) == pytest.approx(8 * 8000, abs=400)
+    part = read_audio(tmp_path / "call.wav", 8000, 5.0, 6.0).samples
+    assert len(part) == 8000
+    crossings_hz = np.count_nonzero(np.diff(np.signbit(part))) / 2
+    assert crossings_hz == pytest.approx(400 + 100 * 5.5, abs=10)

@@ -177,8 +177,8 @@ def test_a_unit_in_the_name_of_the_column_counts(tmp_path: Path, name: str, hz: 
 
 
 def test_a_slow_sensor_is_no_recording_of_half_a_second(tmp_path: Path) -> None:
-    """A value every 5 s is below the rates of skin conductance, and in milliseconds 120 of them would last 0.6 s."""
-    path = _write(tmp_path / "t.csv", 5.0 * np.arange(120))
+    """A value every 5 s is below the rates of skin conductance, and in milliseconds 240 of them would last 1.2 s."""
+    path = _write(tmp_path / "t.csv", 5.0 * np.arange(240))
     with pytest.raises(DataError, match=r"200 rows per second if 0\.001, 0\.2 rows per second if 1"):
         _read(path, rates_hz=(0.5, 3000.0))
 
@@ -263,6 +263,12 @@ def test_what_is_no_time_is_an_error_that_names_file_and_column(tmp_path: Path, 
         _read(path)
     assert "column 'time'" in str(caught.value)
     assert "s.parquet" in str(caught.value)
+
+
+def test_a_time_that_is_not_understood_is_shown(tmp_path: Path) -> None:
+    path = _write(tmp_path / "t.csv", [f"03/31/2024 10:00:{i:02d} PM" for i in range(20)])
+    with pytest.raises(DataError, match="column 'time' holds no times, as '03/31/2024 10:00:00 PM'"):
+        _read(path)
 
 
 @pytest.mark.parametrize("missing", [0, 5, 639])
