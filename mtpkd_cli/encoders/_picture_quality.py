@@ -61,10 +61,13 @@ class PictureWatch:
             (frozen, "the picture never changes" if frozen.all() else "the picture does not change"),
             (~detected, "no face was detected"),
         ]
-        lacking = np.any([part for part, _ in missing], axis=0)
+        share = 1.0 - float(np.any([part for part, _ in missing], axis=0).mean())
+        if not share and (detected & ~blank).any():
+            # A still face is described, as that of one picture is; and out of focus somebody may hardly move.
+            share = _ONE_PICTURE
         # Of several reasons the one that is true of most pictures.
         most = max(missing, key=lambda reason: int(reason[0].sum()))[1]
-        return worst(quality_of(1.0 - lacking.mean(), most), self._covered(segment))
+        return worst(quality_of(share, most), self._covered(segment))
 
     def _frozen(self) -> np.ndarray:
         """(T,) bool, pictures of runs of the same one that last long, or are all there is."""

@@ -16,6 +16,9 @@ _FLOOR_DB, _FRAME_S, _PAUSE_S, _FEW = -80.0, 0.02, 1.0, 4096
 # Less than a tenth of the energy is left: what is heard is what the channels do not share.
 _CANCELLED = 0.9
 _RAIL, _CLIPPED, _LEAST = 0.98, 0.3, 0.001
+# Seconds that are looked at for hum, the share of their power from which on it is nothing else, and how many lines of
+# the mains hold it: a cable picks up the lowest.
+_LOOKS, _HUM, _LOWEST_LINES = 5, 0.98, 8
 
 
 def sound_quality(audio: Audio, segment: Segment, least: int) -> Quality:
@@ -35,6 +38,7 @@ def sound_quality(audio: Audio, segment: Segment, least: int) -> Quality:
         quality_of(n / least if 2 * n >= least else 0.0, "it is shorter than one frame"),
         quality_of(0.0 if silent == 1.0 and cancelled else 1.0 - cancelled, opposite),
         quality_of(1.0 - silent, "there is no sound"),
+        quality_of(1.0 - hum_share(samples, audio.rate_hz), "there is nothing but the hum of the mains"),
         covered(segment, n / audio.rate_hz),
         _clipped(samples),
     )
@@ -52,6 +56,29 @@ def silent_share(samples: np.ndarray, rate_hz: int) -> float:
     ends = np.concatenate([np.flatnonzero(np.diff(silent)), [len(silent) - 1]])
     lengths = np.diff(ends, prepend=-1)
     return float(lengths[silent[ends] & (lengths >= _PAUSE_S / _FRAME_S)].sum() / len(silent))
+
+
+def hum_share(samples: np.ndarray, rate_hz: int) -> float:
+    """Share of the power at the mains' 50 or 60 Hz and their multiples, where that is nearly all of it; else 0.
+
+    A cable without a microphone gives that. Looked at in a few seconds, the one with least hum counts; a voice has a
+    tenth of the power elsewhere at the least, and its fundamental does not stay at one of these lines.
+    """
+    seconds = len(samples) // rate_hz
+    if not seconds:
+        return 0.0
+    chosen = np.unique(np.linspace(0, seconds - 1, min(seconds, _LOOKS)).astype(int))
+    pieces = samples[: seconds * rate_hz].reshape(seconds, rate_hz)[chosen]
+    power = np.abs(np.fft.rfft(pieces * np.hanning(rate_hz))) ** 2  # one bin per Hz
+    power[:, :3] = 0.0  # an offset
+    shares = []
+    for mains_hz in (50, 60):
+        bins = np.arange(mains_hz, power.shape[1] - 2, mains_hz)
+        lines = sum(power[:, bins + off].sum(axis=1) for off in (-2, -1, 0, 1, 2))
+        low = power[:, : _LOWEST_LINES * mains_hz].sum(axis=1)
+        total = np.maximum(power.sum(axis=1), np.finfo(float).tiny)
+        shares.append(float((np.minimum(lines, low) / total).min()))
+    return max(shares) if max(shares) >= _HUM else 0.0
 
 
 def _clipped(samples: np.ndarray) -> Quality:

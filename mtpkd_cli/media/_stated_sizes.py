@@ -16,7 +16,7 @@ _UNKNOWN = 0xFFFFFFFF
 # for AIFF, or among the largest of 64 bits.
 _PLACEHOLDERS, _NEAR, _LARGEST = (1 << 31, 1 << 32, 0x7F000000), 1 << 16, 1 << 63
 # What follows the sound and is this small is padding.
-_PADDING = 4096
+_PADDING, _PIECE = 4096, 1 << 20
 # Formats whose sound is a row of blocks, one value of every channel in each: integers, floats, and "extensible".
 _PLAIN = (1, 3, 0xFFFE)
 
@@ -114,6 +114,8 @@ def _followed(file: BinaryIO, end: int, size: int) -> bool:
         return True
     file.seek(end)
     name, stated = struct.unpack("<4sI", file.read(8))
-    if name.startswith((b"ID3", b"TAG")) or not any(name):
+    if name.startswith((b"ID3", b"TAG")):
         return True
+    if not any(name):  # padding, if nothing else follows: sound may go on with silence
+        return not any(any(part) for part in iter(lambda: file.read(_PIECE), b""))
     return name.isascii() and name.decode("ascii").isprintable() and end + 8 + stated <= size + 1

@@ -255,14 +255,15 @@ def test_pictures(name: str, films: dict[str, Path], picture_options: Callable[[
     searched, cropped = module.Config(**options), module.Config(**options, face="cropped")
     quality = {film: module.encode(Segment(path), searched).quality for film, path in films.items()}
     assert quality["live"] == Quality()
-    assert quality["frozen"] == Quality(0.0, "the picture never changes")
+    assert quality["frozen"] == Quality(0.1, "the picture never changes")
     assert quality["one"] == Quality(0.1, "there is one picture only")
     assert quality["black"].refused
     assert quality["cap"].refused
     # Pictures that are face crops already are not searched, and are dead for the same reasons.
     quality = {film: module.encode(Segment(path), cropped).quality for film, path in films.items()}
     assert quality["live"] == Quality()
-    assert [quality[film].refused for film in ("frozen", "black", "cap")] == [True] * 3
+    assert [quality[film].refused for film in ("frozen", "black", "cap")] == [False, True, True]
+    assert quality["frozen"].doubtful
     ends = module.encode(Segment(films["live"], 0.0, 4.0), searched).quality
     assert ends.lacks == "the recording ends before the window does"
     assert ends.share == pytest.approx(0.29, abs=0.05)
@@ -310,3 +311,19 @@ def test_sound_that_is_clipped_throughout_is_flagged_not_refused(tmp_path: Path)
     quality = audio.encode(Segment(tmp_path / "square.wav"), audio.Config()).quality
     assert quality.doubtful
     assert quality.lacks == "the sound is clipped"
+
+
+def test_sound_of_the_mains_alone_is_flagged_and_a_voice_on_their_pitch_is_not(tmp_path: Path) -> None:
+    t = np.arange(3 * 16_000) / 16_000
+    noise = np.random.default_rng(0).normal(0, 1e-4, len(t))
+    hum = 0.3 * np.sin(2 * np.pi * 50 * t) + 0.1 * np.sin(2 * np.pi * 150 * t) + noise
+    voice = sum(0.1 / k * np.sin(2 * np.pi * 100 * k * t) for k in range(1, 40))
+    for name, samples, lacks in (
+        ("hum", hum, "there is nothing but the hum of the mains"),
+        ("voice", np.asarray(voice), ""),
+        ("voice and hum", np.asarray(voice) + hum, ""),
+    ):
+        soundfile.write(tmp_path / f"{name}.wav", samples / 2, 16_000)
+        quality = audio.encode(Segment(tmp_path / f"{name}.wav"), audio.Config()).quality
+        assert quality.lacks == lacks, name
+        assert quality.doubtful == bool(lacks), name

@@ -316,3 +316,14 @@ def test_a_second_track_of_sound_is_told(tmp_path: Path) -> None:
     result, _ = look_at_media(tmp_path, Modality("audio", "sound", media, "audio", {}), extract, lambda: None)
     assert result.problems == []
     assert result.notes == ["two.mka: it has 2 tracks of sound; only the default one is read"]
+
+
+def test_silence_after_a_stated_end_is_no_padding_where_sound_goes_on(tmp_path: Path) -> None:
+    samples = np.random.default_rng(0).normal(0, 0.1, 5 * 16_000)
+    samples[16_000:20_000] = 0.0
+    soundfile.write(tmp_path / "a.wav", samples, 16_000)
+    content = bytearray((tmp_path / "a.wav").read_bytes())
+    at = content.index(b"data") + 4
+    content[at : at + 4] = (32_000).to_bytes(4, "little")  # written after a second, and never again
+    (tmp_path / "a.wav").write_bytes(content)
+    assert len(read_audio(tmp_path / "a.wav", 16_000).samples) == len(samples)
