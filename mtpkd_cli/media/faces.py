@@ -16,10 +16,10 @@ from mtpkd_cli.media._face_search import LARGE, Cascade
 from mtpkd_cli.media._yunet import YuNet
 
 # While no face is known: intervals between two searches of the whole picture, and the smallest face that each looks
-# for, as a share of the short side. Small ones take most of the time, so every second search does without; a face
-# between the sizes that one search tries is of a size that the next one does.
+# for, as a share of the short side. Small ones take most of the time, so two searches of three do without, but for
+# those of short parts; a face between the sizes that one search tries is of a size that the next one does.
 _GAP, _SHORT = 2, 4
-_LEAST_SHARES = (1 / 9, LARGE, 1 / 10, LARGE)
+_LEAST_SHARES, _SHARES_OF_SHORT = (LARGE, 1 / 9, LARGE, LARGE, 1 / 10, LARGE), (1 / 9, 1 / 10)
 # A face that is lost and one that shows later are taken for the same if their sizes differ by less than this.
 _SAME_SIZE = 2.0
 # How much more a path counts that begins where the face of the part before was.
@@ -110,7 +110,7 @@ class FaceTracker:
         last = len(times_s) - 1
         short = times_s[-1] - times_s[0] <= _SHORT * self._every_s
         # In a short part there are few chances.
-        gap_s, shares = (self._every_s, _LEAST_SHARES[::2]) if short else (_GAP * self._every_s, _LEAST_SHARES)
+        gap_s, shares = (self._every_s, _SHARES_OF_SHORT) if short else (_GAP * self._every_s, _LEAST_SHARES)
         at = tries = 0
         while at <= last:
             known = self._last if at == 0 else None
