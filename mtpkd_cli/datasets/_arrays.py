@@ -67,7 +67,7 @@ def read_arrays(path: Path) -> Arrays:
     if ids is not None and values is not None:
         if len(ids) != len(values):
             problems.append(f"{len(ids)} ids and {len(values)} rows of features")
-        used |= _leave_out_filling(content, values, path.name, problems, notes)
+        used |= _leave_out_filling(content, unreadable, values, path.name, problems, notes)
     times, names = times_of(content, values, problems), _names(content, values, problems)
     if problems or ids is None or values is None:
         raise DataError(f"the arrays cannot be used\n{first_ten(problems)}", where=path, expected=_SAVE)
@@ -90,7 +90,12 @@ def _content(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             for name in file.files:
                 try:
-                    content[name] = file[name]
+                    array = file[name]
+                    # An entry that is no array of NumPy comes as bytes.
+                    if isinstance(array, np.ndarray):
+                        content[name] = array
+                    else:
+                        unreadable[name] = "it is no array of NumPy"
                 except ValueError as err:
                     if "allow_pickle" not in str(err):
                         raise
@@ -146,10 +151,20 @@ def _features(
 
 
 def _leave_out_filling(
-    content: dict[str, np.ndarray], values: np.ndarray, file: str, problems: list[str], notes: Counter[str]
+    content: dict[str, np.ndarray],
+    unreadable: dict[str, str],
+    values: np.ndarray,
+    file: str,
+    problems: list[str],
+    notes: Counter[str],
 ) -> set[str]:
     """Makes NaN of steps that fill a sample up, as lengths and mask say; returns the name of the array of lengths."""
     every = [key for key in content if _LENGTHS.fullmatch(key)]
+    problems += [
+        f"{key} cannot be read: {reason}; give it one number type"
+        for key, reason in unreadable.items()
+        if _LENGTHS.fullmatch(key) or key == "mask"
+    ]
     name = "lengths" if "lengths" in every else every[0] if len(every) == 1 else ""
     counts = masked(content.get("mask"), values.shape[:2], problems)
     if name and (lengths := lengths_of(content[name], name, values.shape[:2], problems)) is not None:

@@ -1,5 +1,6 @@
 """Ready features in .npz files, beside a table of samples."""
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mtpkd_cli.datasets._arrays import read_arrays
 from mtpkd_cli.datasets.features import Config, feature_table, samples
 from mtpkd_cli.errors import DataError
 
@@ -212,3 +214,14 @@ def test_ids_none_of_which_is_a_sample_are_told(corpus: Path) -> None:
     _save(corpus / "eda.npz", ids=np.arange(3), features=np.ones((3, 2)))
     with pytest.raises(DataError, match="not one of 3 ids is the name of a sample: ids like '0', samples like 's0'"):
         samples(corpus, _config())
+
+
+def test_entries_that_are_no_arrays_and_lengths_of_objects_are_told(corpus: Path) -> None:
+    ids = np.array(["a", "b"])
+    with zipfile.ZipFile(corpus / "video.npz", "w") as file:
+        file.writestr("ids.npy", "no array")
+    with pytest.raises(DataError, match="ids cannot be read: it is no array of NumPy"):
+        read_arrays(corpus / "video.npz")
+    np.savez(corpus / "video.npz", ids=ids, features=np.ones((2, 3, 1)), lengths=np.array([1, 2], dtype=object))
+    with pytest.raises(DataError, match="lengths cannot be read: Object arrays"):
+        read_arrays(corpus / "video.npz")
