@@ -69,7 +69,7 @@ def read_csv_text(path: Path) -> CsvText:
     separator = named[1] if named else separator_of(lines[0])
     lines = lines[1:] if named else lines
     header, body = _parted("\n".join(lines), separator)
-    names = [_trimmed(name) for name in header]
+    names = [trimmed(name) for name in header]
     names, short = _fitting(names, body, separator, path)
     return CsvText(body, tuple(names), separator, encoding, short)
 
@@ -105,8 +105,9 @@ def separator_of(header: str) -> str:
     return max(SEPARATORS, key=bare.count)
 
 
-def _trimmed(name: str) -> str:
-    return name.strip().strip("\ufeff\u200b").strip()
+def trimmed(cell: str) -> str:
+    """A cell without blanks and invisible marks at its ends."""
+    return cell.strip().strip("\ufeff\u200b").strip()
 
 
 def _parted(text: str, separator: str) -> tuple[list[str], str]:

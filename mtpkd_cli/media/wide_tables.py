@@ -17,7 +17,7 @@ import pandas as pd
 
 from mtpkd_cli.errors import DataError, did_you_mean, first_ten
 from mtpkd_cli.media._parquet_columns import ParquetColumns, plain_cells
-from mtpkd_cli.media.csv_text import read_csv_text
+from mtpkd_cli.media.csv_text import CsvText, read_csv_text, trimmed
 from mtpkd_cli.storage import reading
 
 NOTES = "notes"
@@ -54,16 +54,15 @@ def column_names(path: Path) -> list[str]:
     Raises:
         DataError: There is no such file, or it is no such table.
     """
-    _check_there(path)
-    return ParquetColumns(path).names if _is_parquet(path) else list(read_csv_text(path).names)
+    return list(_stored(path).names)
 
 
 def index_of(path: Path) -> str | None:
     """Name of the column that pandas wrote as the table's index; None where there is none, or more than one."""
-    _check_there(path)
-    if _is_parquet(path):
-        return ParquetColumns(path).index
-    return INDEX if column_names(path)[:1] == [INDEX] else None
+    stored = _stored(path)
+    if isinstance(stored, ParquetColumns):
+        return stored.index
+    return INDEX if stored.names[:1] == (INDEX,) else None
 
 
 def read_columns(
@@ -83,11 +82,14 @@ def read_columns(
             read.
     """
     wanted = list(dict.fromkeys(columns))
-    _check_columns(path, column_names(path), wanted)
+    stored = _stored(path)
+    _check_columns(path, list(stored.names), wanted)
     notes: Counter[str] = Counter()
     words = [name for name in wanted if name in text]
-    read = _read_parquet if _is_parquet(path) else _read_csv
-    cells = read(path, wanted, words, notes)
+    if isinstance(stored, ParquetColumns):
+        cells = stored.read(wanted, words)
+    else:
+        cells = _read_csv(path, stored, wanted, words, notes)
     table = pd.DataFrame(
         {name: _as_written(cells[name], name, notes) if name in text else cells[name] for name in wanted}
     )
@@ -140,8 +142,9 @@ def reads_like_nothing(text: str) -> bool:
     return text.casefold() in _WORDS_OF_NOTHING
 
 
-def _is_parquet(path: Path) -> bool:
-    return path.suffix.lower() in _PARQUET
+def _stored(path: Path) -> ParquetColumns | CsvText:
+    _check_there(path)
+    return ParquetColumns(path) if path.suffix.lower() in _PARQUET else read_csv_text(path)
 
 
 def _check_there(path: Path) -> None:
@@ -173,14 +176,11 @@ def _check_columns(path: Path, known: list[str], wanted: list[str]) -> None:
         )
 
 
-def _read_parquet(path: Path, wanted: list[str], words: list[str], _notes: Counter[str]) -> dict[str, pd.Series]:
-    return ParquetColumns(path).read(wanted, words)
-
-
-def _read_csv(path: Path, wanted: list[str], words: list[str], notes: Counter[str]) -> dict[str, pd.Series]:
+def _read_csv(
+    path: Path, content: CsvText, wanted: list[str], words: list[str], notes: Counter[str]
+) -> dict[str, pd.Series]:
     import io
 
-    content = read_csv_text(path)
     place = {name: content.names.index(name) for name in wanted}
     of_words = {place[name] for name in words}
     missing = {i: _MISSING for i in range(len(content.names)) if i not in of_words}
@@ -227,14 +227,10 @@ def _decimal_commas(cells: pd.Series, name: str, notes: Counter[str]) -> pd.Seri
 def _as_written(cells: pd.Series, name: str, notes: Counter[str]) -> pd.Series:
     """Cells of text without blanks at their ends, None where nothing is left."""
     written = plain_cells(cells)
-    stripped = [None if cell is None else _stripped(cell) for cell in written]
+    stripped = [None if cell is None else trimmed(cell) for cell in written]
     pairs = zip(written, stripped, strict=True)
     notes[f"cells of '{name}' with blanks at their ends"] += sum(a != b and bool(b) for a, b in pairs)
     return pd.Series([cell or None for cell in stripped], dtype=object)
-
-
-def _stripped(cell: str) -> str:
-    return cell.strip().strip("\ufeff\u200b").strip()
 
 
 def _there(cells: pd.Series) -> Any:
