@@ -1,12 +1,12 @@
 """Recordings of several media, one file each: from MEDIUM=FILE words, or from a list with one column per medium."""
 
-import csv
-import io
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from mtpkd_cli.deploy.windows import Media
-from mtpkd_cli.errors import StudyError, did_you_mean, first_ten
+from mtpkd_cli.errors import DataError, StudyError, did_you_mean, first_ten
+from mtpkd_cli.media.wide_tables import column_names, read_columns
 
 _START = "start_s_"
 
@@ -42,7 +42,7 @@ def media_of_words(words: Sequence[str], media: Sequence[str]) -> list[Media]:
 
 
 def media_of_list(path: Path, media: Sequence[str]) -> list[Media]:
-    """Reads a CSV file with one recording per row and one column per medium; an empty cell = it lacks that medium.
+    """Reads a table (CSV or Parquet): a recording per row, a column per medium; an empty cell = it lacks that medium.
 
     Files are relative to the list. Columns start_s_<medium> say at which second of that file the recording begins.
 
@@ -50,36 +50,29 @@ def media_of_list(path: Path, media: Sequence[str]) -> list[Media]:
         StudyError: The list cannot be read, has no column of a medium, or names a file that is not there.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as err:
-        raise StudyError(f"the list cannot be read: {err}", where=path, expected="CSV in UTF-8") from err
-    try:
-        delimiter = csv.Sniffer().sniff(text.partition("\n")[0], ",;\t").delimiter
-    except csv.Error:
-        delimiter = ","
-    rows = list(csv.DictReader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True))
-    columns = {str(name).strip(): name for name in (rows[0] if rows else {})}
-    if lacking := [medium for medium in media if medium not in columns]:
-        raise StudyError(
-            f"the list has no column {' or '.join(lacking)}{did_you_mean(lacking[0], columns)}"
-            if rows
-            else "it is empty",
-            where=path,
-            expected=f"columns {', '.join(media)}, and perhaps {_START}{media[0]}",
-        )
+        names = column_names(path)
+        if lacking := [medium for medium in media if medium not in names]:
+            raise StudyError(
+                f"the list has no column {' or '.join(lacking)}{did_you_mean(lacking[0], names)}",
+                where=path,
+                expected=f"columns {', '.join(media)}, and perhaps {_START}{media[0]}",
+            )
+        read = [*media, *(_START + medium for medium in media if _START + medium in names)]
+        rows = read_columns(path, read, text=read).to_dict("records")
+    except DataError as err:
+        raise StudyError(f"the list cannot be read: {err.what}", where=path, expected=err.expected) from err
     recordings = []
     for number, row in enumerate(rows, 1):
-        cells = {medium: (row[columns[medium]] or "").strip() for medium in media}
-        files = {medium: path.parent / cell for medium, cell in cells.items() if cell}
+        files = {medium: path.parent / row[medium] for medium in media if row[medium]}
         if not files:
             raise StudyError(f"row {number} names no file", where=path, expected=f"one of {', '.join(media)}")
-        starts = {medium: _seconds(row, columns, medium, number, path) for medium in files}
+        starts = {medium: _seconds(row, medium, number, path) for medium in files}
         recordings.append(Media(files, {medium: start for medium, start in starts.items() if start}))
     return _checked(recordings, path)
 
 
-def _seconds(row: dict[str, str], columns: dict[str, str], medium: str, number: int, path: Path) -> float:
-    cell = (row[columns[_START + medium]] or "").strip() if _START + medium in columns else ""
+def _seconds(row: Mapping[Hashable, Any], medium: str, number: int, path: Path) -> float:
+    cell = row.get(_START + medium) or ""
     try:
         seconds = float(cell.replace(",", ".") or 0)
     except ValueError:
