@@ -1,14 +1,14 @@
 """What is known of the parts of a modality together: who failed and why, who read the others, how much was measured."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from mtpkd_cli.artifacts.atomic import write_parquet
-from mtpkd_cli.artifacts.feature_parts import FAILURE_COLUMNS, PartAbout
+from mtpkd_cli.artifacts.feature_parts import FAILURE_COLUMNS, Failure, PartAbout
 from mtpkd_cli.artifacts.quality import DOUBTFUL_BELOW, mean_share, reasons_in_words
 from mtpkd_cli.errors import TooManyFailures, first_ten
 
@@ -45,7 +45,7 @@ def check_failures(
     if len(refused) > allowed_failures(unmeasured_limit, total):
         raise TooManyFailures(
             f"{name}: nothing was measured in {len(refused)} of {total} samples, {unmeasured_limit} allowed:\n"
-            + first_ten([f"{failure.sample_id}: {failure.error.splitlines()[0]}" for failure in refused]),
+            + _first_ten_of(refused),
             where=where,
             todo="look at the sensor and the encoder's options; or go on without them: "
             "--set extract.max_unmeasured=N or P%; or with them as they are: --set extract.unmeasured=keep",
@@ -53,11 +53,15 @@ def check_failures(
     if len(failures) > allowed_failures(limit, total):
         raise TooManyFailures(
             f"{name}: {len(failures)} of {total} samples could not be read, {limit} allowed:\n"
-            + first_ten([f"{failure.sample_id}: {failure.error.splitlines()[0]}" for failure in failures]),
+            + _first_ten_of(failures),
             where=where,
             todo="mend the files, leave those samples out by data.exclude, or allow it: --max-failures N or P%; "
             "what was read is kept",
         )
+
+
+def _first_ten_of(failures: Sequence[Failure]) -> str:
+    return first_ten([f"{failure.sample_id}: {failure.error.splitlines()[0]}" for failure in failures])
 
 
 def allowed_failures(limit: str, total: int) -> float:

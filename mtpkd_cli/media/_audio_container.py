@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mtpkd_cli.errors import DataError
-from mtpkd_cli.media._containers import open_container
+from mtpkd_cli.media._containers import moving_picture, open_container
 from mtpkd_cli.media._film import first_frame_s
 
 # Sound has a rate within these bounds; a damaged header may state any.
@@ -73,14 +73,11 @@ def track_length_s(path: Path, *, to_the_end: bool = False) -> float:
 
 def zero_of(path: Path, container: Any, stream: Any) -> float:
     """The file's beginning in its clock: its first video frame, as video is timed, else its first sound, seconds."""
-    from av.stream import Disposition
-
-    film = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-    shown_s = first_frame_s(path) if film else None
+    film = moving_picture(container)
+    shown_s = None if film is None else first_frame_s(path)
     if shown_s is not None:
         return shown_s
-    video = container.streams.best("video")
-    clock = video if video in film and video.start_time is not None else stream
+    clock = stream if film is None or film.start_time is None else film
     return float((clock.start_time or 0) * clock.time_base)
 
 

@@ -26,6 +26,14 @@ def open_container(path: Path, options: Mapping[str, str] | None = None) -> Iter
         yield container
 
 
+def moving_picture(container: Any) -> Any:
+    """The stream of pictures, which the cover of a record is not; None where there is none."""
+    from av.stream import Disposition
+
+    stream = only_picture(container)
+    return None if stream is None or stream.disposition & Disposition.attached_pic else stream
+
+
 def only_picture(container: Any) -> Any:
     """The stream of pictures that FFmpeg would play; None where there is none."""
     return container.streams.best("video")

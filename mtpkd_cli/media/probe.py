@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mtpkd_cli.errors import DataError
-from mtpkd_cli.media._containers import only_picture, open_container
+from mtpkd_cli.media._containers import moving_picture, open_container
 from mtpkd_cli.media._decord_rule import inexact
 from mtpkd_cli.media._film import Elsewhere, film_of, pictures
 from mtpkd_cli.media._mp4 import mp4_packets
@@ -108,7 +108,7 @@ def _container(path: Path) -> Probe:
         with open_container(path) as container:
             if container.format.name == "tty":  # FFmpeg plays any text as a film of its letters
                 raise _no_media(path, "it is text")
-            picture, sound = _picture(container), container.streams.best("audio")
+            picture, sound = moving_picture(container), container.streams.best("audio")
             if picture is None and sound is not None:
                 return _sound(path)
             if picture is None or picture.codec_context is None:
@@ -120,14 +120,6 @@ def _container(path: Path) -> Probe:
         raise _no_media(path, "it has no frame") from err
     except (Unreadable, av.FFmpegError, ValueError, RuntimeError) as err:
         raise _no_media(path, str(err).splitlines()[0]) from err
-
-
-def _picture(container: Any) -> Any:
-    """The stream of pictures, which the cover of a record is not."""
-    from av.stream import Disposition
-
-    stream = only_picture(container)
-    return None if stream is None or stream.disposition & Disposition.attached_pic else stream
 
 
 def _of_pictures(path: Path, container: Any, stream: Any, sound_hz: float) -> Probe:
