@@ -26,6 +26,19 @@ def _of_samples(value: object) -> object:
     return {"samples": value} if isinstance(value, list) else value
 
 
+class LabelBudget(Options):
+    """How many of the labels on the training side are seen; the others are hidden, and nothing but all-labels reads
+    them."""
+
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    unit: Literal["subject", "sample"] = "subject"
+
+    @property
+    def hides(self) -> bool:
+        """Whether any label is hidden."""
+        return self.share < 1
+
+
 class DataSection(Options):
     """Where the recordings are and how subjects are split."""
 
@@ -40,12 +53,37 @@ class DataSection(Options):
     exclude: Annotated[ExcludeSection, BeforeValidator(_of_samples)] = Field(
         ExcludeSection(), description="samples and subjects that take no part"
     )
+    unlabelled: Literal["refuse", "teach", "skip"] = Field(
+        "refuse",
+        description="recordings without a label: an error, recordings that teachers teach the student with, or left out",
+    )
+    label_share: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0, description="share of the training and validation people whose labels are seen; the others' are hidden"
+    )
+    label_unit: Literal["subject", "sample"] = Field(
+        "subject", description="whether label_share is of people, or of the samples of each person"
+    )
     options: dict[str, Any] = Field({}, description="options of the adapter")
 
     @property
     def content(self) -> dict[str, Any]:
-        """What the listing of samples depends on, as plain data: not where the corpus lies, since it may be moved."""
-        return self.model_dump(mode="json", exclude={"root", *(() if self.exclude else ("exclude",))})
+        """What the listing of samples depends on, as plain data: not where the corpus lies, since it may be moved.
+
+        What is at its default and came later than the first version is left out, so that older runs stay as they are.
+        """
+        absent = {"exclude": not self.exclude, "unlabelled": self.unlabelled == "refuse"}
+        absent |= {"root": True, "label_share": True, "label_unit": True}
+        return self.model_dump(mode="json", exclude={key for key, left_out in absent.items() if left_out})
+
+    @property
+    def labels(self) -> LabelBudget:
+        """Which labels of the training side are seen."""
+        return LabelBudget(share=self.label_share, unit=self.label_unit)
+
+    @property
+    def has_unlabelled(self) -> bool:
+        """Whether recordings without labels may teach: those that have none, or those whose label is hidden."""
+        return self.unlabelled == "teach" or self.labels.hides
 
     @property
     def planned_folds(self) -> int:
