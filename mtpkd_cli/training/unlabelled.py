@@ -90,16 +90,14 @@ def as_asked(samples: pd.DataFrame, unlabelled: str) -> pd.DataFrame:
         rows = samples[~labelled]
         named = [f"{sample} of {person}" for sample, person in zip(rows["sample_id"], rows["subject"], strict=True)]
         ways = (
-            "--set data.unlabelled=teach (teachers teach the student with them) or --set data.unlabelled=skip (left out); "
-            "or label them, or name them in data.exclude"
+            'say what becomes of them: data.unlabelled = "teach" (they teach without a label), "skip" (they are left out) '
+            'or "refuse" (this error, the default); or name them in data.exclude'
         )
         raise DataError(
             f"{len(rows)} of {len(samples)} samples have no label\n{first_ten(named)}",
             where=f'data.unlabelled = "{unlabelled}"',
-            expected='a label for each sample, or data.unlabelled = "teach" or "skip" instead of "refuse"'
-            if labelled.any()
-            else "samples with a label",
-            todo=ways if labelled.any() else "look at the column of labels and its name in [data.options]",
+            expected="samples with a label" if labelled.any() else "some samples with a label",
+            todo=ways if labelled.any() else "look at the labels, and at the name of their column in [data.options]",
         )
     kept = samples[labelled].reset_index(drop=True)
     gone = samples["subject"].nunique() - kept["subject"].nunique()
