@@ -90,8 +90,8 @@ def as_asked(samples: pd.DataFrame, unlabelled: str) -> pd.DataFrame:
         rows = samples[~labelled]
         named = [f"{sample} of {person}" for sample, person in zip(rows["sample_id"], rows["subject"], strict=True)]
         ways = (
-            'say what becomes of them: data.unlabelled = "teach" (they teach without a label), "skip" (they are left out) '
-            'or "refuse" (this error, the default); or name them in data.exclude'
+            'say what becomes of them: data.unlabelled = "teach" (they teach without a label), "skip" (they are '
+            'left out) or "refuse" (this error, the default); or name them in data.exclude'
         )
         raise DataError(
             f"{len(rows)} of {len(samples)} samples have no label\n{first_ten(named)}",
