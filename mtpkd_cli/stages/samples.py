@@ -14,8 +14,8 @@ from mtpkd_cli.registry import DATASETS
 from mtpkd_cli.stages import Counts, Job
 from mtpkd_cli.training.conditions import order_of_classes
 from mtpkd_cli.training.exclusion import frames_of_kept, without_excluded
+from mtpkd_cli.training.missing_labels import LabelCounts, as_asked, with_places
 from mtpkd_cli.training.splits import check_folds, folds_of, to_json
-from mtpkd_cli.training.unlabelled import LabelCounts, as_asked, with_places
 
 # Aff-Wild2's mark of a frame to be left out, among valence and arousal in [-1, 1]; tables made of it have it too.
 _MARK = -5.0

@@ -1,109 +1,84 @@
-"""Recordings that nobody has labelled: what a study makes of them (`data.unlabelled`), and how many there are."""
+"""Recordings without a label in distillation: what of the teachers' word counts, and noise on the student's side.
 
-from dataclasses import dataclass
-from typing import Any
+Legend: K teachers, N samples, B batch, T time steps, D features, C classes or targets.
 
-import numpy as np
-import pandas as pd
+References:
+    Xie, Luong, Hovy, Le, "Self-training with Noisy Student improves ImageNet classification", CVPR 2020, arXiv
+    1911.04252. Sohn et al., "FixMatch", NeurIPS 2020, arXiv 2001.07685 (the threshold). Park et al., "SpecAugment",
+    Interspeech 2019, arXiv 1904.08779 (masks over features and time).
+"""
 
-from mtpkd_cli.datasets import LISTED_COLUMN, is_labelled
-from mtpkd_cli.errors import DataError, first_ten
-from mtpkd_cli.media.wide_tables import NOTES
+import math
+from dataclasses import replace
 
+import torch
+from torch import Tensor
 
-@dataclass(frozen=True)
-class LabelCounts:
-    """How many samples and people have labels.
-
-    Args:
-        samples: With a label.
-        subjects: Who have at least one of these.
-        unlabelled_samples: Without a label.
-        unlabelled_subjects: Who have these alone.
-        partly_labelled_subjects: Who have both.
-    """
-
-    samples: int
-    subjects: int
-    unlabelled_samples: int
-    unlabelled_subjects: int
-    partly_labelled_subjects: int
-
-    @classmethod
-    def of(cls, samples: pd.DataFrame) -> "LabelCounts":
-        """Counts a samples table."""
-        labelled = is_labelled(samples)
-        people, others = (set(samples.loc[rows, "subject"]) for rows in (labelled, ~labelled))
-        n = int(labelled.sum())
-        return cls(n, len(people), len(samples) - n, len(others - people), len(others & people))
-
-    def __str__(self) -> str:
-        text = f"{self.samples} samples of {self.subjects} people have labels, {self.unlabelled_samples} have none: "
-        alone = f"of {self.unlabelled_subjects} people without any label"
-        return text + f"{alone} and of {self.partly_labelled_subjects} who have labels too"
-
-    def plain(self) -> dict[str, Any]:
-        """As manifests, model.json and --json hold it; nothing where all have labels."""
-        if not self.unlabelled_samples:
-            return {}
-        return {
-            "labelled": {"samples": self.samples, "subjects": self.subjects},
-            "unlabelled": {
-                "samples": self.unlabelled_samples,
-                "subjects": self.unlabelled_subjects,
-                "partly_labelled_subjects": self.partly_labelled_subjects,
-            },
-        }
+from mtpkd_cli.methods import TeacherBank
+from mtpkd_cli.models import ModalityBatch
 
 
-def with_places(samples: pd.DataFrame) -> pd.DataFrame:
-    """Where there are samples without a label, places for all: those with one first, as if there were no others.
-
-    Features of labelled samples then stay where they are when a study gets to know unlabelled ones, or leaves them out.
-    """
-    labelled = is_labelled(samples)
-    if labelled.all():
-        return samples
-    places = np.empty(len(samples), np.int64)
-    places[labelled] = np.arange(labelled.sum())
-    places[~labelled] = np.arange(labelled.sum(), len(samples))
-    return samples.assign(**{LISTED_COLUMN: places})
-
-
-def as_asked(samples: pd.DataFrame, unlabelled: str) -> pd.DataFrame:
-    """Keeps, leaves out or refuses the samples without a label.
+def sharpened(bank: TeacherBank, rows: Tensor, sharpening: float) -> TeacherBank:
+    """The bank with class probabilities raised to a power, and normalised, in some rows.
 
     Args:
-        samples: A samples table, of which nothing is left that the study excludes.
-        unlabelled: "teach", "skip" or "refuse".
-
-    Returns:
-        The table; what is left out is counted in `attrs["notes"]`.
-
-    Raises:
-        DataError: There are such samples, and they are refused; or there are no others.
+        rows: (U,) long, the samples without a label.
+        sharpening: The power; above 1 the first class gains.
     """
-    labelled = is_labelled(samples)
-    if labelled.all() or (unlabelled == "teach" and labelled.any()):
-        return samples
-    if unlabelled == "refuse" or not labelled.any():
-        rows = samples[~labelled]
-        named = [f"{sample} of {person}" for sample, person in zip(rows["sample_id"], rows["subject"], strict=True)]
-        ways = (
-            'say what becomes of them: data.unlabelled = "teach" (they teach without a label), "skip" (they are '
-            'left out) or "refuse" (this error, the default); or name them in data.exclude'
-        )
-        raise DataError(
-            f"{len(rows)} of {len(samples)} samples have no label\n{first_ten(named)}",
-            where=f'data.unlabelled = "{unlabelled}"',
-            expected="samples with a label" if labelled.any() else "some samples with a label",
-            todo=ways if labelled.any() else "look at the labels, and at the name of their column in [data.options]",
-        )
-    kept = samples[labelled].reset_index(drop=True)
-    gone = samples["subject"].nunique() - kept["subject"].nunique()
-    notes = {
-        'samples without a label, left out by data.unlabelled = "skip"': int((~labelled).sum()),
-        "subjects left out with them, who have no label at all": gone,
-    }
-    kept.attrs[NOTES] = samples.attrs.get(NOTES, {}) | {note: count for note, count in notes.items() if count}
-    return kept
+    logits, crossfit = bank.logits.clone(), bank.crossfit_logits.clone()
+    logits[:, rows] *= sharpening
+    crossfit[:, rows] *= sharpening
+    return replace(bank, logits=logits, crossfit_logits=crossfit)
+
+
+def confident(bank: TeacherBank, rows: Tensor, least: float) -> TeacherBank:
+    """The bank without what a teacher says in some rows where its first class has less than a probability.
+
+    Args:
+        rows: (U,) long, the samples without a label.
+        least: The probability.
+    """
+    sure = torch.softmax(bank.crossfit_logits[:, rows], dim=-1).amax(-1) >= least
+    present = bank.present.clone()
+    present[:, rows] &= sure
+    return replace(bank, present=present)
+
+
+def with_student(bank: TeacherBank, rows: Tensor, student: Tensor, *, regression: bool) -> TeacherBank:
+    """The bank of a further round: in some rows each teacher's word is the mean of its own and the last student's.
+
+    Args:
+        rows: (U,) long, the samples without a label.
+        student: (U, C) logits of that student, or predictions in the same units as the bank's.
+        regression: Whether they are predictions.
+    """
+    crossfit = bank.crossfit_logits.clone()
+    both = torch.stack(torch.broadcast_tensors(crossfit[:, rows], student))
+    crossfit[:, rows] = both.mean(0) if regression else both.log_softmax(-1).logsumexp(0) - math.log(2)
+    return replace(bank, crossfit_logits=crossfit)
+
+
+def masked(batch: ModalityBatch, features: float, time: float) -> ModalityBatch:
+    """A batch of which features and time steps are missing at random; one step of a sample stays.
+
+    A missing feature is NaN in all steps of a sample, which a model takes as the training mean. Draws from torch's
+    global generator.
+
+    Args:
+        batch: Modality -> (values (B, T, D), mask (B, T)).
+        features: Probability that a feature of a sample is missing.
+        time: Probability that a time step of it is.
+    """
+    return {name: _masked(values, mask, features, time) for name, (values, mask) in batch.items()}
+
+
+def _masked(values: Tensor, mask: Tensor, features: float, time: float) -> tuple[Tensor, Tensor]:
+    if features:
+        missing = torch.rand(len(values), 1, values.shape[2], device=values.device) < features
+        values = values.masked_fill(missing, torch.nan)
+    if time:
+        drawn = torch.rand(mask.shape, device=mask.device).masked_fill(~mask, 2.0)
+        # The step that was drawn last stays, so that a sample that is there is still there.
+        kept = (drawn >= time) | (drawn == drawn.masked_fill(~mask, -1.0).amax(1, keepdim=True))
+        mask = mask & kept
+    return values, mask
