@@ -106,6 +106,7 @@ def predict_classical(model: str, data: StudyData, seen: PooledFeatures, fold: F
 
     Args:
         model: One of `MODELS` of the task.
+        data: Samples whose label is -1 or NaN teach nothing and are not scored.
         seen: What it sees; samples with no modality are left out, a missing one is the training mean.
         seed: Of the forest's draws.
 
@@ -115,9 +116,10 @@ def predict_classical(model: str, data: StudyData, seen: PooledFeatures, fold: F
     Raises:
         DataError: Training or validation subjects have nothing of what it sees, or training subjects one class only.
     """
-    rows = {part: data.rows(getattr(fold, part)).numpy() for part in ("train", "validation", "test")}
-    rows = {part: whole[seen.present[whole]] for part, whole in rows.items()}
     inputs, labels, outputs = seen.values, data.labels.cpu(), len(outputs_of(data.samples))
+    usable = seen.present & (labels >= 0 if labels.ndim == 1 else valid_targets(labels).any(1)).numpy()
+    rows = {part: data.rows(getattr(fold, part)).numpy() for part in ("train", "validation", "test")}
+    rows = {part: whole[usable[whole]] for part, whole in rows.items()}
     train, validation = (rows[part] for part in ("train", "validation"))
     if labels.ndim == 2:
         train = train[valid_targets(labels[train]).all(1).numpy()]

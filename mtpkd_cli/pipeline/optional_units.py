@@ -7,7 +7,7 @@ from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.config.scoring import evaluated_section, headline_of
 from mtpkd_cli.errors import ArtifactError
 from mtpkd_cli.pipeline.final import units_of_final
-from mtpkd_cli.pipeline.ingredients import features_of, sides_of, students_of
+from mtpkd_cli.pipeline.ingredients import features_of, labels_of, sides_of, students_of
 from mtpkd_cli.pipeline.unit import Ingredient, Unit, artifacts, place, value, value_as
 from mtpkd_cli.pipeline.units import bank_folders, repetitions_of, student_folders
 
@@ -17,6 +17,7 @@ def classical_unit(run: RunFolder, study: Study) -> Unit:
     reference, teachers = study.evaluate.reference, study.teacher_modalities
     ingredients = (
         sides_of(run),
+        labels_of(study),
         features_of(run, list(dict.fromkeys(m for seen in teachers.values() for m in seen))),
         artifacts("{}/bank", banks=bank_folders(run, study)),
         artifacts(f"{{}}/students/{reference}", students=student_folders(run, study, reference)),
@@ -39,6 +40,7 @@ def corrupt_unit(run: RunFolder, study: Study, at_most: int | None = None) -> Un
     keys = {repetition_name(*pair): run.teacher(*pair, joint) for pair in repetitions_of(run, study)}
     ingredients = (
         sides_of(run),
+        labels_of(study),
         features_of(run, seen),
         students_of({name: student_folders(run, study, name) for name in methods}),
         artifacts(f"{{}}/teachers/{joint}", teachers=keys),

@@ -9,6 +9,7 @@ from pathlib import Path
 from mtpkd_cli import interruption
 from mtpkd_cli.artifacts.records import write_record
 from mtpkd_cli.artifacts.run_folder import repetition_name
+from mtpkd_cli.config.recordings import ALL_LABELS, LabelBudget
 from mtpkd_cli.config.scoring import headline_of
 from mtpkd_cli.config.study import EvaluateSection, ExtractSection, ModalitySection, ModelSection
 from mtpkd_cli.evaluation.comparison import metrics_of
@@ -17,6 +18,7 @@ from mtpkd_cli.evaluation.damaged_media import DamagePass, media_scenes
 from mtpkd_cli.evaluation.robustness import CORRUPTION, Bench, RobustnessScores, chosen_rows, testable_rows
 from mtpkd_cli.stages import Counts, Job
 from mtpkd_cli.training.data import outputs_of, read_data
+from mtpkd_cli.training.sides import read_sides
 from mtpkd_cli.training.splits import read_folds
 
 
@@ -39,6 +41,7 @@ def build(
     extract: ExtractSection,
     evaluate: EvaluateSection,
     at_most: int | None,
+    labels: LabelBudget = ALL_LABELS,
 ) -> Counts:
     """Scores test samples that have been made worse; writes corruption.json.
 
@@ -55,16 +58,19 @@ def build(
         damaged: Prevalent modality -> folder in which its features of damaged media are kept.
         evaluate: Metrics, of which the headline is used, and the seed of draws.
         at_most: Try so many test samples, drawn evenly over subjects and classes; None = all.
+        labels: How many labels are seen.
 
     Raises:
         ArtifactError: A student, a teacher or the features cannot be read.
         StorageError: Media have vanished meanwhile.
     """
-    data, folds, prevalent = read_data(samples, features, "cpu"), read_folds(splits), list(modalities)
+    data, prevalent = read_data(samples, features, "cpu"), list(modalities)
+    sides = [read_sides(data.samples, splits, fold, labels) for fold in range(len(read_folds(splits)))]
+    folds = [one.people for one in sides]
     metric = headline_of(metrics_of(evaluate.metrics, len(outputs_of(data.samples))), task)
     by_person = model.normalise == "subject"
     chosen = chosen_rows(data, folds, prevalent, at_most, whole_people=by_person, seed=evaluate.bootstrap_seed)
-    bench = Bench(data, folds, seeds, prevalent, model.normalise, students, chosen)
+    bench = Bench(data, sides, seeds, prevalent, model.normalise, students, chosen)
     extract, note, progress = extract.with_workers(job.extraction.workers), job.reporter.note, job.reporter.progress
     plan = DamagePass(modalities, damaged, extract, job.extraction.root, job.overwrite, note, progress)
     scenes, media = media_scenes(bench, plan)

@@ -1,4 +1,9 @@
-"""Recordings that nobody has labelled: what a study makes of them (`data.unlabelled`), and how many there are."""
+"""Recordings that nobody has labelled: what a study makes of them (`data.unlabelled`), and how many there are.
+
+Known without torch, before anything is computed.
+
+Legend: N samples.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,9 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mtpkd_cli.config.recordings import LabelBudget
 from mtpkd_cli.datasets import LISTED_COLUMN, is_labelled
 from mtpkd_cli.errors import DataError, first_ten
 from mtpkd_cli.media.wide_tables import NOTES
+from mtpkd_cli.training.label_budget import seen_labels
+from mtpkd_cli.training.splits import Fold
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,67 @@ class LabelCounts:
                 "partly_labelled_subjects": self.partly_labelled_subjects,
             },
         }
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many samples, and of how many people they are."""
+
+    subjects: int
+    samples: int
+
+    @classmethod
+    def of(cls, samples: pd.DataFrame, rows: np.ndarray) -> "Count":
+        """Counts the rows that are True in (N,) bool."""
+        return cls(int(samples.loc[rows, "subject"].nunique()), int(rows.sum()))
+
+    def __str__(self) -> str:
+        return f"{self.samples} of {self.subjects} people"
+
+
+@dataclass(frozen=True)
+class FoldLabels:
+    """What one fold makes of labels, each (N,) bool over the samples.
+
+    Args:
+        train: Recordings that teach with their label.
+        validation: Those that choose by it.
+        test: Those that are scored by it.
+        unlabelled: Recordings that teach without a label: they have none, or it is hidden.
+        hidden: Labels that are hidden, on both sides that are not tested.
+        unused: Recordings without a label of people who validate or are tested: nothing reads them.
+    """
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    unlabelled: np.ndarray
+    hidden: np.ndarray
+    unused: np.ndarray
+
+    @classmethod
+    def of(cls, samples: pd.DataFrame, fold: Fold, number: int, labels: LabelBudget) -> "FoldLabels":
+        """Puts the samples on their sides.
+
+        Args:
+            samples: The samples table, N rows.
+            fold: As splits.json has it.
+            number: Of the fold.
+            labels: How many labels are seen.
+        """
+        people, seen = seen_labels(samples, fold, number, labels)
+        who = samples["subject"]
+        train, validation, test, unlabelled = (
+            who.isin(side).to_numpy() for side in (people.train, people.validation, people.test, people.unlabelled)
+        )
+        return cls(
+            train=train & seen,
+            validation=validation & seen,
+            test=test & seen,
+            unlabelled=(train & ~seen) | unlabelled,
+            hidden=is_labelled(samples) & ~seen & (train | validation | unlabelled),
+            unused=~is_labelled(samples) & ~train & ~unlabelled,
+        )
 
 
 def with_places(samples: pd.DataFrame) -> pd.DataFrame:
