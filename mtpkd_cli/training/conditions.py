@@ -14,10 +14,13 @@ from mtpkd_cli.errors import DataError, StudyError
 from mtpkd_cli.training.batches import smallest_batch
 from mtpkd_cli.training.descriptions import Adjustment
 from mtpkd_cli.training.facts import Facts, Finding, MethodSettings
+from mtpkd_cli.training.label_budget import missing_classes
+from mtpkd_cli.training.label_conditions import labels_that_teach
 from mtpkd_cli.training.seeding import derived_seed
 from mtpkd_cli.training.splits import Fold, folds_of, inner_folds
 
 _TRIED_SEEDS = 50
+_SHARE_STEPS = 1000
 
 
 def fitted_anchors(method: MethodSettings, samples: int, batch_size: int) -> tuple[int | None, Finding | None]:
@@ -140,7 +143,7 @@ def _batches(facts: Facts) -> Iterator[Finding]:
 
 
 def _inner_folds(facts: Facts) -> Iterator[Finding]:
-    people = min((len(fold.train) for fold in facts.folds), default=0)
+    people = min((len(fold.train) for fold in facts.seen_folds), default=0)
     if people and (finding := fitted_inner_folds(facts.study.train, people)[1]) is not None:
         yield finding
 
@@ -153,7 +156,7 @@ def _modalities(facts: Facts) -> Iterator[Finding]:
     if lacking:
         yield Finding("these folds cannot be trained", working_folds(facts), "corpus")
     for number, fold in enumerate(facts.folds):
-        if fold.test and not facts.seen(fold.test, facts.study.prevalent):
+        if fold.test and not facts.seen(number, fold.test, facts.study.prevalent):
             seen = " or ".join(facts.study.prevalent)
             yield Finding(f"fold {number}: no test sample has {seen}: nobody is tested in it")
 
@@ -161,11 +164,11 @@ def _modalities(facts: Facts) -> Iterator[Finding]:
 def lacking_modalities(facts: Facts) -> Iterator[str]:
     """Says of every side of a fold that trains or validates which teacher has nothing to see there."""
     study = facts.study
-    for number, fold in enumerate(facts.folds):
+    for number, fold in enumerate(facts.seen_folds):
         for teacher, seen in study.teacher_modalities.items():
             names = " or ".join(seen)
             for side, people in (("training", fold.train), ("validation", fold.validation)):
-                if not facts.seen(people, seen):
+                if not facts.seen(number, people, seen):
                     yield f"fold {number}: no sample of its {len(people)} {side} people has {names} (teacher {teacher})"
                     break
             else:
@@ -179,17 +182,17 @@ def _inner_lacking(facts: Facts, number: int, fold: Fold, teacher: str, names: s
     for seed in facts.study.study.seeds:
         for held_out in inner_folds(fold.train, parts, derived_seed(seed, number, "inner")):
             rest = [person for person in fold.train if person not in set(held_out)]
-            if not facts.seen(rest, seen):
+            if not facts.seen(number, rest, seen):
                 yield f"fold {number}, seed {seed}: without {', '.join(held_out[:3])} nobody who trains has {names}"
                 return
 
 
 def lacking_classes(facts: Facts) -> Iterator[str]:
-    """Says of every fold which classes no training sample has."""
-    for number, fold in enumerate(facts.folds if facts.classes else []):
-        train = set(fold.train)
-        if absent := [name for name, people in zip(facts.classes, facts.of_class, strict=True) if not people & train]:
-            yield f"fold {number}: no train sample of {', '.join(absent)}"
+    """Says of every fold which classes no training sample has, or none whose label is seen."""
+    for number, side in enumerate(facts.sides if facts.classes else []):
+        if absent := missing_classes(facts.samples, side.train, facts.classes):
+            why = f", as data.label_share = {facts.study.data.label_share:g} hides labels" if side.hidden.any() else ""
+            yield f"fold {number}: no train sample of {', '.join(absent)}{why}"
 
 
 def _classes(facts: Facts) -> Iterator[Finding]:
@@ -203,12 +206,42 @@ def _classes(facts: Facts) -> Iterator[Finding]:
 def working_folds(facts: Facts) -> str:
     """A change of [data] after which every fold has all that is learned in it; what else helps where none is near."""
     data, found = facts.study.data, ""
+    if data.labels.hides and (share := _least_label_share(facts)):
+        return f"--set data.label_share={share:g} is the least share that works"
     if data.split != "official":
         changes: list[dict[str, Any]] = [{"split_seed": seed} for seed in range(_TRIED_SEEDS)]
         changes += [{"validation_share": share} for share in (0.2, 0.15, 0.1)]
         changes += [{"folds": folds} for folds in range(data.folds + 1, data.folds + 6) if data.split == "group-kfold"]
         found = next((_in_words(change) for change in changes if _fits(facts, change)), "")
     return found or "leave those classes or modalities out, or add people who have them"
+
+
+def _least_label_share(facts: Facts) -> float | None:
+    """The least share of labels, in steps of 0.001, with which all that is learned is there; None where 1 is too little.
+
+    Shares are nested, so that what a share has a larger one has too.
+    """
+    low, high = round(_SHARE_STEPS * facts.study.data.label_share), _SHARE_STEPS
+    if not _fits_with(facts, 1.0):
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _fits_with(facts, middle / _SHARE_STEPS) else (middle, high)
+    return high / _SHARE_STEPS
+
+
+def _fits_with(facts: Facts, label_share: float) -> bool:
+    """Whether every fold has all that is learned in it with another share of labels."""
+    return _is_whole(_with_data(facts, {"label_share": label_share}))
+
+
+def _with_data(facts: Facts, change: dict[str, Any], **others: Any) -> Facts:
+    study = facts.study.model_copy(update={"data": facts.study.data.model_copy(update=change)})
+    return replace(facts, study=study, **others)
+
+
+def _is_whole(facts: Facts) -> bool:
+    return not any(lacking_classes(facts)) and not any(lacking_modalities(facts))
 
 
 def _in_words(change: dict[str, Any]) -> str:
@@ -220,8 +253,7 @@ def _fits(facts: Facts, change: dict[str, Any]) -> bool:
         folds = folds_of(facts.samples, facts.study.data.model_copy(update=change))
     except DataError:
         return False
-    changed = replace(facts, folds=folds)
-    return not any(lacking_classes(changed)) and not any(lacking_modalities(changed))
+    return _is_whole(replace(facts, folds=folds))
 
 
 def _files(facts: Facts) -> Iterator[Finding]:
@@ -249,6 +281,7 @@ CONDITIONS: dict[str, Condition] = {
     "encoders": Condition("extract", _files),
     "classes": Condition("extract", _classes),
     "modalities": Condition("train-teachers", _modalities),
+    "unlabelled recordings": Condition("train-teachers", labels_that_teach),
     "inner folds": Condition("train-teachers", _inner_folds),
     "batches": Condition("distill", _batches),
     "anchors": Condition("distill", _anchors),

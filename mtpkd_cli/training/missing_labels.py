@@ -77,7 +77,7 @@ class Count:
         return cls(int(samples.loc[rows, "subject"].nunique()), int(rows.sum()))
 
     def __str__(self) -> str:
-        return f"{self.samples} of {self.subjects} people"
+        return f"{self.samples} samples of {self.subjects} people"
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,11 @@ class FoldLabels:
             hidden=is_labelled(samples) & ~seen & (train | validation | unlabelled),
             unused=~is_labelled(samples) & ~train & ~unlabelled,
         )
+
+    @property
+    def seen(self) -> np.ndarray:
+        """(N,) bool: recordings whose label somebody reads."""
+        return self.train | self.validation | self.test
 
 
 def with_places(samples: pd.DataFrame) -> pd.DataFrame:
