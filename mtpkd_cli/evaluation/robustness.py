@@ -20,14 +20,12 @@ from mtpkd_cli import metrics
 from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.artifacts.records import Record, read_record
 from mtpkd_cli.artifacts.run_folder import repetition_name
-from mtpkd_cli.datasets import is_labelled
 from mtpkd_cli.evaluation.summary import Estimate
 from mtpkd_cli.models import ModalityBatch, Student, TargetScale
 from mtpkd_cli.registry import METRICS
 from mtpkd_cli.training.checkpoints import load_model
 from mtpkd_cli.training.data import StudyData, standardised
 from mtpkd_cli.training.sides import Sides
-from mtpkd_cli.training.splits import Fold
 from mtpkd_cli.training.teachers import apply
 
 CORRUPTION = "corruption.json"
@@ -221,12 +219,11 @@ class Bench:
         worse = self.normalised(replace(self.tried, sequences=sequences))
         present = worse.present(self.prevalent)
         for fold, seed in self.pairs:
-            sides = self.sides[fold]
-            rows = worse.rows(sides.people.test)
+            rows = worse.rows(self.sides[fold].people.test)
             if not len(rows):
                 continue
             seen = rows[present[rows]]
-            blind = prior(self.data.labels[sides.labelled], self.outputs)
+            blind = prior(self.data.labels[self.sides[fold].labelled], self.outputs)
             for method in self.students:
                 scores = blind.expand(len(rows), -1).clone()
                 if len(seen):
@@ -264,22 +261,22 @@ def part_of(data: StudyData, scores: Tensor) -> metrics.Part:
     return metrics.Part(data.labels.numpy(), scores.numpy(), data.samples["subject"].to_numpy())
 
 
-def testable_rows(data: StudyData, folds: list[Fold], prevalent: list[str]) -> Tensor:
+def testable_rows(data: StudyData, sides: list[Sides], prevalent: list[str]) -> Tensor:
     """Rows of test samples that have a label and a prevalent modality."""
-    tested = data.rows(sorted({subject for fold in folds for subject in fold.test}))
-    return tested[(data.present(prevalent).cpu() & torch.from_numpy(is_labelled(data.samples)))[tested]]
+    tested = torch.cat([one.test for one in sides]).unique()
+    return tested[data.present(prevalent)[tested]]
 
 
 def chosen_rows(
-    data: StudyData, folds: list[Fold], prevalent: list[str], at_most: int | None, *, whole_people: bool, seed: int
+    data: StudyData, sides: list[Sides], prevalent: list[str], at_most: int | None, *, whole_people: bool, seed: int
 ) -> Tensor:
-    """Rows of test samples that can be tried: all, or `at_most`, drawn evenly over subjects and classes.
+    """Rows of test samples that have a prevalent modality: all, or `at_most`, drawn evenly over subjects and classes.
 
     Args:
         whole_people: Draw whole persons, at least one: where features are standardised by person.
         seed: Of the draw.
     """
-    tested = testable_rows(data, folds, prevalent)
+    tested = testable_rows(data, sides, prevalent)
     if at_most is None or at_most >= len(tested):
         return tested
     table = data.samples.iloc[tested.numpy()].assign(row=tested.numpy())

@@ -17,12 +17,12 @@ def classical_unit(run: RunFolder, study: Study) -> Unit:
     reference, teachers = study.evaluate.reference, study.teacher_modalities
     ingredients = (
         sides_of(run),
-        labels_of(study),
         features_of(run, list(dict.fromkeys(m for seen in teachers.values() for m in seen))),
         artifacts("{}/bank", banks=bank_folders(run, study)),
         artifacts(f"{{}}/students/{reference}", students=student_folders(run, study, reference)),
         value(teachers=teachers, prevalent=study.prevalent, seeds=study.study.seeds, task=study.study.task),
         _standardisation(study),
+        labels_of(study),
         _evaluate_keys(study, "reference", "resamples", "permutations", "bootstrap_seed"),
     )
     return Unit("classical", "classical", run.classical, "classical", ingredients)
@@ -40,13 +40,13 @@ def corrupt_unit(run: RunFolder, study: Study, at_most: int | None = None) -> Un
     keys = {repetition_name(*pair): run.teacher(*pair, joint) for pair in repetitions_of(run, study)}
     ingredients = (
         sides_of(run),
-        labels_of(study),
         features_of(run, seen),
         students_of({name: student_folders(run, study, name) for name in methods}),
         artifacts(f"{{}}/teachers/{joint}", teachers=keys),
         value(joint=joint, privileged=[name for name in seen if name in study.privileged]),
         value(seeds=study.study.seeds, task=study.study.task, at_most=at_most),
         _standardisation(study),
+        labels_of(study),
         _evaluate_keys(study, "bootstrap_seed"),
         # How media are encoded is part of their features; limits of time and memory change nothing.
         value_as({"prevalent": study.prevalent}, modalities={name: study.modalities[name] for name in study.prevalent}),

@@ -1,11 +1,7 @@
 """Classical models: what scikit-learn reaches on the features of each teacher and of the student alone, beside them."""
 
-from dataclasses import replace
 from itertools import product
 from pathlib import Path
-
-import pandas as pd
-import torch
 
 from mtpkd_cli import interruption
 from mtpkd_cli.artifacts import read_parquet
@@ -18,7 +14,6 @@ from mtpkd_cli.evaluation.classical import (
     CLASSICAL,
     MODELS,
     ClassicalScores,
-    PooledFeatures,
     compare_with_classical,
     pool_features,
     predict_classical,
@@ -35,9 +30,8 @@ from mtpkd_cli.evaluation.summary import TEACHER_PREFIX
 from mtpkd_cli.registry import METRICS
 from mtpkd_cli.stages import Counts, Job
 from mtpkd_cli.training.bank import tested_samples
-from mtpkd_cli.training.data import StudyData, outputs_of, read_data
-from mtpkd_cli.training.sides import Sides, read_sides
-from mtpkd_cli.training.splits import read_folds
+from mtpkd_cli.training.data import outputs_of, read_data
+from mtpkd_cli.training.sides import read_every_side
 
 
 def build(
@@ -66,14 +60,14 @@ def build(
         teachers: Teacher -> modalities that it sees.
         prevalent: What the student sees.
         evaluate: Metrics, of which the headline is used, reference, resamples and permutations.
-        labels: How many labels are seen: the models have those that the networks have.
+        labels: How many labels are seen.
 
     Raises:
         ArtifactError: A student, a teacher or the features cannot be read.
         DataError: A fold's people have nothing to learn from.
     """
     table = read_parquet(samples).to_pandas()
-    folds = [read_sides(table, splits, fold, labels) for fold in range(len(read_folds(splits)))]
+    sides = read_every_side(table, splits, labels)
     outputs = outputs_of(table)
     metric = headline_of(metrics_of(evaluate.metrics, len(outputs)), task)
     binary = task == "classification" and len(outputs) == 2
@@ -92,10 +86,9 @@ def build(
             rivals[tuple(seen)] = {}
             for name in MODELS[task]:
                 tables = {}
-                for fold, seed in product(range(len(folds)), seeds):
+                for fold, seed in product(range(len(sides)), seeds):
                     interruption.check()
-                    key = repetition_name(fold, seed)
-                    tables[key] = _predictions(name, data, inputs, folds[fold], seed)
+                    tables[repetition_name(fold, seed)] = predict_classical(name, data, inputs, sides[fold], seed)
                 rivals[tuple(seen)][name] = with_labels(tables, table, binary)
         if network == evaluate.reference:
             tables = {key: read_student_predictions(folder) for key, folder in students.items()}
@@ -108,9 +101,3 @@ def build(
     label = METRICS.load(metric).LABEL
     write_record(out / CLASSICAL, ClassicalScores(metric=metric, label=label, test=draws.test_in_words, rows=rows))
     return {"networks": len(networks), "models": len(MODELS[task])}
-
-
-def _predictions(model: str, data: StudyData, seen: PooledFeatures, sides: Sides, seed: int) -> pd.DataFrame:
-    """What a model predicts that has seen no label but those of its fold."""
-    kept = data.with_labels_of(torch.cat([sides.labelled, sides.validation, sides.test]))
-    return predict_classical(model, replace(data, labels=kept.labels), seen, sides.people, seed)

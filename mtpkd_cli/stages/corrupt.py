@@ -18,8 +18,7 @@ from mtpkd_cli.evaluation.damaged_media import DamagePass, media_scenes
 from mtpkd_cli.evaluation.robustness import CORRUPTION, Bench, RobustnessScores, chosen_rows, testable_rows
 from mtpkd_cli.stages import Counts, Job
 from mtpkd_cli.training.data import outputs_of, read_data
-from mtpkd_cli.training.sides import read_sides
-from mtpkd_cli.training.splits import read_folds
+from mtpkd_cli.training.sides import read_every_side
 
 
 def build(
@@ -65,11 +64,10 @@ def build(
         StorageError: Media have vanished meanwhile.
     """
     data, prevalent = read_data(samples, features, "cpu"), list(modalities)
-    sides = [read_sides(data.samples, splits, fold, labels) for fold in range(len(read_folds(splits)))]
-    folds = [one.people for one in sides]
+    sides = read_every_side(data.samples, splits, labels)
     metric = headline_of(metrics_of(evaluate.metrics, len(outputs_of(data.samples))), task)
     by_person = model.normalise == "subject"
-    chosen = chosen_rows(data, folds, prevalent, at_most, whole_people=by_person, seed=evaluate.bootstrap_seed)
+    chosen = chosen_rows(data, sides, prevalent, at_most, whole_people=by_person, seed=evaluate.bootstrap_seed)
     bench = Bench(data, sides, seeds, prevalent, model.normalise, students, chosen)
     extract, note, progress = extract.with_workers(job.extraction.workers), job.reporter.note, job.reporter.progress
     plan = DamagePass(modalities, damaged, extract, job.extraction.root, job.overwrite, note, progress)
@@ -86,7 +84,7 @@ def build(
     scores = RobustnessScores(
         metric=metric,
         samples=len(chosen),
-        all_samples=len(testable_rows(data, folds, prevalent)),
+        all_samples=len(testable_rows(data, sides, prevalent)),
         subjects=len(subjects),
         steps=max(int(bench.tried.sequences[name][1].sum(1).median()) for name in rest or prevalent),
         media=media,

@@ -217,7 +217,7 @@ def working_folds(facts: Facts) -> str:
 
 
 def _least_label_share(facts: Facts) -> float | None:
-    """The least share of labels, in steps of 0.001, with which all that is learned is there; None where 1 is too little.
+    """The least share of labels, in steps of 0.001, with which all that is learned is there; None where there is none.
 
     Shares are nested, so that what a share has a larger one has too.
     """

@@ -25,12 +25,16 @@ def labels_that_teach(facts: Facts) -> Iterator[Finding]:
         yield Finding(f"{', '.join(upper)}: no label is hidden, so it is one more student of labels alone")
     unseen = without & ~_any(facts, facts.study.prevalent)
     if unseen.any():
-        lacking = f"{Count.of(facts.samples, unseen)} have no label, and no {' or '.join(facts.study.prevalent)}"
-        yield Finding(f"{lacking}: the student learns nothing from these samples")
+        lacking = (
+            f"{Count.of(facts.samples, unseen)} lack {' or '.join(facts.study.prevalent)} and a label that is seen"
+        )
+        yield Finding(f"{lacking}: the student learns nothing from them")
     untaught = without & ~unseen & ~_any(facts, facts.study.privileged)
     if untaught.any():
-        lacking = f"{Count.of(facts.samples, untaught)} have no label, and no {' or '.join(facts.study.privileged)}"
-        yield Finding(f"{lacking}: no privileged teacher has anything to say of these samples")
+        lacking = (
+            f"{Count.of(facts.samples, untaught)} lack {' or '.join(facts.study.privileged)} and a label that is seen"
+        )
+        yield Finding(f"{lacking}: no privileged teacher can say anything of them")
 
 
 def _any(facts: Facts, modalities: list[str]) -> np.ndarray:
