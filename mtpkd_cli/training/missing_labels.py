@@ -5,7 +5,7 @@ Known without torch, before anything is computed.
 Legend: N samples.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -128,6 +128,64 @@ class FoldLabels:
     def seen(self) -> np.ndarray:
         """(N,) bool: recordings whose label somebody reads."""
         return self.train | self.validation | self.test
+
+
+@dataclass(frozen=True)
+class LabelFacts:
+    """What becomes of the labels of a study, in numbers.
+
+    Args:
+        counts: Of labels that there are.
+        budget: How many of those on the training side are seen.
+        folds: Per fold, side (the fields of `FoldLabels`) -> samples and people.
+    """
+
+    counts: LabelCounts
+    budget: LabelBudget
+    folds: list[dict[str, Count]]
+
+    @classmethod
+    def of(cls, samples: pd.DataFrame, folds: list[Fold], budget: LabelBudget) -> "LabelFacts":
+        """Counts a samples table and its folds."""
+        made = [FoldLabels.of(samples, fold, number, budget) for number, fold in enumerate(folds)]
+        names = [one.name for one in fields(FoldLabels)]
+        counted = [{name: Count.of(samples, getattr(one, name)) for name in names} for one in made]
+        return cls(LabelCounts.of(samples), budget, counted)
+
+    @property
+    def sentences(self) -> list[str]:
+        """What a reader should know: nothing where every sample has a label, and every label is seen."""
+        told = [f"{self.counts}"] if self.counts.unlabelled_samples else []
+        if self.budget.hides:
+            of = "people" if self.budget.unit == "subject" else "each person's samples"
+            told.append(
+                f"data.label_share = {self.budget.share:g} of {of}: a fold teaches with the labels of "
+                f"{self._range('train')}, chooses by those of {self._range('validation')}, and those of "
+                f"{self._range('hidden')} are hidden"
+            )
+        if any(fold["unlabelled"].samples for fold in self.folds):
+            told.append(f"{self._range('unlabelled')} teach without a label in a fold")
+        if any(fold["unused"].samples for fold in self.folds):
+            told.append(f"{self._range('unused')} have no label and are set aside in a fold: nobody learns from them")
+        return told
+
+    def plain(self) -> dict[str, Any]:
+        """The same as numbers for machines; nothing where there is nothing to tell."""
+        if not self.sentences:
+            return {}
+        folds = [{side: asdict(count) for side, count in fold.items()} for fold in self.folds]
+        return self.counts.plain() | {"label_share": self.budget.share, "label_unit": self.budget.unit, "folds": folds}
+
+    def _range(self, side: str) -> str:
+        """Samples and people of a side, over the folds."""
+        samples, people = (
+            sorted({getattr(fold[side], name) for fold in self.folds}) for name in ("samples", "subjects")
+        )
+        return f"{_between(samples)} samples of {_between(people)} people"
+
+
+def _between(values: list[int]) -> str:
+    return f"{values[0]}" if len(values) == 1 else f"{values[0]} to {values[-1]}"
 
 
 def with_places(samples: pd.DataFrame) -> pd.DataFrame:
