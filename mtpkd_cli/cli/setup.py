@@ -49,7 +49,7 @@ def init_run(
     root = str(data) if data.is_absolute() else os.path.relpath(data.resolve(), folder.resolve())
     text = preset_text(preset, _study_name(folder), root)
     if ready_features_wanted(text):
-        text = with_ready_features(text, data)
+        text = with_ready_features(text, data, assignments)
     modalities = parse_study(text, where=f"preset {preset}").modalities
     for name in prevalent:
         if name not in modalities:
@@ -84,7 +84,7 @@ def show_status(folder: Path, json: bool) -> None:
     run = RunFolder(folder)
     study, entries = read_study(run.study), status(folder)
     listed = any(entry.unit == "." and entry.state == "done" for entry in entries)
-    labels = label_facts(run, study) if listed else None
+    labels = label_facts(run, study.data.labels) if listed else None
     if json:
         units = [asdict(entry) for entry in entries]
         print_json({"study": study.study.name, "units": units, "labels": labels.plain() if labels else {}})

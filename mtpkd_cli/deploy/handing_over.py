@@ -11,7 +11,7 @@ from mtpkd_cli.artifacts import RunFolder, read_parquet, replaced_folder, write_
 from mtpkd_cli.artifacts.feature_parts import part_about, part_files
 from mtpkd_cli.artifacts.records import Record, write_record
 from mtpkd_cli.config import Study
-from mtpkd_cli.config.recordings import READY_FEATURES
+from mtpkd_cli.config.recordings import ALL_LABELS, READY_FEATURES
 from mtpkd_cli.datasets import is_labelled
 from mtpkd_cli.deploy.choice import ChosenStudent, check_encoders, threshold_of
 from mtpkd_cli.deploy.exporting import CHECKS, FILES, Format, export_student, input_names
@@ -149,7 +149,7 @@ def model_card(run: RunFolder, study: Study, chosen: ChosenStudent, description:
     environment.globals |= {"cell": _cell, "share": _share}
     summary = _summary(run)
     content = environment.get_template("model_card.md").render(
-        study=study, chosen=chosen, about=description, summary=summary, data=_data(run, study)
+        study=study, chosen=chosen, about=description, summary=summary, data=_data(run, study, chosen)
     )
     return content.rstrip() + "\n"
 
@@ -167,13 +167,15 @@ def _summary(run: RunFolder) -> Summary | None:
         return None  # not evaluated, or copied without: the card says so
 
 
-def _data(run: RunFolder, study: Study) -> dict[str, Any] | None:
+def _data(run: RunFolder, study: Study, chosen: ChosenStudent) -> dict[str, Any] | None:
     if not run.samples.is_file():
         return None
     table = read_parquet(run.samples).to_pandas()
     counts = {"samples": len(table), "subjects": table["subject"].nunique()}
     classes = Counter(table.loc[is_labelled(table), "label_name"]) if "label_name" in table else {}
-    labels = label_facts(run, study)
+    # A final student learns from every label that there is.
+    seen = (run.final, ALL_LABELS) if chosen.final else (run, study.data.labels)
+    labels = label_facts(*seen)
     told = {"classes": {str(name): count for name, count in sorted(classes.items())}}
     return counts | told | {"labels": labels.sentences if labels else []}
 

@@ -24,7 +24,7 @@ def listing(results: Results) -> str:
     notes = "".join(f"; {note}: {count:,}" for note, count in counts.get("notes", {}).items())
     told = [f"{counts['samples']:,} samples of {counts.get('subjects', 'unknown')} subjects{notes}"]
     try:
-        labels = label_facts(results.run, results.study)
+        labels = label_facts(results.run, results.study.data.labels)
     except ArtifactError:
         labels = None  # a damaged table: the stages refuse it with a message
     return ". ".join([*told, *(labels.sentences if labels else [])]) + "."
