@@ -13,5 +13,12 @@ def look_at_conditions(facts: Facts) -> CheckResult:
     problems = [str(finding) for finding in found if finding.kind != "note"]
     notes = [*passed_by(facts.study), *(str(finding) for finding in found if finding.kind == "note")]
     trained = facts.trained()
-    sizes = f"{min(trained)}" if min(trained) == max(trained) else f"{min(trained)} to {max(trained)}"
-    return CheckResult("settings", f"{sizes} samples train a student", problems, notes, {"trained": trained})
+    without = [facts.having(side.unlabelled, facts.study.prevalent) for side in facts.sides]
+    text, counts = f"{_between(trained)} samples train a student", {"trained": trained}
+    if any(without):
+        text, counts = f"{text}, and {_between(without)} without a label", counts | {"unlabelled": without}
+    return CheckResult("settings", text, problems, notes, counts)
+
+
+def _between(counts: list[int]) -> str:
+    return f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"

@@ -115,8 +115,8 @@ def _order(facts: Facts) -> Iterator[Finding]:
 def _anchors(facts: Facts) -> Iterator[Finding]:
     """Anchors of every method against the smallest batch of every fold; the worst fold speaks."""
     giving_way: dict[str, list[str]] = {}
-    if fewest := min(facts.trained(), default=0):
-        for method in facts.methods:
+    for method in facts.methods:
+        if fewest := min(facts.in_epoch(method.name), default=0):
             finding = fitted_anchors(method, fewest, facts.study.distill.batch_size)[1]
             if finding is not None and finding.kind != "note":
                 yield finding
@@ -130,11 +130,18 @@ def _batches(facts: Facts) -> Iterator[Finding]:
     """Batches against the samples that there are, and against methods that compare samples within a batch."""
     distill, fewest = facts.study.distill, min(facts.trained(), default=0)
     sections = {"train": facts.study.train, "align": facts.study.align, "distill": distill}
-    large = [f"{name}.batch_size = {one.batch_size}" for name, one in sections.items() if one.batch_size > fewest]
-    if fewest and large:
-        yield Finding(f"{', '.join(large)}: a fold trains with {fewest} samples, so all of them are one batch")
-    batch = smallest_batch(fewest, distill.batch_size)
+    # What listens to teachers, alignment among it, has those without a label too.
+    listening = [min(facts.in_epoch(method.name), default=0) for method in facts.methods] or [fewest]
+    there = {"train": fewest, "align": max(listening), "distill": max(listening)}
+    large: dict[int, list[str]] = {}
+    for name, one in sections.items():
+        if there[name] and one.batch_size > there[name]:
+            large.setdefault(there[name], []).append(f"{name}.batch_size = {one.batch_size}")
+    for count, keys in large.items():
+        yield Finding(f"{', '.join(keys)}: a fold trains with {count} samples, so all of them are one batch")
     for method in facts.methods:
+        fewest = min(facts.in_epoch(method.name), default=0)
+        batch = smallest_batch(fewest, distill.batch_size)
         if fewest and batch < method.least:
             todo = f"--set distill.batch_size={method.least}" if fewest >= method.least else "add training samples"
             what = "pairs" if method.least == 2 else "three samples at a time"

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from mtpkd_cli.config import Study
+from mtpkd_cli.config.methods import METHODS
+from mtpkd_cli.training.batches import unlabelled_in_epoch
 from mtpkd_cli.training.label_budget import seen_labels
 from mtpkd_cli.training.missing_labels import FoldLabels
 from mtpkd_cli.training.splits import Fold
@@ -88,6 +90,14 @@ class Facts:
     def trained(self) -> list[int]:
         """Per fold, how many samples a student is fitted to with their labels."""
         return [self.having(side.train, self.study.prevalent) for side in self.sides]
+
+    def in_epoch(self, method: str) -> list[int]:
+        """Per fold, how many samples an epoch of a method's student has, those without a label among them."""
+        share = self.study.distill.unlabelled_share
+        if not METHODS.constant(method, "TAUGHT", True):
+            return self.trained()
+        others = [self.having(side.unlabelled, self.study.prevalent) for side in self.sides]
+        return [n + unlabelled_in_epoch(n, more, share) for n, more in zip(self.trained(), others, strict=True)]
 
 
 @dataclass(frozen=True)
