@@ -39,12 +39,13 @@ def look_at_labels(
         facts["targets"] = {name: [float(values.min()), float(values.max())] for name, values in ranges.items()}
         summary = ", ".join(f"{name} {values.min():.3g} to {values.max():.3g}" for name, values in ranges.items())
         for name, values in ranges.items():
-            if infinite := int(np.isinf(values).sum()):
-                problems.append(f"target '{name}': {infinite} samples have no finite value")
-            elif values.isna().all():
-                problems.append(f"target '{name}': no sample has a value")
-            elif values.nunique() == 1:
-                problems.append(f"target '{name}' is {values.min():g} in every sample: there is nothing to predict")
+            missing, constant = int((~np.isfinite(values)).sum()), values.nunique() < 2
+            if missing:
+                # Targets of one sample are rated one by one: the others are learned, where they vary.
+                refused = constant or np.isinf(values).any()
+                (problems if refused else notes).append(f"target '{name}': {missing} samples have no finite value")
+            elif constant:
+                problems.append(f"target '{name}' is {values.iloc[0]:g} in every sample: there is nothing to predict")
     if counts.unlabelled_samples:
         summary += f"; {counts}"
     if frames is not None:
