@@ -20,6 +20,7 @@ from mtpkd_cli.evaluation.summary import Estimate, Summary, summary_of
 from mtpkd_cli.models import Student
 from mtpkd_cli.pipeline import label_facts
 from mtpkd_cli.training.checkpoints import load_model
+from mtpkd_cli.training.descriptions import LearnedRecordings
 
 EXAMPLE, DESCRIPTION = "predict_onnx.py", "features.json"
 
@@ -123,7 +124,7 @@ def hand_over(run: RunFolder, study: Study, chosen: ChosenStudent, kind: Format,
             checked=ExportCheck(samples=CHECKS, largest_difference=worst),
         )
         write_record(place / DESCRIPTION, description)
-        write_text(place / "MODEL_CARD.md", model_card(run, study, chosen, description))
+        write_text(place / "MODEL_CARD.md", model_card(run, study, chosen, description, about.recordings))
         if kind == "onnx":
             write_text(place / EXAMPLE, Path(__file__).with_name(EXAMPLE).read_text(encoding="utf-8"))
     return worst
@@ -141,7 +142,13 @@ def _exported_student(chosen: ChosenStudent, taught_by: str) -> ExportedStudent:
     )
 
 
-def model_card(run: RunFolder, study: Study, chosen: ChosenStudent, description: ExportDescription) -> str:
+def model_card(
+    run: RunFolder,
+    study: Study,
+    chosen: ChosenStudent,
+    description: ExportDescription,
+    recordings: LearnedRecordings | None,
+) -> str:
     """What a stranger must know of the student, in Markdown; it names what the run folder no longer holds."""
     environment = Environment(
         loader=PackageLoader(__package__, "."), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -149,7 +156,12 @@ def model_card(run: RunFolder, study: Study, chosen: ChosenStudent, description:
     environment.globals |= {"cell": _cell, "share": _share}
     summary = _summary(run)
     content = environment.get_template("model_card.md").render(
-        study=study, chosen=chosen, about=description, summary=summary, data=_data(run, study, chosen)
+        study=study,
+        chosen=chosen,
+        about=description,
+        summary=summary,
+        recordings=recordings,
+        data=_data(run, study, chosen),
     )
     return content.rstrip() + "\n"
 
