@@ -289,7 +289,7 @@ CONDITIONS: dict[str, Condition] = {
     "encoders": Condition("extract", _files),
     "classes": Condition("extract", _classes),
     "modalities": Condition("train-teachers", _modalities),
-    "unlabelled recordings": Condition("train-teachers", labels_that_teach),
+    "recordings": Condition("train-teachers", labels_that_teach),
     "inner folds": Condition("train-teachers", _inner_folds),
     "batches": Condition("distill", _batches),
     "anchors": Condition("distill", _anchors),

@@ -13,9 +13,10 @@ from mtpkd_cli.training.missing_labels import Count
 def labels_that_teach(facts: Facts) -> Iterator[Finding]:
     """Notes of keys that change nothing, and of recordings that teach nothing."""
     data = facts.study.data
-    hidden, without = np.zeros(len(facts.samples), bool), np.zeros(len(facts.samples), bool)
+    none = np.zeros(len(facts.samples), bool)
+    hidden, without, labelled = none, none, none
     for side in facts.sides:
-        hidden, without = hidden | side.hidden, without | side.unlabelled
+        hidden, without, labelled = hidden | side.hidden, without | side.unlabelled, labelled | side.seen
     if data.unlabelled == "teach" and is_labelled(facts.samples).all():
         yield Finding('data.unlabelled = "teach", but every sample has a label: there are none to teach with')
     if data.labels.hides and not hidden.any():
@@ -23,20 +24,17 @@ def labels_that_teach(facts: Facts) -> Iterator[Finding]:
     upper = [one.name for one in facts.methods if METHODS.constant(one.name, "LABELS") == "all"]
     if upper and not hidden.any():
         yield Finding(f"{', '.join(upper)}: no label is hidden, so it is one more student of labels alone")
-    unseen = without & ~_any(facts, facts.study.prevalent)
-    if unseen.any():
-        lacking = (
-            f"{Count.of(facts.samples, unseen)} lack {' or '.join(facts.study.prevalent)} and a label that is seen"
-        )
-        yield Finding(f"{lacking}: the student learns nothing from them")
-    untaught = without & ~unseen & ~_any(facts, facts.study.privileged)
-    if untaught.any():
-        lacking = (
-            f"{Count.of(facts.samples, untaught)} lack {' or '.join(facts.study.privileged)} and a label that is seen"
-        )
-        yield Finding(f"{lacking}: no privileged teacher can say anything of them")
+    ends = "no student learns from them, or is scored by them", "no privileged teacher sees them"
+    yield from _lacking(facts, labelled, "have a label", ends)
+    ends = "the student learns nothing from them", "no privileged teacher can say anything of them"
+    yield from _lacking(facts, without & ~labelled, "would teach without a label", ends)
 
 
-def _any(facts: Facts, modalities: list[str]) -> np.ndarray:
-    """(N,) bool: samples that have at least one of the modalities."""
-    return np.any([facts.present[name] for name in modalities], axis=0)
+def _lacking(facts: Facts, rows: np.ndarray, what: str, ends: tuple[str, str]) -> Iterator[Finding]:
+    """Recordings that lack the student's modality, or else all that privileged teachers see."""
+    study = facts.study
+    seen = [np.any([facts.present[name] for name in names], axis=0) for names in (study.prevalent, study.privileged)]
+    without = rows & ~seen[0], rows & seen[0] & ~seen[1]
+    for lacking, names, end in zip(without, (study.prevalent, study.privileged), ends, strict=True):
+        if names and lacking.any():
+            yield Finding(f"{Count.of(facts.samples, lacking)} {what} and lack {' or '.join(names)}: {end}")

@@ -55,14 +55,14 @@ def _found(facts: Facts) -> dict[str, list[Any]]:
 
 def test_keys_that_change_nothing_are_noted() -> None:
     facts = _facts(_study({"unlabelled": "teach"}, ("student-only", "all-labels")), _samples(PEOPLE), [FOLD])
-    found = _found(facts)["unlabelled recordings"]
+    found = _found(facts)["recordings"]
     assert [finding.kind for finding in found] == ["note", "note"]
     assert "every sample has a label" in found[0].text
     assert "all-labels: no label is hidden" in found[1].text
     facts = _facts(_study({"label_share": 0.5}, ("student-only", "all-labels")), _samples(PEOPLE), [FOLD])
-    assert "unlabelled recordings" not in _found(facts)
+    assert "recordings" not in _found(facts)
     facts = _facts(_study({"label_share": 0.99}), _samples(PEOPLE), [FOLD])
-    assert "data.label_share = 0.99 hides no label" in str(_found(facts)["unlabelled recordings"][0])
+    assert "data.label_share = 0.99 hides no label" in str(_found(facts)["recordings"][0])
 
 
 def _keeps(share: float, who: str) -> bool:
@@ -96,18 +96,19 @@ def test_samples_of_people_keep_a_share_of_their_labels_each() -> None:
 def test_recordings_that_teach_nothing_are_counted() -> None:
     """p18 and p19 have no label; a recording of a test person has none either, and counts nowhere."""
     samples = _samples(PEOPLE, {"p18", "p19", "p00-1", "p16-2"})
-    samples.loc[samples["sample_id"].isin(["p18-0", "p18-1", "p00-1", "p16-2"]), "media_face"] = ""
-    samples.loc[samples["sample_id"].isin(["p19-0", "p18-0"]), ["media_eda", "media_ecg"]] = ""
+    lack_face = ["p18-0", "p18-1", "p00-1", "p16-2", "p02-0"]
+    samples.loc[samples["sample_id"].isin(lack_face), "media_face"] = ""
+    samples.loc[samples["sample_id"].isin(["p19-0", "p18-0", "p13-1", "p13-2"]), ["media_eda", "media_ecg"]] = ""
     samples.loc[samples["sample_id"] == "p19-1", "media_eda"] = ""
     fold = Fold(PEOPLE[:12], PEOPLE[12:16], PEOPLE[16:18], ["p18", "p19"])
-    found = [
-        str(finding)
-        for finding in _found(_facts(_study({"unlabelled": "teach"}), samples, [fold]))["unlabelled recordings"]
-    ]
-    assert found == [
-        "3 samples of 2 people lack face and a label that is seen: the student learns nothing from them",
-        "1 samples of 1 people lack eda or ecg and a label that is seen: no privileged teacher can say anything of "
-        "them",
+    found = _found(_facts(_study({"unlabelled": "teach"}), samples, [fold]))["recordings"]
+    assert {finding.kind for finding in found} == {"note"}
+    assert list(map(str, found)) == [
+        "1 samples of 1 people have a label and lack face: no student learns from them, or is scored by them",
+        "2 samples of 1 people have a label and lack eda or ecg: no privileged teacher sees them",
+        "3 samples of 2 people would teach without a label and lack face: the student learns nothing from them",
+        "1 samples of 1 people would teach without a label and lack eda or ecg: no privileged teacher can say anything "
+        "of them",
     ]
 
 
