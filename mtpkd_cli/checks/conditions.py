@@ -9,7 +9,7 @@ from mtpkd_cli.training.facts import Facts
 def look_at_conditions(facts: Facts) -> CheckResult:
     """Lists what of settings, folds and encoders does not fit, which defaults give way, and what reaches no method."""
     # The classes of each side are counted beside the folds; here is what would mend them.
-    found = [one for name, one in findings_of(facts) if name != "classes" or one.todo]
+    found = [one for name, one in findings_of(facts) if not name.startswith("classes") or one.todo]
     problems = [str(finding) for finding in found if finding.kind != "note"]
     notes = [*passed_by(facts.study), *(str(finding) for finding in found if finding.kind == "note")]
     trained = facts.trained()

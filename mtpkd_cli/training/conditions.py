@@ -15,12 +15,11 @@ from mtpkd_cli.training.batches import smallest_batch
 from mtpkd_cli.training.descriptions import Adjustment
 from mtpkd_cli.training.facts import Facts, Finding, MethodSettings
 from mtpkd_cli.training.label_budget import missing_classes
-from mtpkd_cli.training.label_conditions import labels_that_teach
+from mtpkd_cli.training.label_conditions import labels_that_teach, least_label_share, with_label_share
 from mtpkd_cli.training.seeding import derived_seed
 from mtpkd_cli.training.splits import Fold, folds_of, inner_folds
 
 _TRIED_SEEDS = 50
-_SHARE_STEPS = 1000
 
 
 def fitted_anchors(method: MethodSettings, samples: int, batch_size: int) -> tuple[int | None, Finding | None]:
@@ -204,6 +203,17 @@ def lacking_classes(facts: Facts) -> Iterator[str]:
 
 
 def _classes(facts: Facts) -> Iterator[Finding]:
+    """Folds without a class, whatever labels are hidden."""
+    yield from _class_findings(with_label_share(facts, 1.0))
+
+
+def _seen_classes(facts: Facts) -> Iterator[Finding]:
+    """Folds that a budget of labels leaves without a class."""
+    if facts.study.data.labels.hides and not any(lacking_classes(with_label_share(facts, 1.0))):
+        yield from _class_findings(facts)
+
+
+def _class_findings(facts: Facts) -> Iterator[Finding]:
     lacking = list(lacking_classes(facts))
     for text in lacking:
         yield Finding(text, kind="corpus")
@@ -214,7 +224,7 @@ def _classes(facts: Facts) -> Iterator[Finding]:
 def working_folds(facts: Facts) -> str:
     """A change of [data] after which every fold has all that is learned in it; what else helps where none is near."""
     data, found = facts.study.data, ""
-    if data.labels.hides and (share := _least_label_share(facts)):
+    if data.labels.hides and (share := least_label_share(facts, _is_whole)):
         return f"--set data.label_share={share:g} is the least share that works"
     if data.split != "official":
         changes: list[dict[str, Any]] = [{"split_seed": seed} for seed in range(_TRIED_SEEDS)]
@@ -222,30 +232,6 @@ def working_folds(facts: Facts) -> str:
         changes += [{"folds": folds} for folds in range(data.folds + 1, data.folds + 6) if data.split == "group-kfold"]
         found = next((_in_words(change) for change in changes if _fits(facts, change)), "")
     return found or "leave those classes or modalities out, or add people who have them"
-
-
-def _least_label_share(facts: Facts) -> float | None:
-    """The least share of labels, in steps of 0.001, with which all that is learned is there; None where there is none.
-
-    Shares are nested, so that what a share has a larger one has too.
-    """
-    low, high = round(_SHARE_STEPS * facts.study.data.label_share), _SHARE_STEPS
-    if not _fits_with(facts, 1.0):
-        return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if _fits_with(facts, middle / _SHARE_STEPS) else (middle, high)
-    return high / _SHARE_STEPS
-
-
-def _fits_with(facts: Facts, label_share: float) -> bool:
-    """Whether every fold has all that is learned in it with another share of labels."""
-    return _is_whole(_with_data(facts, {"label_share": label_share}))
-
-
-def _with_data(facts: Facts, change: dict[str, Any], **others: Any) -> Facts:
-    study = facts.study.model_copy(update={"data": facts.study.data.model_copy(update=change)})
-    return replace(facts, study=study, **others)
 
 
 def _is_whole(facts: Facts) -> bool:
@@ -289,6 +275,7 @@ CONDITIONS: dict[str, Condition] = {
     "encoders": Condition("extract", _files),
     "classes": Condition("extract", _classes),
     "modalities": Condition("train-teachers", _modalities),
+    "classes that are seen": Condition("train-teachers", _seen_classes),
     "recordings": Condition("train-teachers", labels_that_teach),
     "inner folds": Condition("train-teachers", _inner_folds),
     "batches": Condition("distill", _batches),

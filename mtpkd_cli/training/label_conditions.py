@@ -1,6 +1,7 @@
-"""What a study says of recordings without a label, against those that there are: facts -> findings."""
+"""What a study says of labels that are hidden or not there, against those of the corpus: facts -> findings."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -8,6 +9,32 @@ from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.datasets import is_labelled
 from mtpkd_cli.training.facts import Facts, Finding
 from mtpkd_cli.training.missing_labels import Count
+
+_SHARE_STEPS = 1000
+
+
+def with_label_share(facts: Facts, share: float) -> Facts:
+    """The same corpus with another share of labels that are seen."""
+    data = facts.study.data.model_copy(update={"label_share": share})
+    return replace(facts, study=facts.study.model_copy(update={"data": data}))
+
+
+def least_label_share(facts: Facts, is_whole: Callable[[Facts], bool]) -> float | None:
+    """The least larger share of labels, in steps of 0.001, with which all is there; None where all labels are too few.
+
+    Shares are nested: what a share has, a larger one has too.
+
+    Args:
+        is_whole: Whether every fold has all that is learned in it.
+    """
+    low, high = round(_SHARE_STEPS * facts.study.data.label_share), _SHARE_STEPS
+    if not is_whole(with_label_share(facts, 1.0)):
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        enough = is_whole(with_label_share(facts, middle / _SHARE_STEPS))
+        low, high = (low, middle) if enough else (middle, high)
+    return high / _SHARE_STEPS
 
 
 def labels_that_teach(facts: Facts) -> Iterator[Finding]:

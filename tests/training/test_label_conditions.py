@@ -75,14 +75,22 @@ def test_a_class_that_a_share_hides_is_told_with_the_least_share_that_works(rare
     """One training person alone shows it: the least share is the one with which the person keeps the labels."""
     facts = _facts(_study({"label_share": 0.1}), _samples(PEOPLE, rare=rare), [FOLD])
     least = next(step / 1000 for step in range(100, 1001) if _keeps(step / 1000, rare))
+    assert "classes" not in _found(facts)  # of all labels: the listing of samples does not depend on the share
     if least == 0.1:
-        assert "classes" not in _found(facts)
+        assert "classes that are seen" not in _found(facts)
         return
-    lines = _found(facts)["classes"]
+    lines = _found(facts)["classes that are seen"]
     assert str(lines[0]) == "fold 0: no train sample of 2, as data.label_share = 0.1 hides labels"
     assert lines[-1].kind == "corpus"
     assert lines[-1].todo == f"--set data.label_share={least:g} is the least share that works"
-    assert "classes" not in _found(_facts(_study({"label_share": least}), _samples(PEOPLE, rare=rare), [FOLD]))
+    works = _facts(_study({"label_share": least}), _samples(PEOPLE, rare=rare), [FOLD])
+    assert "classes that are seen" not in _found(works)
+
+
+def test_a_class_that_nobody_shows_on_the_training_side_is_not_the_budgets_fault() -> None:
+    found = _found(_facts(_study({"label_share": 0.5}), _samples(PEOPLE, rare=PEOPLE[17]), [FOLD]))
+    assert str(found["classes"][0]) == "fold 0: no train sample of 2"
+    assert "classes that are seen" not in found
 
 
 def test_samples_of_people_keep_a_share_of_their_labels_each() -> None:
