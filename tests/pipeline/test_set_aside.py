@@ -1,5 +1,6 @@
 """Recordings without a label of people who validate or are tested reach nothing: a poison in them changes no result."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtpkd_cli.library import evaluate
+from mtpkd_cli.library import evaluate, export
 from mtpkd_cli.pipeline.parallel import Collected
 
 SIDES = {"p00": "test", "p01": "test", "p02": "test", "p03": "validation", "p04": "validation"}
@@ -57,3 +58,20 @@ def test_what_is_set_aside_reaches_no_result(
         assert set(scored["label_name"]) == {"calm", "pain"}
     assert len(results[0]) == 8
     assert results[0] == results[1]
+    _counted_everywhere(tiny)
+
+
+def _counted_everywhere(tiny: Any) -> None:
+    """In the report, in the model card and in the student's description: 8 recordings teach, 9 are set aside."""
+    report = (tiny.run.evaluation / "report.html").read_text()
+    card = export(tiny.run.root, "torchscript", method="mt-pkdot", output=tiny.root / "card").folder / "MODEL_CARD.md"
+    for text in (report, card.read_text()):
+        assert "55 samples of 10 people have labels, 17 have none" in text
+        assert "8 samples of 3 people teach without a label in a fold" in text
+        assert "9 samples of 4 people have no label and are set aside in a fold" in text
+    assert "calm, " in card.read_text()
+    assert "from what teachers say of 8 without one" in card.read_text()
+    about = json.loads((tiny.run.student(0, 0, "student-only") / "model.json").read_text())
+    assert about["recordings"] == {"labelled": 34, "unlabelled": 0}
+    about = json.loads((tiny.run.student(0, 0, "kd") / "model.json").read_text())
+    assert about["recordings"] == {"labelled": 34, "unlabelled": 8}
