@@ -7,7 +7,7 @@ from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.config.scoring import evaluated_section, headline_of
 from mtpkd_cli.errors import ArtifactError
 from mtpkd_cli.pipeline.final import units_of_final
-from mtpkd_cli.pipeline.ingredients import features_of, labels_of, sides_of, students_of
+from mtpkd_cli.pipeline.ingredients import balanced_of, features_of, labels_of, sides_of, students_of
 from mtpkd_cli.pipeline.unit import Ingredient, Unit, artifacts, place, value, value_as
 from mtpkd_cli.pipeline.units import bank_folders, repetitions_of, student_folders
 
@@ -23,6 +23,7 @@ def classical_unit(run: RunFolder, study: Study) -> Unit:
         value(teachers=teachers, prevalent=study.prevalent, seeds=study.study.seeds, task=study.study.task),
         _standardisation(study),
         labels_of(study),
+        balanced_of(study),
         _evaluate_keys(study, "reference", "resamples", "permutations", "bootstrap_seed"),
     )
     return Unit("classical", "classical", run.classical, "classical", ingredients)
