@@ -98,6 +98,14 @@ class TransferDiagnosis(Record):
     teachers: list[TeacherDiagnosis]
     noise: LabelNoise
 
+    @property
+    def agreement_heads(self) -> dict[str, str]:
+        """Fields of `Agreement` that it has -> how they are printed."""
+        if self.task == "classification":
+            right = {"teacher_right": "only it right", "prevalent_right": f"only {self.prevalent} right"}
+            return {"same": "same class"} | right
+        return {"correlation": "correlation", "error_correlation": "of errors"}
+
 
 def diagnose(
     repetitions: Mapping[str, HeldOut],
