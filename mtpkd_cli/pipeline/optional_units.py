@@ -41,6 +41,7 @@ def classical_unit(run: RunFolder, study: Study) -> Unit:
         artifacts(f"{{}}/students/{reference}", students=student_folders(run, study, reference)),
         value(teachers=teachers, prevalent=study.prevalent, seeds=study.study.seeds, task=study.study.task),
         _standardisation(study),
+        labels_of(study),
         _evaluate_keys(study, "reference", "resamples", "permutations", "bootstrap_seed"),
     )
     return Unit("classical", "classical", run.classical, "classical", ingredients)
@@ -64,6 +65,7 @@ def corrupt_unit(run: RunFolder, study: Study, at_most: int | None = None) -> Un
         value(joint=joint, privileged=[name for name in seen if name in study.privileged]),
         value(seeds=study.study.seeds, task=study.study.task, at_most=at_most),
         _standardisation(study),
+        labels_of(study),
         _evaluate_keys(study, "bootstrap_seed"),
         # How media are encoded is part of their features; limits of time and memory change nothing.
         value_as({"prevalent": study.prevalent}, modalities={name: study.modalities[name] for name in study.prevalent}),
