@@ -46,7 +46,7 @@ def print_transfer(diagnosis: "TransferDiagnosis") -> None:
         f"{diagnosis.labelled:.0f} labelled training recordings per repetition ({diagnosis.people} people in all), "
         f"{diagnosis.unlabelled:.0f} without a label"
     )
-    table = Table("teacher", "of", diagnosis.label, f"minus {first}", "nats", title="Held out", title_justify="left")
+    table = Table("teacher", "n", diagnosis.label, f"minus {first}", "nats", title="Held out", title_justify="left")
     for row in diagnosis.teachers:
         cells = [_cell(row.skill), _cell(row.gap, "+"), _cell(row.likelihood, "+")]
         table.add_row(row.name, str(row.recordings), *cells)

@@ -22,6 +22,14 @@ from mtpkd_cli.evaluation.summary import Estimate
 from mtpkd_cli.registry import METRICS
 
 TRANSFER = "transfer.json"
+FEW_PEOPLE = 10
+NO_FORECAST = (
+    "No gain of a student is forecast: where that was tried, each set of recordings left out in turn, no forecast from "
+    "these numbers was better than one gain for all."
+)
+"""What was tried: lines in one and two of twelve numbers (skill of the prevalent teacher; gap, nats beyond, share and
+agreement of the joint one; labelled people; unlabelled recordings per labelled one; products of these) fitted to the
+gains of other sets, with and without unlabelled recordings, on voices, faces, wrist sensors and planted signals."""
 
 
 class Agreement(Record):
@@ -276,11 +284,19 @@ def sentences(diagnosis: TransferDiagnosis) -> list[str]:
         known = f"adds {_in_words(best.beyond, 1, 3)} nats per recording to what {first} knows"
         sure = "" if best.beyond.low is not None and best.beyond.low > 0 else ", which may be chance"
         lines.append(f"{best.name} {known}{sure}.")
+    few = f", which are few: they are too narrow by {_too_narrow(diagnosis.people)} % or more"
     lines.append(
         "Nats: log-likelihood of the label per recording above what is known without looking, by small models of the "
-        f"predictions that other people judge. Intervals: {diagnosis.interval}."
+        f"predictions that other people judge. Intervals: {diagnosis.interval}"
+        f"{few if diagnosis.people < FEW_PEOPLE else ''}."
     )
+    lines.append(NO_FORECAST)
     return lines
+
+
+def _too_narrow(people: int) -> int:
+    """Per cent by which a percentile bootstrap of so many is too narrow, see `metrics`."""
+    return round(100 * (1 - np.sqrt((people - 1) / people)))
 
 
 def _value(estimate: Estimate | None) -> float:

@@ -50,7 +50,7 @@ def test_it_stands_between_teachers_and_students(taught: Any, tmp_path: Path, mt
     assert max(map(len, done.stdout.splitlines())) <= 80
     diagnosis = read_transfer(run)
     assert [row.name for row in diagnosis.teachers] == ["face", "eda", "joint"]
-    for text in ("minus face", "nats beyond it", "share face has", "Labels: ", "Nats: "):
+    for text in ("minus face", "nats beyond it", "share face has", "Labels: ", "Nats: ", "No gain"):
         assert text in done.stdout
     machine = mtpkd("transfer", run.root, "--json", "--quiet")
     assert json.loads(machine.stdout) == json.loads((run.transfer / "transfer.json").read_text())

@@ -218,7 +218,17 @@ def test_folds_and_seeds_are_averaged_and_people_drawn_once() -> None:
     assert skill.high is not None
     assert skill.low < expected < skill.high
     assert (diagnosis.people, diagnosis.labelled, diagnosis.unlabelled) == (PEOPLE, (N / 2 + 3 * N / 4) / 2, 15)
-    assert "40 labelled training people" in " ".join(sentences(diagnosis))
+    told = " ".join(sentences(diagnosis))
+    assert "40 labelled training people" in told
+    assert "too narrow" not in told
+
+
+def test_few_people_are_told_as_such() -> None:
+    labels, teacher = _binary()
+    few = 5 * EACH
+    told = " ".join(sentences(_diagnose(labels[:few], {"face": teacher(1)[:few], "heart": teacher(1)[:few]})))
+    assert "5 labelled training people" in told
+    assert "too narrow by 11 % or more" in told
 
 
 def test_one_person_alone_and_a_teacher_that_saw_nothing_are_refused() -> None:
