@@ -4,16 +4,25 @@ import torch
 from torch import Tensor
 
 from mtpkd_cli.methods import TeacherBank
-from mtpkd_cli.models.losses import divergence_of_outputs
+from mtpkd_cli.methods._held_out import certainty, log_mixture
+from mtpkd_cli.models.losses import soft_label_divergence
 
 
 def mixed_soft_labels(
-    bank: TeacherBank, student: Tensor, labels: Tensor, weights: Tensor, *, outputs: str, temperature: float
+    bank: TeacherBank,
+    student: Tensor,
+    labels: Tensor,
+    weights: Tensor,
+    *,
+    outputs: str,
+    temperature: float,
+    mixed_at: float = 1.0,
 ) -> Tensor:
     """Divergence of the student from the teachers' mixture, a scalar >= 0; 0 iff the softened outputs agree.
 
     The mixture is sum_k w_bk softmax(z_k / t): probabilities are mixed, not logits, so that one teacher with large
-    logits does not drown the others. In regression predictions are mixed and the squared difference is taken.
+    logits does not drown the others. In regression predictions are mixed and the squared difference is taken, each
+    sample counting by how far its teachers agree.
 
     Args:
         student: (B, C) logits.
@@ -21,14 +30,15 @@ def mixed_soft_labels(
         weights: (B, K) of `select`; samples without any weight are left out.
         outputs: "crossfit" or "train" logits of the teachers.
         temperature: t > 0.
+        mixed_at: Temperature of the mixture itself; a mean of calibrated teachers is less sure than it should be.
     """
     seen = weights.sum(1) > 0
     if not seen.any():
         return student.new_zeros(())
     logits = bank.crossfit_logits if outputs == "crossfit" else bank.logits
     if labels.is_floating_point():
-        mixed = torch.einsum("bk,kbc->bc", weights, logits)
-    else:
-        probability = torch.einsum("bk,kbc->bc", weights, torch.softmax(logits / temperature, dim=-1))
-        mixed = temperature * probability.clamp(min=1e-12).log()
-    return divergence_of_outputs(student[seen], mixed[seen], labels[seen], temperature)
+        mixed = torch.einsum("bk,kbc->bc", weights, logits)[seen]
+        counts = certainty(weights, logits)[seen]
+        return ((student[seen] - mixed) ** 2).mean(1) @ counts / counts.sum()
+    mixed = temperature * log_mixture(weights, logits / temperature)[seen] / mixed_at
+    return soft_label_divergence(student[seen], mixed, temperature)
