@@ -17,8 +17,8 @@ _WIDTH = 80
 def transfer(run: Run, overwrite: Overwrite = False, json: Json = False, quiet: Quiet = False) -> None:
     """Before distilling: what each teacher knows, how much of it the student's modality has, how doubtful labels seem.
 
-    Once the teachers are trained. It reads what they predict for labelled training people whom they have not learned
-    from, and never a label of a validation or test person.
+    Once the teachers are trained. It reads what they predict for labelled people from whom they have not learned, and
+    nothing of a test person.
     """
     from mtpkd_cli import library
     from mtpkd_cli.cli.console import print_json
@@ -43,8 +43,8 @@ def print_transfer(diagnosis: "TransferDiagnosis") -> None:
     first, of_classes = diagnosis.prevalent, diagnosis.task == "classification"
     print_line = partial(console.print, highlight=False)
     print_line(
-        f"{diagnosis.labelled:.0f} labelled training recordings per repetition ({diagnosis.people} people in all), "
-        f"{diagnosis.unlabelled:.0f} without a label"
+        f"{diagnosis.labelled:.0f} labelled recordings per repetition, none of a test person ({diagnosis.people} "
+        f"people in all); {diagnosis.unlabelled:.0f} without a label"
     )
     table = Table("teacher", "n", diagnosis.label, f"minus {first}", "nats", title="Held out", title_justify="left")
     for row in diagnosis.teachers:

@@ -1,4 +1,4 @@
-"""What teachers predict for labelled training recordings that they have not learned from, and people who weigh it.
+"""What teachers predict for labelled recordings of people from whom they have not learned, and draws of these people.
 
 Legend: N recordings, n of them looked at, C classes or targets, S people, R resamples.
 """
@@ -19,7 +19,7 @@ _PARTS = 5
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What all teachers of one fold and seed predict for labelled training recordings that they have not learned from.
+    """What all teachers of one fold and seed predict for labelled recordings of people from whom they have not learned.
 
     Args:
         labels: (N,) int, or (N, C) float without NaN.

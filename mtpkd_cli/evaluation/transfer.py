@@ -1,9 +1,9 @@
 """What teachers know that the student's modalities do not show: a diagnosis before any student is trained.
 
-It reads what each teacher predicts for labelled training recordings that it has not learned from, and the labels of
-these; no label of a validation or test person enters it. Likelihood is in nats per recording above what the
-frequencies of the classes, or the mean of the target, give: the information of a teacher about the label, as far as its
-predictions hold it.
+It reads what each teacher predicts for labelled recordings of people from whom it has not learned, and the labels of
+these; nothing of a test person enters it. Cross-fitting stops by the people held out, which flatters teachers a little.
+Likelihood is in nats per recording above what the frequencies of the classes, or the mean of the target, give: the
+information of a teacher about the label, as far as its predictions hold it.
 
 Legend: N recordings, C classes or targets, S people, R resamples.
 """
@@ -57,7 +57,7 @@ class TeacherDiagnosis(Record):
     Args:
         name: The teacher.
         modalities: That it sees.
-        recordings: Labelled training recordings that it has predictions of, over all folds and seeds, each once.
+        recordings: Labelled recordings that it has predictions of, over all folds and seeds, each once.
         skill: In the headline metric.
         likelihood: Nats per recording (and target) above what knows no recording.
         gap: Its skill minus that of the prevalent teacher, which is the modality gap.
@@ -85,7 +85,7 @@ class TransferDiagnosis(Record):
         label: How it is printed.
         prevalent: The teacher that sees what the student sees.
         people: With labels on the training side, over all folds.
-        labelled: Labelled training recordings of a repetition, their mean.
+        labelled: Labelled recordings of a repetition that are not tested, their mean.
         unlabelled: Recordings of a repetition that have no label, or whose label is hidden, their mean.
         repetitions: "fold-I/seed-S" of each.
         interval: What the intervals are, in words.
@@ -150,7 +150,7 @@ def diagnose(
     names = sorted(set(np.concatenate([one.people for one in held_out]).tolist()))
     if min(len(set(one.people.tolist())) for one in held_out) < 2:
         raise DataError(
-            "a repetition has labels of one training person only: nothing is judged by other people",
+            "a repetition has labels of one person only: nothing is judged by other people",
             expected="two or more", todo="a larger data.label_share, or more labelled people",
         )  # fmt: skip
     people = People(names, metrics.bootstrap_weights(len(names), resamples, seed))
@@ -167,7 +167,7 @@ def diagnose(
         task=task, metric=metric, label=module.LABEL, greater_is_better=module.GREATER_IS_BETTER, prevalent=prevalent,
         people=len(names), labelled=float(np.mean([len(one.labels) for one in held_out])),
         unlabelled=float(np.mean(unlabelled)), repetitions=list(repetitions),
-        interval=f"95 % percentile bootstrap over {len(names)} labelled training people, {resamples} resamples",
+        interval=f"95 % percentile bootstrap over {len(names)} labelled people, {resamples} resamples",
         teachers=rows, noise=label_noise(held_out, people, prevalent, second, ordinal),
     )  # fmt: skip
 
@@ -194,8 +194,8 @@ def _diagnose_teacher(
     seen = [one.known(name) for one in held_out]
     if not any(rows.any() for rows in seen):
         raise DataError(
-            f"teacher '{name}' has predictions of no labelled training recording",
-            expected=f"labelled training recordings with {' or '.join(modalities)}",
+            f"teacher '{name}' has held-out predictions of no labelled recording",
+            expected=f"labelled recordings with {' or '.join(modalities)}",
             todo="look at failures.parquet in features/*, or label recordings that have it",
         )
     recordings = set(np.concatenate([one.recordings[rows] for one, rows in zip(held_out, seen, strict=True)]).tolist())

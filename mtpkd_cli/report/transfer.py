@@ -40,8 +40,8 @@ def transfer_table(results: Results) -> dict[str, Any] | None:
         for row in diagnosis.teachers
     ]
     caption = (
-        f"{diagnosis.labelled:.0f} labelled training recordings of a repetition, each seen by teachers that have not "
-        f"learned from it; {diagnosis.unlabelled:.0f} without a label. No label of a validation or test person is used."
+        f"{diagnosis.labelled:.0f} labelled recordings of a repetition, each seen by teachers that have not learned "
+        f"from the person; {diagnosis.unlabelled:.0f} without a label. Nothing of a test person is used."
     )
     return {"absent": "", "heads": heads, "rows": rows, "caption": caption, "sentences": sentences(diagnosis)}
 

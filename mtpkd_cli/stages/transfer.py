@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from mtpkd_cli.artifacts import read_parquet
@@ -57,7 +58,7 @@ def build(
     for key, folders in crossfits.items():
         fold, _ = parse_repetition(key)
         sides = read_sides(table, splits, fold, labels)
-        rows = _with_label(sides.labelled, truth)
+        rows = _with_label(torch.cat([sides.labelled, sides.validation]), truth)
         at = rows.numpy()
         logits = {name: tensor_of(read_parquet(folders[name] / CROSSFIT).column("logits")) for name in teachers}
         predicted = {name: one[rows].numpy().astype(np.float64) for name, one in logits.items()}

@@ -219,7 +219,7 @@ def test_folds_and_seeds_are_averaged_and_people_drawn_once() -> None:
     assert skill.low < expected < skill.high
     assert (diagnosis.people, diagnosis.labelled, diagnosis.unlabelled) == (PEOPLE, (N / 2 + 3 * N / 4) / 2, 15)
     told = " ".join(sentences(diagnosis))
-    assert "40 labelled training people" in told
+    assert "40 labelled people" in told
     assert "too narrow" not in told
 
 
@@ -227,13 +227,13 @@ def test_few_people_are_told_as_such() -> None:
     labels, teacher = _binary()
     few = 5 * EACH
     told = " ".join(sentences(_diagnose(labels[:few], {"face": teacher(1)[:few], "heart": teacher(1)[:few]})))
-    assert "5 labelled training people" in told
+    assert "5 labelled people" in told
     assert "too narrow by 11 % or more" in told
 
 
 def test_one_person_alone_and_a_teacher_that_saw_nothing_are_refused() -> None:
     labels, teacher = _binary()
-    with pytest.raises(DataError, match="labels of one training person only"):
+    with pytest.raises(DataError, match="labels of one person only"):
         _diagnose(labels[:EACH], {"face": teacher(1)[:EACH], "heart": teacher(1)[:EACH]})
-    with pytest.raises(DataError, match="'heart' has predictions of no labelled training recording"):
+    with pytest.raises(DataError, match="'heart' has held-out predictions of no labelled recording"):
         _diagnose(labels, {"face": teacher(1), "heart": np.full((N, 2), np.nan)})
