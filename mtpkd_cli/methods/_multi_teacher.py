@@ -51,7 +51,7 @@ def multi_teacher_terms(
             weights,
             outputs=outputs,
             temperature=temperature,
-            mixed_at=lesson.bank.mixture().temperature if selection == "skill" else 1.0,
+            mixture=lesson.bank.mixture() if selection == "skill" else None,
         )
         terms["soft_labels"] = Term(soft, soft_label_weight)
     return terms

@@ -109,8 +109,8 @@ class Tries:
         """Of the best students of a guard and of a method, or of a method alone, the one that is kept.
 
         It is the method's unless the guard's is better for the validation people by more than a standard error over
-        them. Of fewer than three people there is none to speak of, and the method's stays: one person's loss is a coin
-        that would throw good students away.
+        them: less is a coin, which would throw good students away. Of fewer than three people there is no such error to
+        speak of; two over recordings, which are too alike to be counted as one, stand for it.
         """
         *guards, taught = best
         if not guards:
@@ -118,9 +118,11 @@ class Tries:
         rows = self.sides.validation
         people = self.data.samples["subject"].iloc[rows.numpy()].to_numpy()
         losses = [self._losses(one.network, rows) for one in (guards[0], taught)]
-        worse = pd.Series((losses[1] - losses[0]).numpy()).groupby(people).mean()
-        clearly = len(worse) >= _LEAST_PEOPLE and worse.mean() > worse.std(ddof=1) / len(worse) ** 0.5
-        return guards[0] if clearly else taught
+        worse, errors = pd.Series((losses[1] - losses[0]).numpy()), 2
+        if len(set(people)) >= _LEAST_PEOPLE:
+            worse, errors = worse.groupby(people).mean(), 1
+        # Of one recording there is no deviation, and nothing is clear.
+        return guards[0] if worse.mean() > errors * worse.std(ddof=1) / len(worse) ** 0.5 else taught
 
     def _losses(self, network: Student, rows: Tensor) -> Tensor:
         """(n,) of each row, at the temperature that suits the student best; of targets in standard deviations."""
