@@ -37,7 +37,7 @@ def print_transfer(diagnosis: "TransferDiagnosis") -> None:
     from rich.console import Console
     from rich.table import Column, Table
 
-    from mtpkd_cli.evaluation.transfer import sentences
+    from mtpkd_cli.evaluation.transfer_sentences import sentences
 
     console = Console(width=_WIDTH)
     first, of_classes = diagnosis.prevalent, diagnosis.task == "classification"

@@ -3,7 +3,8 @@
 from typing import Any
 
 from mtpkd_cli.evaluation.summary import Estimate
-from mtpkd_cli.evaluation.transfer import read_transfer, sentences
+from mtpkd_cli.evaluation.transfer import read_transfer
+from mtpkd_cli.evaluation.transfer_sentences import sentences
 from mtpkd_cli.report.results import Results
 from mtpkd_cli.report.scores import NO_VALUE, Scale
 

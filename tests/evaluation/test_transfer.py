@@ -10,7 +10,8 @@ from scipy.stats import norm
 
 from mtpkd_cli.errors import DataError
 from mtpkd_cli.evaluation.held_out import HeldOut
-from mtpkd_cli.evaluation.transfer import TransferDiagnosis, diagnose, sentences
+from mtpkd_cli.evaluation.transfer import TransferDiagnosis, diagnose
+from mtpkd_cli.evaluation.transfer_sentences import sentences
 
 PEOPLE, EACH = 40, 25
 N = PEOPLE * EACH
