@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         read_study,
         run,
         status,
+        transfer,
     )
 
 __version__ = "0.1.0"
@@ -38,6 +39,7 @@ __all__ = [
     "read_study",
     "run",
     "status",
+    "transfer",
 ]
 
 

@@ -118,6 +118,11 @@ class RunFolder:
         """Folder of what models of pooled features reach."""
         return self.root / self.branch / "classical"
 
+    @property
+    def transfer(self) -> Path:
+        """Folder of what teachers know beyond the student's modalities, before any student is trained."""
+        return self.root / "transfer"
+
     def damaged(self, modality: str) -> Path:
         """Folder of one modality's features of damaged media, one file per kind and level."""
         return self.root / "damaged" / modality

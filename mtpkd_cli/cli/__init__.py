@@ -12,6 +12,7 @@ from mtpkd_cli.cli import (
     check,
     cluster_commands,
     deploy_commands,
+    transfer,
 )
 from mtpkd_cli.cli.stage_commands import app
 from mtpkd_cli.errors import Interrupted, MtpkdError, StorageError
@@ -24,6 +25,7 @@ __all__ = [
     "cluster_commands",
     "deploy_commands",
     "main",
+    "transfer",
 ]
 
 

@@ -20,6 +20,7 @@ from mtpkd_cli.library.reading import (
     read_study,
     status,
 )
+from mtpkd_cli.library.transferring import transfer
 
 __all__ = [
     "Evaluation",
@@ -38,4 +39,5 @@ __all__ = [
     "read_study",
     "run",
     "status",
+    "transfer",
 ]

@@ -264,7 +264,8 @@ def _tell_stale(run: RunFolder, study: Study, reporter: Reporter) -> None:
         states = States(run, study, [*units_of(run, study), *others])
         for unit in others:
             if (state := states.of(unit)).kind == "stale":
-                again = f"final {run.root}" if unit.stage == "final" else f"evaluate {run.root} --{unit.stage}"
+                alone = unit.stage in ("final", "transfer")
+                again = f"{unit.stage} {run.root}" if alone else f"evaluate {run.root} --{unit.stage}"
                 reporter.note(f"{unit.label}: stale, {state.reason}; mtpkd {again}")
 
 

@@ -12,8 +12,8 @@ from mtpkd_cli.artifacts.run_folder import repetition_name
 from mtpkd_cli.config.options import Options
 
 STAGES = ("extract", "train-teachers", "align", "distill", "evaluate")
-OPTIONAL_STAGES = ("classical", "corrupt", "ablate", "final")
-"""What `evaluate --classical`, `evaluate --corrupt`, `ablate` and `final` make; no part of `run`."""
+OPTIONAL_STAGES = ("transfer", "classical", "corrupt", "ablate", "final")
+"""What `transfer`, `evaluate --classical`, `evaluate --corrupt`, `ablate` and `final` make; no part of `run`."""
 
 LISTING = "listing of the samples"
 """What features read of the samples table, its names, media and times, as an input in a manifest."""

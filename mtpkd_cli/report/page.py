@@ -34,6 +34,7 @@ from mtpkd_cli.report.tables import (
     gain_rows,
     target_rows,
 )
+from mtpkd_cli.report.transfer import transfer_table
 
 FIGURES: dict[str, Callable[[Results], Block]] = {
     "forest": forest,
@@ -109,6 +110,7 @@ def _context(results: Results) -> dict[str, Any]:
         "targets": target_rows(results),
         "frames": frame_table(results),
         "classical": classical_table(results),
+        "transfer": transfer_table(results),
         "headline": summary.metrics[summary.headline].label,
         "reference": results.reference,
         "classification": results.classification,

@@ -36,7 +36,7 @@ def test_every_verb_is_a_function_with_a_docstring_and_other_names_are_refused()
     verbs = set(mtpkd_cli.__all__) - {"__version__"}
     assert verbs == {
         "ablate", "check", "compare", "evaluate", "export", "extract", "fit_final", "predict", "read_predictions",
-        "read_scores", "read_study", "run", "status",
+        "read_scores", "read_study", "run", "status", "transfer",
     }  # fmt: skip
     assert verbs <= set(dir(mtpkd_cli))
     assert all(callable(getattr(mtpkd_cli, verb)) and getattr(mtpkd_cli, verb).__doc__ for verb in verbs)

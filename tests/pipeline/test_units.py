@@ -13,7 +13,7 @@ from mtpkd_cli.config.options import Options
 from mtpkd_cli.config.reading import parse_study
 from mtpkd_cli.pipeline.ablation import ablation_units, cells_of
 from mtpkd_cli.pipeline.final import final_units
-from mtpkd_cli.pipeline.optional_units import classical_unit, corrupt_unit
+from mtpkd_cli.pipeline.optional_units import classical_unit, corrupt_unit, transfer_unit
 from mtpkd_cli.pipeline.unit import OPTIONAL_STAGES, STAGES, Ingredient, Unit, section, value, value_as
 from mtpkd_cli.pipeline.units import units_of
 
@@ -42,7 +42,12 @@ def _units(tmp_path: Path) -> list[Unit]:
     units = []
     for adapter, encoder in (("biovid", "eda"), ("affwild2", "table")):
         study = parse_study(STUDY.format(adapter=adapter, encoder=encoder, methods=methods), where=run.study)
-        units += [*units_of(run, study), classical_unit(run, study), corrupt_unit(run, study, 7)]
+        units += [
+            *units_of(run, study),
+            transfer_unit(run, study),
+            classical_unit(run, study),
+            corrupt_unit(run, study, 7),
+        ]
     study = parse_study(run.study.read_text(), where=run.study)
     cells = cells_of(run, "mt-pkdot", ["distill.anchors=least,most"], "x")
     return [*units, *ablation_units(run, study, cells, "mt-pkdot", "x"), *final_units(run, study, ["mt-pkdot"])]
@@ -84,6 +89,7 @@ def test_what_is_passed_is_hashed_is_read_or_says_where_the_result_lies(tmp_path
         # Who has settled the options that are hashed, and what follows from hashed sections.
         "distill": {"fold", "method", "settings", "labels", "balanced"},
         "impute": {"fold", "method", "labels"},
+        "transfer": {"labels"},
         "classical": {"labels"},
         "corrupt": {"extract", "damaged", "labels"},  # limits, and where features are kept
         "ablate": {"name"},
