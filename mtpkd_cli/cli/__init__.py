@@ -11,6 +11,7 @@ from mtpkd_cli.cli import (
     ablate,
     check,
     cluster_commands,
+    curve,
     deploy_commands,
 )
 from mtpkd_cli.cli.stage_commands import app
@@ -22,6 +23,7 @@ __all__ = [
     "app",
     "check",
     "cluster_commands",
+    "curve",
     "deploy_commands",
     "main",
 ]

@@ -42,9 +42,9 @@ def test_a_student_that_is_worse_is_worth_fewer_and_an_equal_one_what_it_has() -
 def test_resamples_are_paired_column_by_column() -> None:
     slopes = np.array([0.05, 0.1, 0.3])
     # What moves both curves alike (the same test people) changes nothing of what the labels are worth.
-    reference = np.hstack([_logarithmic(LABELS, slope) + shift for slope, shift in zip(slopes, (-9, 0, 9), strict=True)])
-    taught = np.hstack(
-        [_logarithmic(1.8 * LABELS, slope) + shift for slope, shift in zip(slopes, (-9, 0, 9), strict=True)]
+    shifts = np.array([-9.0, 0.0, 9.0])
+    reference, taught = (
+        np.hstack([_logarithmic(labels, slope) for slope in slopes]) + shifts for labels in (LABELS, 1.8 * LABELS)
     )
     worth = worth_in_labels(LABELS, reference, taught)
     np.testing.assert_allclose(worth[:4], np.repeat(1.8 * LABELS[:4, None], 3, axis=1), rtol=1e-6)
