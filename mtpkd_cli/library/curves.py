@@ -48,8 +48,8 @@ def curve(
         The curve; None where nothing was scored.
     """
     from mtpkd_cli.evaluation.curve import read_curve
-    from mtpkd_cli.pipeline.curve import Chosen, score_curve, shares_of, train_curve
-    from mtpkd_cli.pipeline.curve_request import check_chosen, read_request, request_of, write_request
+    from mtpkd_cli.pipeline.curve import FITTED, Chosen, score_curve, shares_of, train_curve, without_twins
+    from mtpkd_cli.pipeline.curve_request import CurveRequest, check_chosen, read_request, request_of, write_request
     from mtpkd_cli.pipeline.start import check_start
     from mtpkd_cli.report import write_report
 
@@ -58,20 +58,22 @@ def curve(
     request = before = read_request(run)
     if before is None or not (folds or seeds):
         request = request_of(run, label_shares, methods)
+        shares = without_twins(run, study, request.shares, refuse=bool(label_shares or before))
+        request = CurveRequest(shares=shares, methods=request.methods)
     assert request is not None
     if folds or seeds:
         check_chosen(request, study, label_shares, methods)
         chosen = Chosen(tuple(map(share_name, label_shares)), tuple(folds), tuple(seeds), tuple(methods))
-    shares = shares_of(run, study, request)
+    curves = shares_of(run, study, request)
     with logged(run.logs, "curve"):
         job = job_of(run, study, reporter, device, threads, jobs, overwrite, Extraction())
-        for one in shares:
+        for one in curves:
             if not chosen.shares or share_name(one.share) in chosen.shares:
-                check_start(run, one.study, ["train-teachers", "align", "distill"], reporter, methods=methods)
+                check_start(run, one.study, FITTED, reporter, methods=methods)
         if request != before:
             write_request(run, request)
         if plan:
-            reporter.note(f"curve: {len(shares)} shares are asked for; mtpkd slurm {run.root} writes jobs for them")
+            reporter.note(f"curve: {len(curves)} shares are asked for; mtpkd slurm {run.root} writes jobs for them")
             return None
         made = train_curve(run, study, request, chosen, job)
         reporter.note(f"curve: {made} teachers, banks and students made" if made else "curve: nothing to train")
