@@ -189,9 +189,10 @@ def print_curve(curve: CurveScores) -> None:
     # No lines between columns: a row has to fit a terminal of 80 columns.
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     for column in columns:
-        table.add_column(column, justify="right" if column in ("people", "samples") else "left")
+        right, folds = column in ("people", "samples"), column == "method"
+        table.add_column(column, justify="right" if right else "left", no_wrap=not folds, overflow="fold")
     for one in curve.shares:
-        cells = (f"{one.share:g}", f"{one.people:.3g}", f"{one.samples:.4g}")
+        cells = (f"{one.share:g}", f"{one.people:.3g}", f"{one.samples:.0f}")
         for number, (method, point) in enumerate(one.methods.items()):
             scores = (interval_text(point.score, " ", comma=","), interval_text(point.difference, " ", "+", comma=","))
             table.add_row(*cells, method, *scores, end_section=number == len(one.methods) - 1)

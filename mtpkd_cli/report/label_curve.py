@@ -4,6 +4,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from mtpkd_cli.config.methods import PROPOSED
 from mtpkd_cli.evaluation.curve import CurveScores, CurveShare, read_curve
+from mtpkd_cli.pipeline.curve_request import CONTROLS
 from mtpkd_cli.report.drawing import MUTED, SERIES, Block, Panel, figure_of, new_axes, panel_of, shortened
 from mtpkd_cli.report.results import Results
 from mtpkd_cli.report.scores import scale_in
@@ -21,7 +22,9 @@ def label_curve(results: Results) -> Block:
         return Block(absent=f"Measured before something changed ({state.reason}): mtpkd curve RUN does it again.")
     curve = read_curve(results.run)
     lines = [name for name in curve.methods if name not in (curve.reference, curve.upper)]
-    first = [name for name in lines if name in (PROPOSED, *curve.controls[:2])] or lines[: _MOST_LINES - 1]
+    judged = [name for name in lines if name not in curve.controls]
+    shown = [PROPOSED] if PROPOSED in judged else judged[:1]
+    first = [*shown, *(name for name in CONTROLS if name in lines)]
     rest = [name for name in lines if name not in first]
     size = _MOST_LINES - 1
     groups = [first, *(rest[i : i + size] for i in range(0, len(rest), size))]
