@@ -49,7 +49,14 @@ def curve(
     """
     from mtpkd_cli.evaluation.curve import read_curve
     from mtpkd_cli.pipeline.curve import FITTED, Chosen, score_curve, shares_of, train_curve, without_twins
-    from mtpkd_cli.pipeline.curve_request import CurveRequest, check_chosen, read_request, request_of, write_request
+    from mtpkd_cli.pipeline.curve_request import (
+        REFERENCE,
+        CurveRequest,
+        check_chosen,
+        read_request,
+        request_of,
+        write_request,
+    )
     from mtpkd_cli.pipeline.start import check_start
     from mtpkd_cli.report import write_report
 
@@ -63,7 +70,8 @@ def curve(
     assert request is not None
     if folds or seeds:
         check_chosen(request, study, label_shares, methods)
-        chosen = Chosen(tuple(map(share_name, label_shares)), tuple(folds), tuple(seeds), tuple(methods))
+        with_reference = (REFERENCE, *methods) if methods else ()
+        chosen = Chosen(tuple(map(share_name, label_shares)), tuple(folds), tuple(seeds), with_reference)
     curves = shares_of(run, study, request)
     with logged(run.logs, "curve"):
         job = job_of(run, study, reporter, device, threads, jobs, overwrite, Extraction())
