@@ -48,7 +48,7 @@ def curve(
         The curve; None where nothing was scored.
     """
     from mtpkd_cli.evaluation.curve import read_curve
-    from mtpkd_cli.pipeline.curve import FITTED, Chosen, score_curve, shares_of, train_curve, without_twins
+    from mtpkd_cli.pipeline.curve import FITTED, Chosen, score_curve, shares_of, train_curve
     from mtpkd_cli.pipeline.curve_request import (
         REFERENCE,
         CurveRequest,
@@ -57,6 +57,7 @@ def curve(
         request_of,
         write_request,
     )
+    from mtpkd_cli.pipeline.label_shares import usable_shares
     from mtpkd_cli.pipeline.start import check_start
     from mtpkd_cli.report import write_report
 
@@ -65,7 +66,7 @@ def curve(
     request = before = read_request(run)
     if before is None or not (folds or seeds):
         request = request_of(run, label_shares, methods)
-        shares = without_twins(run, study, request.shares, refuse=bool(label_shares or before))
+        shares = usable_shares(run, study, request.shares, None if label_shares or before else reporter.note)
         request = CurveRequest(shares=shares, methods=request.methods)
     assert request is not None
     if folds or seeds:

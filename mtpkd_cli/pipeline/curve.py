@@ -9,14 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
-from mtpkd_cli.artifacts import RunFolder, digest_of, read_parquet
+from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.artifacts.run_folder import share_name
 from mtpkd_cli.config import Study
 from mtpkd_cli.config.methods import METHODS, PROPOSED
 from mtpkd_cli.config.reading import parse_study, study_text, with_keys
-from mtpkd_cli.config.recordings import LabelBudget
 from mtpkd_cli.config.scoring import evaluated_section
 from mtpkd_cli.errors import StudyError
 from mtpkd_cli.evaluation.curve import CURVE
@@ -43,8 +40,6 @@ from mtpkd_cli.pipeline.units import (
     units_of_repetition,
 )
 from mtpkd_cli.stages import Job
-from mtpkd_cli.training.label_budget import seen_labels
-from mtpkd_cli.training.splits import read_folds
 
 STAGE = "curve"
 FITTED = ("train-teachers", "align", "distill")
@@ -192,33 +187,6 @@ def units_of_curve(run: RunFolder, study: Study) -> list[Unit]:
         return [Unit(STAGE, "curve", run.curve, STAGE, (), impossible=err.what)]
     units = [unit for one in shares for unit in [*one.fits, one.evaluation] if unit.stage == STAGE]
     return [*units, table_unit(run, study, request, shares)]
-
-
-def without_twins(run: RunFolder, study: Study, shares: Sequence[float], *, refuse: bool) -> list[float]:
-    """Shares that see labels which no other one sees; of few people several shares are the same.
-
-    Args:
-        refuse: Whether the same labels under two shares are an error; they are left out otherwise.
-
-    Raises:
-        StudyError: They are, and that is refused.
-    """
-    if not (run.samples.is_file() and run.splits.is_file()):
-        return list(shares)
-    samples, folds = read_parquet(run.samples).to_pandas(), read_folds(run.splits)
-    kept = dict[str, float]()
-    for share in shares:
-        budget = LabelBudget(share=share, unit=study.data.label_unit)
-        seen = [seen_labels(samples, fold, number, budget) for number, fold in enumerate(folds)]
-        people = np.mean([len(fold.train) + len(fold.validation) for fold, _ in seen])
-        twin = kept.setdefault(digest_of([np.flatnonzero(rows).tolist() for _, rows in seen]), share)
-        if twin != share and refuse:
-            raise StudyError(
-                f"{twin:g} and {share:g} see the same labels in every fold, of {people:.3g} people",
-                where="--label-shares",
-                todo="leave one of them out",
-            )
-    return list(kept.values())
 
 
 def train_curve(run: RunFolder, study: Study, request: CurveRequest, chosen: Chosen, job: Job) -> int:

@@ -15,10 +15,10 @@ import pytest
 
 import mtpkd_cli
 from mtpkd_cli.artifacts import RunFolder
-from mtpkd_cli.errors import ArtifactError, StudyError
+from mtpkd_cli.errors import ArtifactError, DataError, StudyError
 from mtpkd_cli.evaluation.curve import read_curve
 from mtpkd_cli.evaluation.summary import read_summary, summary_of
-from mtpkd_cli.pipeline.curve import shares_of, table_unit, without_twins
+from mtpkd_cli.pipeline.curve import shares_of, table_unit
 from mtpkd_cli.pipeline.curve_request import (
     CurveRequest,
     methods_at,
@@ -27,6 +27,7 @@ from mtpkd_cli.pipeline.curve_request import (
     read_request,
     request_of,
 )
+from mtpkd_cli.pipeline.label_shares import usable_shares
 from mtpkd_cli.pipeline.parallel import Collected
 from mtpkd_cli.report import write_report
 from mtpkd_cli.stages import Job
@@ -279,7 +280,25 @@ def test_the_usual_curve_has_the_study_s_methods_its_controls_and_the_upper_line
     named = request_of(finished.run, [0.5], ["kd"])
     assert methods_of(named, finished.study) == ["student-only", "kd"]
     # Of six people on the training side the small shares all see three.
-    assert without_twins(finished.run, finished.study, request.shares, refuse=False) == [0.05, 1.0]
+    notes: list[str] = []
+    assert usable_shares(finished.run, finished.study, request.shares, notes.append) == [0.05, 1.0]
+    assert [note.split(":")[1] for note in notes] == [f" share {share} is left out" for share in (0.1, 0.25, 0.5)]
+
+
+def test_a_share_without_a_class_is_told_before_anything_is_computed(
+    tmp_path: Path, make_tiny: Callable[..., Any], tiny_table: Callable[..., pd.DataFrame]
+) -> None:
+    table = tiny_table(12, 6)
+    table["label"] = (table["subject"] > "p05").astype(int)  # each person shows one class
+    tiny = make_tiny(tmp_path / "s", table=table)
+    tiny.do("extract")
+    with pytest.raises(DataError, match=r"share 0.5, fold \d: no training recording of [01] has a label") as caught:
+        mtpkd_cli.curve(tiny.run.root, SHARES, methods=["kd"], device="cpu", jobs=1)
+    assert caught.value.exit_code == 4
+    assert not tiny.run.curve.exists()
+    notes: list[str] = []
+    assert usable_shares(tiny.run, tiny.study, SHARES, notes.append) == [1.0]
+    assert "share 0.5 is left out" in notes[0]
 
 
 def test_methods_that_the_study_does_not_list_are_added_at_its_own_share(finished: Any) -> None:
@@ -320,7 +339,7 @@ def test_a_share_of_the_study_itself_is_the_run_s(tiny: Any) -> None:
         ({"label_shares": [0.0, 0.5]}, "0 is no share"),
         ({"label_shares": [0.5, 1.5]}, "1.5 is no share"),
         ({"label_shares": [0.5, 0.5]}, "0.5 is named twice"),
-        ({"label_shares": [0.05, 0.1, 1]}, "0.05 and 0.1 see the same labels in every fold, of 3 people"),
+        ({"label_shares": [0.05, 0.1, 1]}, "shares 0.05 and 0.1 see the same labels in every fold, of 3 people"),
         ({"methods": ["kdd"]}, "did you mean 'kd'"),
         ({"folds": [5]}, "no fold 5"),
         ({"folds": [0], "label_shares": [0.25]}, "no share 0.25"),
