@@ -5,7 +5,7 @@ the run's: which labels are hidden is no part of them. At the share that the stu
 curve's too; only methods that the study does not list are added.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -39,7 +39,7 @@ from mtpkd_cli.pipeline.units import (
     units_of,
     units_of_repetition,
 )
-from mtpkd_cli.stages import Job
+from mtpkd_cli.stages import Job, Reporter
 
 STAGE = "curve"
 FITTED = ("train-teachers", "align", "distill")
@@ -202,7 +202,11 @@ def train_curve(run: RunFolder, study: Study, request: CurveRequest, chosen: Cho
     shares = shares_of(run, study, request)
     _check_repetitions(shares, chosen)
     if job.jobs == 1:
-        return _fit(run, study, [unit for one in shares for unit in chosen.of(one)], shares, job)
+        made = 0
+        for one in shares:
+            reporter = _ShareReporter(share_name(one.share), job.reporter)
+            made += _fit(run, study, chosen.of(one), shares, replace(job, reporter=reporter))
+        return made
     states = States(run, study, [*units_of(run, study), *_fits(shares)])
     calls = [
         (run, study, request, replace(chosen, shares=(share_name(one.share),), folds=(fold,), seeds=(seed,)))
@@ -230,9 +234,25 @@ def score_curve(run: RunFolder, study: Study, request: CurveRequest, job: Job) -
 
 def _fit(run: RunFolder, study: Study, units: list[Unit], shares: list[ShareOfCurve], job: Job) -> int:
     """Makes units that are not up to date, those of the run first; these are not overwritten."""
-    of_run = [unit for unit in units if unit.stage != STAGE]
-    made = do_optional(run, study, of_run, replace(job, overwrite=False), _fits(shares)) if of_run else 0
-    return made + do_optional(run, study, [unit for unit in units if unit.stage == STAGE], job, _fits(shares))
+    made = 0
+    for of_curve in (False, True):
+        if some := [unit for unit in units if (unit.stage == STAGE) == of_curve]:
+            made += do_optional(run, study, some, replace(job, overwrite=job.overwrite and of_curve), _fits(shares))
+    return made
+
+
+@dataclass(frozen=True)
+class _ShareReporter:
+    """A reporter that says which share its lines are about, where they do not say so themselves."""
+
+    share: str
+    reporter: Reporter
+
+    def note(self, text: str) -> None:
+        self.reporter.note(text if self.share in text else f"{self.share}: {text}")
+
+    def progress(self, label: str, total: int) -> Callable[[], None]:
+        return self.reporter.progress(f"{self.share}: {label}", total)
 
 
 def _fits(shares: Sequence[ShareOfCurve]) -> list[Unit]:

@@ -216,6 +216,16 @@ def test_a_curve_that_is_killed_goes_on_and_is_what_it_would_have_been(tiny: Any
     assert ours == theirs
 
 
+def test_what_a_stage_tells_says_of_which_share_it_is(tmp_path: Path, make_tiny: Callable[..., Any]) -> None:
+    tiny = make_tiny(tmp_path / "s", study={"crossfit_folds = 2": "crossfit_folds = 3"})
+    tiny.do("extract")
+    reporter, call = Collected(), {"methods": ["student-only"], "folds": [0], "device": "cpu", "jobs": 1}
+    mtpkd_cli.curve(tiny.run.root, [0.5], reporter=reporter, **call)
+    told = [note for note in reporter.notes if "inner folds are used" in note]
+    assert len(told) == 3
+    assert all(note.startswith("share-0.5: fold 0 seed 0 ") for note in told)
+
+
 def test_what_is_asked_for_last_is_the_curve_and_what_is_made_is_kept(curve: Any) -> None:
     reporter = Collected()
     scores = mtpkd_cli.curve(curve.run.root, [1.0], device="cpu", jobs=1, reporter=reporter)
