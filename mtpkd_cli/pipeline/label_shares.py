@@ -10,6 +10,7 @@ from mtpkd_cli.config import Study
 from mtpkd_cli.config.recordings import LabelBudget
 from mtpkd_cli.datasets import is_labelled
 from mtpkd_cli.errors import DataError, MtpkdError, StudyError
+from mtpkd_cli.training.conditions import fitted_inner_folds
 from mtpkd_cli.training.label_budget import missing_classes, seen_labels
 from mtpkd_cli.training.splits import Fold, class_names_of, read_folds
 
@@ -25,7 +26,7 @@ def usable_shares(
         leave_out: Told of each share that is left out; None = such a share is an error.
 
     Raises:
-        StudyError: Two shares are the same, and that is an error.
+        StudyError: Two shares are the same, or inner folds that the study states are too many, and that is an error.
         DataError: A share lacks a class, and that is an error.
     """
     if not (run.samples.is_file() and run.splits.is_file()):
@@ -37,7 +38,10 @@ def usable_shares(
         seen = [seen_labels(samples, fold, number, budget) for number, fold in enumerate(folds)]
         people = np.mean([len(fold.train) + len(fold.validation) for fold, _ in seen])
         error: MtpkdError | None = None
-        if lacking := next(_lacking(samples, seen), None):
+        _, finding = fitted_inner_folds(study.train, min(len(fold.train) + len(fold.validation) for fold, _ in seen))
+        if finding is not None and finding.kind != "note":
+            error = StudyError(f"share {share:g}: {finding.text}", where="train.crossfit_folds", todo=finding.todo)
+        elif lacking := next(_lacking(samples, seen), None):
             error = DataError(
                 f"share {share:g}, {lacking} has a label that is seen, of {people:.3g} people",
                 where="--label-shares",

@@ -217,13 +217,20 @@ def test_a_curve_that_is_killed_goes_on_and_is_what_it_would_have_been(tiny: Any
 
 
 def test_what_a_stage_tells_says_of_which_share_it_is(tmp_path: Path, make_tiny: Callable[..., Any]) -> None:
-    tiny = make_tiny(tmp_path / "s", study={"crossfit_folds = 2": "crossfit_folds = 3"})
+    tiny = make_tiny(tmp_path / "s", study={"anchors_k = 5": ""})  # the default is too many for so few samples
     tiny.do("extract")
-    reporter, call = Collected(), {"methods": ["student-only"], "folds": [0], "device": "cpu", "jobs": 1}
-    mtpkd_cli.curve(tiny.run.root, [0.5], reporter=reporter, **call)
-    told = [note for note in reporter.notes if "inner folds are used" in note]
-    assert len(told) == 3
-    assert all(note.startswith("share-0.5: fold 0 seed 0 ") for note in told)
+    reporter = Collected()
+    mtpkd_cli.curve(tiny.run.root, [0.5], methods=["pkdot"], folds=[0], device="cpu", jobs=1, reporter=reporter)
+    told = [note for note in reporter.notes if "fold 0 seed 0: " in note and "anchors" in note]
+    assert told
+    assert all(note.startswith("share-0.5: fold 0 seed 0: ") for note in told)
+
+
+def test_inner_folds_that_a_share_has_no_people_for_are_told_before_anything_is_computed(tiny: Any) -> None:
+    tiny.put("train.crossfit_folds=4")
+    with pytest.raises(StudyError, match=r"share 0.5: train.crossfit_folds = 4, but 3 people"):
+        mtpkd_cli.curve(tiny.run.root, SHARES, methods=["kd"], device="cpu", jobs=1)
+    assert not tiny.run.curve.exists()
 
 
 def test_what_is_asked_for_last_is_the_curve_and_what_is_made_is_kept(curve: Any) -> None:
@@ -409,16 +416,16 @@ def test_the_report_draws_the_curve_and_says_what_it_says(curved: Any, tiny: Any
 @pytest.mark.slow
 def test_the_command_prints_a_table_of_eighty_columns_and_json(curve: Any, mtpkd: Callable[..., Any]) -> None:
     call = ["curve", curve.run.root, "--device", "cpu"]
-    added = mtpkd(*call, "--method", "mt-pkdot", "--method", "all-labels", "--jobs", 2, figures=["label_curve"])
+    added = mtpkd(*call, "--method", "kd", "--method", "all-labels", "--jobs", 2, figures=["label_curve"])
     assert added.returncode == 0, added.stderr
     lines = added.stdout.splitlines()
     rows = [line.split()[:4] for line in lines if line.split()[:1] in (["0.5"], ["1"])]
     assert rows == [
         ["0.5", "3", "18", "student-only"],
-        ["0.5", "3", "18", "mt-pkdot"],
+        ["0.5", "3", "18", "kd"],
         ["0.5", "3", "18", "all-labels"],
         ["1", "6", "36", "student-only"],
-        ["1", "6", "36", "mt-pkdot"],
+        ["1", "6", "36", "kd"],
     ]
     table = curve.run.root / "curve" / "curve.json"
     assert lines[-1] == f"table: {table}"
