@@ -112,7 +112,8 @@ class Worth(Record):
             labels: How many the student was taught with.
         """
         low, high = interval_of_labels(resampled)
-        claimed = bool(min(low, point) > labels * (1 + TIE))
+        has = labels * (1 + TIE)
+        claimed = bool(point > has and low > has)  # of what is not defined neither is
         return cls(value=_labels(point), low=_labels(low), high=_labels(high), claimed=claimed)
 
 

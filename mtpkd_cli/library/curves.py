@@ -48,6 +48,7 @@ def curve(
         The curve; None where nothing was scored.
     """
     from mtpkd_cli.evaluation.curve import read_curve
+    from mtpkd_cli.evaluation.summary import SUMMARY
     from mtpkd_cli.pipeline.curve import FITTED, Chosen, score_curve, shares_of, train_curve
     from mtpkd_cli.pipeline.curve_request import (
         REFERENCE,
@@ -90,7 +91,7 @@ def curve(
             reporter.note("curve: scored once it is run without --fold and --seed")
             return None
         if score_curve(run, study, request, job):
-            if (run.evaluation / "metrics.json").exists():
+            if (run.evaluation / SUMMARY).exists():
                 reporter.note(f"wrote {write_report(run, reporter.progress)}")
             else:
                 reporter.note(f"curve: the report shows it once mtpkd evaluate {run.root} has written one")

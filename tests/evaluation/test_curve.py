@@ -111,7 +111,9 @@ def test_a_claim_is_made_only_where_all_of_the_interval_is_beyond_the_labels_tha
     unsure = Worth.of(14.0, np.linspace(2, 40, 101), 3.0)  # reaches below the three that it has
     fewer = Worth.of(14.0, np.array([0.0] * 10 + [20.0] * 91), 3.0)
     equal = Worth.of(12.0, np.full(100, 12.0), 12.0)
-    assert [one.claimed for one in (sure, beyond, unsure, fewer, equal)] == [True, True, False, False, False]
+    undefined = Worth.of(np.nan, np.full(100, 20.0), 12.0)
+    judged = [one.claimed for one in (sure, beyond, unsure, fewer, equal, undefined)]
+    assert judged == [True, True, False, False, False, False]
     assert (beyond.value, fewer.low) == ("more", "fewer")
     shares = [_share(3.4, unsure), _share(12.0, sure), _share(30.0, beyond), _share(60.0, None)]
     assert worth_sentences(shares, "subject", ["kd", "mt-kd"]) == [
