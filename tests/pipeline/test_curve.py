@@ -217,8 +217,8 @@ def test_a_curve_that_is_killed_goes_on_and_is_what_it_would_have_been(tiny: Any
 
 
 def test_what_a_stage_tells_says_of_which_share_it_is(tmp_path: Path, make_tiny: Callable[..., Any]) -> None:
-    # Sixteen anchors are the default, and batches are of no more than sixteen.
-    tiny = make_tiny(tmp_path / "s", study={"anchors_k = 5": "batch_size = 16"})
+    # Sixteen anchors are the default, and batches are of eight or so.
+    tiny = make_tiny(tmp_path / "s", study={"anchors_k = 5": "batch_size = 8"})
     tiny.do("extract")
     reporter = Collected()
     mtpkd_cli.curve(tiny.run.root, [0.5], methods=["pkdot"], folds=[0], device="cpu", jobs=1, reporter=reporter)
