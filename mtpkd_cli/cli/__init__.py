@@ -11,6 +11,7 @@ from mtpkd_cli.cli import (
     ablate,
     check,
     cluster_commands,
+    curve,
     deploy_commands,
     transfer,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "app",
     "check",
     "cluster_commands",
+    "curve",
     "deploy_commands",
     "main",
     "transfer",

@@ -8,6 +8,7 @@ A run folder is given by its path. Progress goes to a `Reporter`; without one th
 `mtpkd_cli.errors`, each with what is wrong, where, and what to do.
 """
 
+from mtpkd_cli.library.curves import curve
 from mtpkd_cli.library.making import Evaluation, ablate, do_stages, evaluate, extract, fit_final, run
 from mtpkd_cli.library.reading import (
     Exported,
@@ -28,6 +29,7 @@ __all__ = [
     "ablate",
     "check",
     "compare",
+    "curve",
     "do_stages",
     "evaluate",
     "export",

@@ -12,6 +12,8 @@ from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.config.options import Options
 from mtpkd_cli.config.reading import parse_study
 from mtpkd_cli.pipeline.ablation import ablation_units, cells_of
+from mtpkd_cli.pipeline.curve import shares_of, table_unit
+from mtpkd_cli.pipeline.curve_request import CurveRequest
 from mtpkd_cli.pipeline.final import final_units
 from mtpkd_cli.pipeline.optional_units import classical_unit, corrupt_unit, transfer_unit
 from mtpkd_cli.pipeline.unit import OPTIONAL_STAGES, STAGES, Ingredient, Unit, section, value, value_as
@@ -50,6 +52,12 @@ def _units(tmp_path: Path) -> list[Unit]:
         ]
     study = parse_study(run.study.read_text(), where=run.study)
     cells = cells_of(run, "mt-pkdot", ["distill.anchors=least,most"], "x")
+    request = CurveRequest(shares=[0.5, 1.0], methods=["kd"])
+    shares = shares_of(run, study, request)
+    units += [
+        *(unit for one in shares for unit in [*one.fits, one.evaluation]),
+        table_unit(run, study, request, shares),
+    ]
     return [*units, *ablation_units(run, study, cells, "mt-pkdot", "x"), *final_units(run, study, ["mt-pkdot"])]
 
 
