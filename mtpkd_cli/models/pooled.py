@@ -4,8 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from mtpkd_cli.models.branches import SMALL, scaled_start
+from mtpkd_cli.models.dropout import Dropout
 from mtpkd_cli.models.normaliser import Normaliser
-from mtpkd_cli.models.statistics import Statistics
+from mtpkd_cli.models.statistics import Standardised, Statistics, standardised
 
 KINDS = ("linear", "mlp")
 
@@ -30,13 +31,13 @@ class PooledTrunk(nn.Module):
         self.normalisers = nn.ModuleList(Normaliser(size) for size in features.values())
         self.statistics = nn.ModuleList(Statistics(size) for size in features.values())
         pooled = 2 * sum(features.values())
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.level = nn.Linear(pooled, embedding)
         self.hidden: nn.Sequential | None = None
         if kind == "mlp":
             self.level = scaled_start(self.level, SMALL)
             last = scaled_start(nn.Linear(embedding, embedding), 0.0)
-            self.hidden = nn.Sequential(nn.Linear(pooled, embedding), nn.GELU(), nn.Dropout(dropout), last)
+            self.hidden = nn.Sequential(nn.Linear(pooled, embedding), nn.GELU(), Dropout(dropout), last)
 
     def fit_normalisers(self, batch: dict[str, tuple[Tensor, Tensor]]) -> None:
         """Fits each modality's normaliser on all training samples; call once, before training."""
@@ -45,14 +46,15 @@ class PooledTrunk(nn.Module):
             normaliser.fit(values, mask)  # type: ignore[operator]
             statistics.fit(normaliser(values), mask)  # type: ignore[operator]
 
-    def forward(self, batch: dict[str, tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    def standardise(self, batch: dict[str, tuple[Tensor, Tensor]]) -> dict[str, Standardised]:
+        """What does not change while the network is fitted."""
+        fitted = zip(self.modalities, self.normalisers, self.statistics, strict=True)
+        return {name: standardised(*batch[name], *modules) for name, *modules in fitted}
+
+    def forward(self, inputs: dict[str, Standardised]) -> tuple[Tensor, Tensor]:
         """Returns embedding (B, d) and gates (B, M), the shares of the modalities that are present."""
-        pooled, present = [], []
-        for name, normaliser, statistics in zip(self.modalities, self.normalisers, self.statistics, strict=True):
-            values, mask = batch[name]
-            pooled.append(statistics(normaliser(values), mask))
-            present.append(mask.any(1))
-        gates = torch.stack(present, dim=1).to(pooled[0].dtype)
+        pooled = [inputs[name].statistics for name in self.modalities]
+        gates = torch.stack([inputs[name].mask.any(1) for name in self.modalities], dim=1).to(pooled[0].dtype)
         seen = self.dropout(torch.cat(pooled, dim=1))
         embedding = self.level(seen) if self.hidden is None else self.level(seen) + self.hidden(seen)
         return embedding, gates / gates.sum(1, keepdim=True).clamp(min=1)

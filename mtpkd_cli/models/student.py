@@ -8,12 +8,13 @@ import torch
 from torch import nn
 
 from mtpkd_cli.models.adapter import TNet
+from mtpkd_cli.models.dropout import Dropout
 from mtpkd_cli.models.fusion import Fusion
 from mtpkd_cli.models.heads import head_of
 from mtpkd_cli.models.imputed import ImputedTrunk
 from mtpkd_cli.models.pooled import PooledTrunk
 from mtpkd_cli.models.targets import InTargetUnits, units_of
-from mtpkd_cli.models.teacher import ModalityBatch, Output, Trunk
+from mtpkd_cli.models.teacher import Inputs, ModalityBatch, Output, Trunk
 
 
 class Student(InTargetUnits):
@@ -59,16 +60,22 @@ class Student(InTargetUnits):
             self.trunk = ImputedTrunk(list(features), imputed or {}, embedding, heads, dropout)
         else:
             self.trunk = PooledTrunk(features, embedding, dropout, kind)
-        self.head = nn.Sequential(nn.Dropout(dropout), head_of(head, embedding, outputs))
+        self.head = nn.Sequential(Dropout(dropout), head_of(head, embedding, outputs))
         self.units = units_of(targets)
 
     def forward(self, batch: ModalityBatch) -> Output:
         """Reads the prevalent modalities and nothing else; gates are (B, 1 + P), of the other kinds (B, M)."""
-        seen, shares = self.trunk(batch)
+        return self.answer(self.trunk.standardise(batch))
+
+    def answer(self, inputs: Inputs) -> Output:
+        """The same of standardised inputs, as a fit holds them."""
+        seen, shares = self.trunk(inputs)
         if self.kind != "fusion":
             return Output(seen, self.units(self.head(seen)), shares)
         vectors = [seen, *self.tnet(seen).unbind(1)]
         # By the tensor's shape, not by len(): a number of samples must not be written into an exported model.
         one_step = torch.ones_like(seen[:, :1], dtype=torch.bool)
-        embedding, gates = self.fusion([v.unsqueeze(1) for v in vectors], [one_step] * len(vectors), vectors)
+        heard = self.fusion.depth.heard(seen.shape[0], seen.device)
+        tokens = [v.unsqueeze(1) if heard is None else v[heard].unsqueeze(1) for v in vectors]
+        embedding, gates = self.fusion(tokens, [one_step] * len(vectors), vectors, heard)
         return Output(embedding, self.units(self.head(embedding)), gates)

@@ -4,13 +4,18 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from mtpkd_cli.models.dropout import Dropout
 from mtpkd_cli.models.fusion import Fusion
 from mtpkd_cli.models.heads import head_of
+from mtpkd_cli.models.statistics import Standardised
 from mtpkd_cli.models.targets import InTargetUnits, units_of
 from mtpkd_cli.models.temporal import TemporalEncoder
 
 ModalityBatch = dict[str, tuple[Tensor, Tensor]]
 """Modality -> (values (B, T, D), mask (B, T))."""
+
+Inputs = dict[str, Standardised]
+"""Modality -> its batch, standardised."""
 
 
 class Output(NamedTuple):
@@ -52,11 +57,20 @@ class Trunk(nn.Module):
         for name, encoder in zip(self.modalities, self.encoders, strict=True):
             encoder.fit_normalisers(*batch[name])  # type: ignore[operator]
 
-    def forward(self, batch: ModalityBatch) -> tuple[Tensor, Tensor]:
-        """Returns embedding (B, d) and gates (B, M); modalities that it does not name are not looked at."""
-        encoded = [encoder(*batch[name]) for name, encoder in zip(self.modalities, self.encoders, strict=True)]
+    def standardise(self, batch: ModalityBatch) -> Inputs:
+        """What does not change while the network is fitted; modalities that it does not name are not looked at."""
+        return {
+            name: encoder.standardise(*batch[name])  # type: ignore[operator]
+            for name, encoder in zip(self.modalities, self.encoders, strict=True)
+        }
+
+    def forward(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
+        """Returns embedding (B, d) and gates (B, M) of what `standardise` gives."""
+        masks = [inputs[name].mask for name in self.modalities]
+        heard = self.fusion.depth.heard(masks[0].shape[0], masks[0].device)
+        encoded = [encoder(inputs[name], heard) for name, encoder in zip(self.modalities, self.encoders, strict=True)]
         tokens, levels = (list(column) for column in zip(*encoded, strict=True))
-        fused: tuple[Tensor, Tensor] = self.fusion(tokens, [batch[name][1] for name in self.modalities], levels)
+        fused: tuple[Tensor, Tensor] = self.fusion(tokens, masks, levels, heard)
         return fused
 
 
@@ -79,10 +93,17 @@ class Teacher(InTargetUnits):
     ) -> None:
         super().__init__()
         self.trunk = Trunk(features, embedding, heads, dropout, stochastic_depth)
-        self.head = nn.Sequential(nn.Dropout(dropout), head_of(head, embedding, outputs))
+        self.head = nn.Sequential(Dropout(dropout), head_of(head, embedding, outputs))
         self.units = units_of(targets)
 
     def forward(self, batch: ModalityBatch) -> Output:
-        """Encodes, fuses and classifies."""
-        embedding, gates = self.trunk(batch)
+        """Standardises, encodes, fuses and classifies."""
+        return self.answer(self.trunk.standardise(batch))
+
+    def answer(self, inputs: Inputs) -> Output:
+        """The same of standardised inputs, as a fit holds them."""
+        return self.concluded(*self.trunk(inputs))
+
+    def concluded(self, embedding: Tensor, gates: Tensor) -> Output:
+        """Classifies embeddings (B, d)."""
         return Output(embedding, self.units(self.head(embedding)), gates)

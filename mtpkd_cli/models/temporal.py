@@ -7,8 +7,9 @@ from torch import Tensor, nn
 
 from mtpkd_cli.models.attention import Attention, FeedForward
 from mtpkd_cli.models.branches import SMALL, scaled_start
+from mtpkd_cli.models.dropout import Dropout
 from mtpkd_cli.models.normaliser import Normaliser
-from mtpkd_cli.models.statistics import Statistics
+from mtpkd_cli.models.statistics import Standardised, Statistics, standardised
 
 
 class TemporalEncoder(nn.Module):
@@ -28,8 +29,8 @@ class TemporalEncoder(nn.Module):
         super().__init__()
         self.normaliser = Normaliser(features)
         self.statistics = Statistics(features)
-        self.level = nn.Sequential(nn.Dropout(dropout), scaled_start(nn.Linear(2 * features, embedding), SMALL))
-        self.project = nn.Sequential(nn.Linear(features, embedding), nn.Dropout(dropout))
+        self.level = nn.Sequential(Dropout(dropout), scaled_start(nn.Linear(2 * features, embedding), SMALL))
+        self.project = nn.Sequential(nn.Linear(features, embedding), Dropout(dropout))
         self.norm = nn.LayerNorm(embedding)
         self.attention = Attention(embedding, heads)
         self.feed_forward = FeedForward(embedding, dropout)
@@ -39,14 +40,23 @@ class TemporalEncoder(nn.Module):
         self.normaliser.fit(values, mask)
         self.statistics.fit(self.normaliser(values), mask)
 
-    def forward(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, T, D) values, (B, T) mask -> (B, T, d) tokens, of absent steps without meaning, and (B, d) level."""
-        steps = self.normaliser(values)
+    def standardise(self, values: Tensor, mask: Tensor) -> Standardised:
+        """What does not change while the network is fitted, of (B, T, D) values and their (B, T) mask."""
+        return standardised(values, mask, self.normaliser, self.statistics)
+
+    def forward(self, inputs: Standardised, heard: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Returns tokens (b, T, d), of absent steps without meaning, and levels (B, d).
+
+        Args:
+            inputs: Of B samples.
+            heard: (b,) long, the samples whose tokens are wanted; None = all.
+        """
+        steps, mask = (inputs.steps, inputs.mask) if heard is None else (inputs.steps[heard], inputs.mask[heard])
         tokens = self.project(steps)
         tokens = tokens + time_code(tokens.shape[1], tokens.shape[2]).to(tokens)
         normed = self.norm(tokens)
         tokens = tokens + self.attention(normed, normed, mask)
-        return tokens + self.feed_forward(tokens), self.level(self.statistics(steps, mask))
+        return tokens + self.feed_forward(tokens), self.level(inputs.statistics)
 
 
 def time_code(steps: int, embedding: int) -> Tensor:

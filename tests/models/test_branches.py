@@ -13,7 +13,10 @@ B = 4000
 def test_a_sample_is_silent_or_louder_by_the_share_that_is_silent() -> None:
     branch = torch.rand(B, 3, 5) + 1
     with seeded(0):
-        output = StochasticDepth(0.25).train()(branch)
+        depth = StochasticDepth(0.25).train()
+        heard = depth.heard(B, branch.device)
+    assert heard is not None
+    output = depth(branch[heard], heard, B)
     silent = (output == 0).flatten(1)
     assert torch.equal(silent.all(1), silent.any(1))
     assert silent.all(1).float().mean() == pytest.approx(0.25, abs=0.03)
@@ -22,12 +25,15 @@ def test_a_sample_is_silent_or_louder_by_the_share_that_is_silent() -> None:
 
 def test_evaluation_and_no_depth_change_nothing() -> None:
     branch = torch.randn(7, 4)
-    assert torch.equal(StochasticDepth(0.5).eval()(branch), branch)
-    assert torch.equal(StochasticDepth(0.0).train()(branch), branch)
+    for depth in (StochasticDepth(0.5).eval(), StochasticDepth(0.0).train()):
+        heard = depth.heard(7, branch.device)
+        assert heard is None
+        assert torch.equal(depth(branch, heard, 7), branch)
 
 
 def test_no_sample_is_no_error() -> None:
-    assert StochasticDepth(0.5).train()(torch.zeros(0, 2, 3)).shape == (0, 2, 3)
+    depth = StochasticDepth(0.5).train()
+    assert depth(torch.zeros(0, 2, 3), depth.heard(0, torch.device("cpu")), 0).shape == (0, 2, 3)
 
 
 @pytest.mark.parametrize(("kind", "n_embeddings"), [("joint teacher", 2), ("teacher", 1), ("fusion", 2), ("mlp", 1)])
