@@ -10,8 +10,9 @@ from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.artifacts.records import Record, read_record, write_record
 from mtpkd_cli.config import Study
 from mtpkd_cli.errors import ArtifactError, StudyError, did_you_mean
+from mtpkd_cli.pipeline.ingredients import samples_of
 from mtpkd_cli.pipeline.unit import Unit, value_as
-from mtpkd_cli.pipeline.units import samples_of, units_of_repetition
+from mtpkd_cli.pipeline.units import units_of_repetition
 
 REQUEST = "final.json"
 
@@ -36,6 +37,8 @@ def final_units(run: RunFolder, study: Study, methods: list[str]) -> list[Unit]:
     data = {key: getattr(study.data, key) for key in ("split", "validation_share", "split_seed")}
     ingredients = (samples_of(run), value_as({"data": data}, data=study.data))
     folder = run.final.splits.parent
+    # For the field everything counts that somebody has labelled: labels are hidden to learn what they are worth.
+    study = study.model_copy(update={"data": study.data.model_copy(update={"label_share": 1.0})})
     units = [Unit("final", "final", folder, "splits", ingredients, files=("splits.json",))]
     for unit in units_of_repetition(run.final, study, 0, study.study.seeds[0]):
         if unit.stage != "distill" or unit.name in methods:
