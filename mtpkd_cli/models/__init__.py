@@ -9,20 +9,19 @@ normalisation runs over the batch, so the output for a sample does not depend on
 from mtpkd_cli.models.adapter import Adapter, TNet
 from mtpkd_cli.models.fusion import Fusion
 from mtpkd_cli.models.normaliser import Normaliser
-from mtpkd_cli.models.statistics import Standardised, Statistics
+from mtpkd_cli.models.statistics import Statistics
 from mtpkd_cli.models.student import Student
 from mtpkd_cli.models.targets import TargetScale
-from mtpkd_cli.models.teacher import Inputs, ModalityBatch, Output, Teacher, Trunk
+from mtpkd_cli.models.teacher import Encoded, ModalityBatch, Output, Teacher, Trunk
 from mtpkd_cli.models.temporal import TemporalEncoder
 
 __all__ = [
     "Adapter",
+    "Encoded",
     "Fusion",
-    "Inputs",
     "ModalityBatch",
     "Normaliser",
     "Output",
-    "Standardised",
     "Statistics",
     "Student",
     "TNet",

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from mtpkd_cli.models.teacher import Inputs, ModalityBatch, Trunk
+from mtpkd_cli.models.teacher import ModalityBatch, Trunk
 
 
 class ImputedTrunk(nn.Module):
@@ -48,11 +48,7 @@ class ImputedTrunk(nn.Module):
         """Fits the normalisers of what is seen; those of the others see their constants."""
         self.trunk.fit_normalisers(self.completed(batch))
 
-    def standardise(self, batch: ModalityBatch) -> Inputs:
-        """The completed batch, standardised."""
-        return self.trunk.standardise(self.completed(batch))
-
-    def forward(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
-        """Returns embedding (B, d) and gates (B, M) of the joint teacher."""
-        embedding, gates = self.trunk(inputs)
+    def forward(self, batch: ModalityBatch) -> tuple[Tensor, Tensor]:
+        """Returns embedding (B, d) and gates (B, M) of the joint teacher on the completed batch."""
+        embedding, gates = self.trunk(self.completed(batch))
         return embedding, gates

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from mtpkd_cli.models.branches import SMALL, scaled_start
 from mtpkd_cli.models.dropout import Dropout
 from mtpkd_cli.models.normaliser import Normaliser
-from mtpkd_cli.models.statistics import Standardised, Statistics, standardised
+from mtpkd_cli.models.statistics import Statistics
 
 KINDS = ("linear", "mlp")
 
@@ -46,15 +46,14 @@ class PooledTrunk(nn.Module):
             normaliser.fit(values, mask)  # type: ignore[operator]
             statistics.fit(normaliser(values), mask)  # type: ignore[operator]
 
-    def standardise(self, batch: dict[str, tuple[Tensor, Tensor]]) -> dict[str, Standardised]:
-        """What does not change while the network is fitted."""
-        fitted = zip(self.modalities, self.normalisers, self.statistics, strict=True)
-        return {name: standardised(*batch[name], *modules) for name, *modules in fitted}
-
-    def forward(self, inputs: dict[str, Standardised]) -> tuple[Tensor, Tensor]:
+    def forward(self, batch: dict[str, tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
         """Returns embedding (B, d) and gates (B, M), the shares of the modalities that are present."""
-        pooled = [inputs[name].statistics for name in self.modalities]
-        gates = torch.stack([inputs[name].mask.any(1) for name in self.modalities], dim=1).to(pooled[0].dtype)
+        pooled, present = [], []
+        for name, normaliser, statistics in zip(self.modalities, self.normalisers, self.statistics, strict=True):
+            values, mask = batch[name]
+            pooled.append(statistics(normaliser(values), mask))
+            present.append(mask.any(1))
+        gates = torch.stack(present, dim=1).to(pooled[0].dtype)
         seen = self.dropout(torch.cat(pooled, dim=1))
         embedding = self.level(seen) if self.hidden is None else self.level(seen) + self.hidden(seen)
         return embedding, gates / gates.sum(1, keepdim=True).clamp(min=1)

@@ -1,7 +1,5 @@
 """Statistics of a sample over its time steps, each on the scale that it has among the training samples."""
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 
@@ -32,30 +30,6 @@ class Statistics(nn.Module):
         """(B, T, D) finite steps and (B, T) mask -> (B, 2D); zeros, the training mean, where there is no step."""
         standardised: Tensor = self.normaliser(_statistics(steps, mask))
         return standardised * mask.any(1, keepdim=True)
-
-
-class Standardised(NamedTuple):
-    """One modality's batch as networks take it: constants, once normalisers are fitted.
-
-    Args:
-        steps: (B, T, D) standardised, finite.
-        mask: (B, T) bool, True where a step exists.
-        statistics: (B, 2D) of the steps, standardised.
-    """
-
-    steps: Tensor
-    mask: Tensor
-    statistics: Tensor
-
-    def rows(self, rows: Tensor) -> "Standardised":
-        """Gathers some samples."""
-        return Standardised(self.steps[rows], self.mask[rows], self.statistics[rows])
-
-
-def standardised(values: Tensor, mask: Tensor, normaliser: nn.Module, statistics: nn.Module) -> Standardised:
-    """Takes (B, T, D) values and their mask through a fitted normaliser and fitted statistics."""
-    steps = normaliser(values)
-    return Standardised(steps, mask, statistics(steps, mask))
 
 
 def _statistics(steps: Tensor, mask: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from mtpkd_cli.models.heads import head_of
 from mtpkd_cli.models.imputed import ImputedTrunk
 from mtpkd_cli.models.pooled import PooledTrunk
 from mtpkd_cli.models.targets import InTargetUnits, units_of
-from mtpkd_cli.models.teacher import Inputs, ModalityBatch, Output, Trunk
+from mtpkd_cli.models.teacher import ModalityBatch, Output, Trunk
 
 
 class Student(InTargetUnits):
@@ -65,11 +65,7 @@ class Student(InTargetUnits):
 
     def forward(self, batch: ModalityBatch) -> Output:
         """Reads the prevalent modalities and nothing else; gates are (B, 1 + P), of the other kinds (B, M)."""
-        return self.answer(self.trunk.standardise(batch))
-
-    def answer(self, inputs: Inputs) -> Output:
-        """The same of standardised inputs, as a fit holds them."""
-        seen, shares = self.trunk(inputs)
+        seen, shares = self.trunk(batch)
         if self.kind != "fusion":
             return Output(seen, self.units(self.head(seen)), shares)
         vectors = [seen, *self.tnet(seen).unbind(1)]

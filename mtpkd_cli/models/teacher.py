@@ -7,15 +7,14 @@ from torch import Tensor, nn
 from mtpkd_cli.models.dropout import Dropout
 from mtpkd_cli.models.fusion import Fusion
 from mtpkd_cli.models.heads import head_of
-from mtpkd_cli.models.statistics import Standardised
 from mtpkd_cli.models.targets import InTargetUnits, units_of
 from mtpkd_cli.models.temporal import TemporalEncoder
 
 ModalityBatch = dict[str, tuple[Tensor, Tensor]]
 """Modality -> (values (B, T, D), mask (B, T))."""
 
-Inputs = dict[str, Standardised]
-"""Modality -> its batch, standardised."""
+Encoded = tuple[list[Tensor], list[Tensor], list[Tensor]]
+"""Per modality tokens (b, T_m, d), mask (B, T_m) and level (B, d)."""
 
 
 class Output(NamedTuple):
@@ -57,21 +56,18 @@ class Trunk(nn.Module):
         for name, encoder in zip(self.modalities, self.encoders, strict=True):
             encoder.fit_normalisers(*batch[name])  # type: ignore[operator]
 
-    def standardise(self, batch: ModalityBatch) -> Inputs:
-        """What does not change while the network is fitted; modalities that it does not name are not looked at."""
-        return {
-            name: encoder.standardise(*batch[name])  # type: ignore[operator]
-            for name, encoder in zip(self.modalities, self.encoders, strict=True)
-        }
-
-    def forward(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
-        """Returns embedding (B, d) and gates (B, M) of what `standardise` gives."""
-        masks = [inputs[name].mask for name in self.modalities]
+    def forward(self, batch: ModalityBatch) -> tuple[Tensor, Tensor]:
+        """Returns embedding (B, d) and gates (B, M); modalities that it does not name are not looked at."""
+        masks = [batch[name][1] for name in self.modalities]
         heard = self.fusion.depth.heard(masks[0].shape[0], masks[0].device)
-        encoded = [encoder(inputs[name], heard) for name, encoder in zip(self.modalities, self.encoders, strict=True)]
-        tokens, levels = (list(column) for column in zip(*encoded, strict=True))
-        fused: tuple[Tensor, Tensor] = self.fusion(tokens, masks, levels, heard)
+        fused: tuple[Tensor, Tensor] = self.fusion(*self.encoded(batch, heard), heard)
         return fused
+
+    def encoded(self, batch: ModalityBatch, heard: Tensor | None = None) -> Encoded:
+        """Returns what the fusion takes, with tokens of the samples that are heard."""
+        encoders = zip(self.modalities, self.encoders, strict=True)
+        tokens, levels = zip(*(encoder(*batch[name], heard) for name, encoder in encoders), strict=True)
+        return list(tokens), [batch[name][1] for name in self.modalities], list(levels)
 
 
 class Teacher(InTargetUnits):
@@ -97,12 +93,8 @@ class Teacher(InTargetUnits):
         self.units = units_of(targets)
 
     def forward(self, batch: ModalityBatch) -> Output:
-        """Standardises, encodes, fuses and classifies."""
-        return self.answer(self.trunk.standardise(batch))
-
-    def answer(self, inputs: Inputs) -> Output:
-        """The same of standardised inputs, as a fit holds them."""
-        return self.concluded(*self.trunk(inputs))
+        """Encodes, fuses and classifies."""
+        return self.concluded(*self.trunk(batch))
 
     def concluded(self, embedding: Tensor, gates: Tensor) -> Output:
         """Classifies embeddings (B, d)."""

@@ -9,7 +9,7 @@ from mtpkd_cli.models.attention import Attention, FeedForward
 from mtpkd_cli.models.branches import SMALL, scaled_start
 from mtpkd_cli.models.dropout import Dropout
 from mtpkd_cli.models.normaliser import Normaliser
-from mtpkd_cli.models.statistics import Standardised, Statistics, standardised
+from mtpkd_cli.models.statistics import Statistics
 
 
 class TemporalEncoder(nn.Module):
@@ -40,23 +40,21 @@ class TemporalEncoder(nn.Module):
         self.normaliser.fit(values, mask)
         self.statistics.fit(self.normaliser(values), mask)
 
-    def standardise(self, values: Tensor, mask: Tensor) -> Standardised:
-        """What does not change while the network is fitted, of (B, T, D) values and their (B, T) mask."""
-        return standardised(values, mask, self.normaliser, self.statistics)
-
-    def forward(self, inputs: Standardised, heard: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Returns tokens (b, T, d), of absent steps without meaning, and levels (B, d).
+    def forward(self, values: Tensor, mask: Tensor, heard: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """(B, T, D) values, (B, T) mask -> (b, T, d) tokens, of absent steps without meaning, and (B, d) level.
 
         Args:
-            inputs: Of B samples.
-            heard: (b,) long, the samples whose tokens are wanted; None = all.
+            heard: (b,) long, the samples whose tokens are wanted; None = all, b = B.
         """
-        steps, mask = (inputs.steps, inputs.mask) if heard is None else (inputs.steps[heard], inputs.mask[heard])
+        steps = self.normaliser(values)
+        level = self.level(self.statistics(steps, mask))
+        if heard is not None:
+            steps, mask = steps[heard], mask[heard]
         tokens = self.project(steps)
         tokens = tokens + time_code(tokens.shape[1], tokens.shape[2]).to(tokens)
         normed = self.norm(tokens)
         tokens = tokens + self.attention(normed, normed, mask)
-        return tokens + self.feed_forward(tokens), self.level(inputs.statistics)
+        return tokens + self.feed_forward(tokens), level
 
 
 def time_code(steps: int, embedding: int) -> Tensor:

@@ -100,7 +100,7 @@ def _train_epoch(
         _check_finite(losses, fitting.epoch, number)
         fitting.optimiser.zero_grad(set_to_none=True)
         total.backward()
-        nn.utils.clip_grad_norm_(fitting.model.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(fitting.parameters, 1.0)
         fitting.optimiser.step()
         fitting.scheduler.step()
         fitting.average()
