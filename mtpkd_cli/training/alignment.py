@@ -60,15 +60,15 @@ class Alignment(nn.Module):
 class FrozenEncoders:
     """A joint teacher whose encoders are frozen, in evaluation mode: what they give for a sample is a constant.
 
-    So it is computed once and held, where it takes no more than `held_bytes`; beyond them, for each batch anew.
+    So it is computed once and held, where it takes no more than `HELD_BYTES`; beyond them, for each batch anew.
     """
 
-    def __init__(self, joint: Teacher, data: StudyData, modalities: list[str], held_bytes: int = HELD_BYTES) -> None:
+    def __init__(self, joint: Teacher, data: StudyData, modalities: list[str]) -> None:
         self.joint, self.data, self.modalities = joint, data, modalities
         there = [data.sequences[name][1] for name in modalities]
         numbers = sum(mask.numel() + len(mask) for mask in there) * joint.trunk.fusion.gate.in_features // len(there)
         self.held: Encoded | None = None
-        if 4 * numbers <= held_bytes:
+        if 4 * numbers <= HELD_BYTES:
             parts = [self._encoded(rows) for rows in torch.arange(len(there[0])).split(EVALUATION_BATCH)]
             columns = ([torch.cat(one) for one in zip(*kind, strict=True)] for kind in zip(*parts, strict=True))
             tokens, masks, levels = columns
