@@ -57,7 +57,11 @@ class FitOptions(Options):
     learning_rate: Positive = 1e-3
     weight_decay: Weight = 0.01
     warmup_share: Share = Field(0.1, description="share of all steps")
-    patience: Count = Field(10, description="epochs without a better validation loss before stopping")
+    patience: Count | None = Field(
+        None,
+        description="epochs without a better validation loss before stopping; default: as many as make 100 steps, at "
+        "least 3 and at most 10",
+    )
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.99, description="of the weights' exponential mean over steps, which is then validated and kept; 0 = none"
     )

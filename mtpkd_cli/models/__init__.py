@@ -12,11 +12,12 @@ from mtpkd_cli.models.normaliser import Normaliser
 from mtpkd_cli.models.statistics import Statistics
 from mtpkd_cli.models.student import Student
 from mtpkd_cli.models.targets import TargetScale
-from mtpkd_cli.models.teacher import ModalityBatch, Output, Teacher, Trunk
+from mtpkd_cli.models.teacher import Encoded, ModalityBatch, Output, Teacher, Trunk
 from mtpkd_cli.models.temporal import TemporalEncoder
 
 __all__ = [
     "Adapter",
+    "Encoded",
     "Fusion",
     "ModalityBatch",
     "Normaliser",

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mtpkd_cli.models.dropout import Dropout
+
 
 class Attention(nn.Module):
     """Multi-head attention whose keys include a zero "nothing to attend to".
@@ -25,8 +27,8 @@ class Attention(nn.Module):
 
     def forward(self, queries: Tensor, keys: Tensor, key_mask: Tensor) -> Tensor:
         """Attends from (B, T, d) queries to (B, S, d) keys where key_mask (B, S) is True; returns (B, T, d)."""
-        key, value = self.key_value(keys).chunk(2, dim=-1)
-        key, value = (functional.pad(x, (0, 0, 1, 0)) for x in (key, value))
+        # Without a bias, zeros give a key and a value of zeros.
+        key, value = self.key_value(functional.pad(keys, (0, 0, 1, 0))).chunk(2, dim=-1)
         mask = functional.pad(key_mask, (1, 0), value=True)[:, None, None, :]
         size = queries.shape[-1] // self.heads
         # Explicit sizes: a batch of no samples (a fold whose test subject has no video) has no size to infer.
@@ -46,9 +48,9 @@ class FeedForward(nn.Sequential):
             nn.LayerNorm(embedding),
             nn.Linear(embedding, 2 * embedding),
             nn.GELU(),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             nn.Linear(2 * embedding, embedding),
-            nn.Dropout(dropout),
+            Dropout(dropout),
         )
 
 

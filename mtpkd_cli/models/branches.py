@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 SMALL = 0.1
 
@@ -19,7 +18,8 @@ class StochasticDepth(nn.Module):
     """Zeros a branch's output for a sample with probability p in training, and scales what is left by 1 / (1 - p).
 
     The simpler part beside the branch has to do without it half of the time, so it goes on learning when the branch
-    already knows the training subjects by heart. In evaluation the branch is always there.
+    already knows the training subjects by heart. In evaluation the branch is always there. Who is silent is drawn first
+    and the branch is computed for the others alone: what is multiplied by zero costs nothing.
 
     Args:
         p: Probability of silence, in [0, 1).
@@ -32,9 +32,14 @@ class StochasticDepth(nn.Module):
         super().__init__()
         self.p = p
 
-    def forward(self, branch: Tensor) -> Tensor:
-        """(B, ...) -> (B, ...)."""
+    def heard(self, samples: int, device: torch.device) -> Tensor | None:
+        """Draws the samples whose branch is not silent, (b,) long, in their order; None where all are heard."""
         if not self.training or self.p == 0:
+            return None
+        return torch.nonzero(torch.rand(samples) >= self.p).squeeze(1).to(device)
+
+    def forward(self, branch: Tensor, heard: Tensor | None, samples: int) -> Tensor:
+        """(b, ...) of the samples that are heard -> (B, ...), zeros where a sample is silent."""
+        if heard is None:
             return branch
-        kept = branch.new_ones(branch.shape[0], *(1 for _ in branch.shape[1:]))
-        return branch * functional.dropout(kept, self.p)
+        return branch.new_zeros(samples, *branch.shape[1:]).index_copy(0, heard, branch / (1 - self.p))

@@ -39,18 +39,25 @@ class Fusion(nn.Module):
         self.depth = StochasticDepth(stochastic_depth if several else 0.0)
         self.gate = nn.Linear(modalities * embedding, modalities)
 
-    def forward(self, tokens: list[Tensor], masks: list[Tensor], levels: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Fuses M modalities, each with tokens (B, T_m, d), a mask (B, T_m) and a level (B, d).
+    def forward(
+        self, tokens: list[Tensor], masks: list[Tensor], levels: list[Tensor], heard: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Fuses M modalities, each with tokens (b, T_m, d), a mask (B, T_m) and a level (B, d).
+
+        Args:
+            heard: (b,) long, the samples that tokens are of, drawn by `depth`; None = all, b = B.
 
         Returns:
             embedding: (B, d); zeros where no modality is present.
             gates: (B, M) in [0, 1]; absent modalities get 0, the others sum to 1.
         """
+        present = torch.stack([mask.any(1) for mask in masks], dim=1)
+        if heard is not None:
+            masks = [mask[heard] for mask in masks]
         if self.attentions:
             tokens = [self._attend_to_others(m, tokens, masks) for m in range(len(tokens))]
-        present = torch.stack([mask.any(1) for mask in masks], dim=1)
         summaries = [s(pool(t, m)) for s, t, m in zip(self.summaries, tokens, masks, strict=True)]
-        summary = self.depth(torch.stack(summaries, dim=1))
+        summary = self.depth(torch.stack(summaries, dim=1), heard, present.shape[0])
         pooled = (torch.stack(levels, dim=1) + summary) * present.unsqueeze(-1)
         # A finite floor, not -inf: a sample without any modality would otherwise be NaN.
         scores = self.gate(pooled.flatten(1)).masked_fill(~present, torch.finfo(pooled.dtype).min)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from mtpkd_cli.models.branches import SMALL, scaled_start
+from mtpkd_cli.models.dropout import Dropout
 from mtpkd_cli.models.normaliser import Normaliser
 from mtpkd_cli.models.statistics import Statistics
 
@@ -30,13 +31,13 @@ class PooledTrunk(nn.Module):
         self.normalisers = nn.ModuleList(Normaliser(size) for size in features.values())
         self.statistics = nn.ModuleList(Statistics(size) for size in features.values())
         pooled = 2 * sum(features.values())
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.level = nn.Linear(pooled, embedding)
         self.hidden: nn.Sequential | None = None
         if kind == "mlp":
             self.level = scaled_start(self.level, SMALL)
             last = scaled_start(nn.Linear(embedding, embedding), 0.0)
-            self.hidden = nn.Sequential(nn.Linear(pooled, embedding), nn.GELU(), nn.Dropout(dropout), last)
+            self.hidden = nn.Sequential(nn.Linear(pooled, embedding), nn.GELU(), Dropout(dropout), last)
 
     def fit_normalisers(self, batch: dict[str, tuple[Tensor, Tensor]]) -> None:
         """Fits each modality's normaliser on all training samples; call once, before training."""

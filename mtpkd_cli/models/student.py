@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from mtpkd_cli.models.adapter import TNet
+from mtpkd_cli.models.dropout import Dropout
 from mtpkd_cli.models.fusion import Fusion
 from mtpkd_cli.models.heads import head_of
 from mtpkd_cli.models.imputed import ImputedTrunk
@@ -61,7 +62,7 @@ class Student(InTargetUnits):
             self.trunk = ImputedTrunk(list(features), imputed or {}, embedding, heads, dropout)
         else:
             self.trunk = PooledTrunk(features, embedding, dropout, kind)
-        self.head = nn.Sequential(nn.Dropout(dropout), head_of(head, embedding, outputs))
+        self.head = nn.Sequential(Dropout(dropout), head_of(head, embedding, outputs))
         self.units = units_of(targets, class_shift)
 
     def forward(self, batch: ModalityBatch) -> Output:
@@ -72,5 +73,7 @@ class Student(InTargetUnits):
         vectors = [seen, *self.tnet(seen).unbind(1)]
         # By the tensor's shape, not by len(): a number of samples must not be written into an exported model.
         one_step = torch.ones_like(seen[:, :1], dtype=torch.bool)
-        embedding, gates = self.fusion([v.unsqueeze(1) for v in vectors], [one_step] * len(vectors), vectors)
+        heard = self.fusion.depth.heard(seen.shape[0], seen.device)
+        tokens = [v.unsqueeze(1) if heard is None else v[heard].unsqueeze(1) for v in vectors]
+        embedding, gates = self.fusion(tokens, [one_step] * len(vectors), vectors, heard)
         return Output(embedding, self.units(self.head(embedding)), gates)

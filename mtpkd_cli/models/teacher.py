@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from mtpkd_cli.models.dropout import Dropout
 from mtpkd_cli.models.fusion import Fusion
 from mtpkd_cli.models.heads import head_of
 from mtpkd_cli.models.targets import InTargetUnits, units_of
@@ -11,6 +12,9 @@ from mtpkd_cli.models.temporal import TemporalEncoder
 
 ModalityBatch = dict[str, tuple[Tensor, Tensor]]
 """Modality -> (values (B, T, D), mask (B, T))."""
+
+Encoded = tuple[list[Tensor], list[Tensor], list[Tensor]]
+"""Per modality tokens (b, T_m, d), mask (B, T_m) and level (B, d)."""
 
 
 class Output(NamedTuple):
@@ -54,10 +58,16 @@ class Trunk(nn.Module):
 
     def forward(self, batch: ModalityBatch) -> tuple[Tensor, Tensor]:
         """Returns embedding (B, d) and gates (B, M); modalities that it does not name are not looked at."""
-        encoded = [encoder(*batch[name]) for name, encoder in zip(self.modalities, self.encoders, strict=True)]
-        tokens, levels = (list(column) for column in zip(*encoded, strict=True))
-        fused: tuple[Tensor, Tensor] = self.fusion(tokens, [batch[name][1] for name in self.modalities], levels)
+        masks = [batch[name][1] for name in self.modalities]
+        heard = self.fusion.depth.heard(masks[0].shape[0], masks[0].device)
+        fused: tuple[Tensor, Tensor] = self.fusion(*self.encoded(batch, heard), heard)
         return fused
+
+    def encoded(self, batch: ModalityBatch, heard: Tensor | None = None) -> Encoded:
+        """Returns what the fusion takes, with tokens of the samples that are heard."""
+        encoders = zip(self.modalities, self.encoders, strict=True)
+        tokens, levels = zip(*(encoder(*batch[name], heard) for name, encoder in encoders), strict=True)
+        return list(tokens), [batch[name][1] for name in self.modalities], list(levels)
 
 
 class Teacher(InTargetUnits):
@@ -79,10 +89,13 @@ class Teacher(InTargetUnits):
     ) -> None:
         super().__init__()
         self.trunk = Trunk(features, embedding, heads, dropout, stochastic_depth)
-        self.head = nn.Sequential(nn.Dropout(dropout), head_of(head, embedding, outputs))
+        self.head = nn.Sequential(Dropout(dropout), head_of(head, embedding, outputs))
         self.units = units_of(targets)
 
     def forward(self, batch: ModalityBatch) -> Output:
         """Encodes, fuses and classifies."""
-        embedding, gates = self.trunk(batch)
+        return self.concluded(*self.trunk(batch))
+
+    def concluded(self, embedding: Tensor, gates: Tensor) -> Output:
+        """Classifies embeddings (B, d)."""
         return Output(embedding, self.units(self.head(embedding)), gates)

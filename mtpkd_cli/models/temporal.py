@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from mtpkd_cli.models.attention import Attention, FeedForward
 from mtpkd_cli.models.branches import SMALL, scaled_start
+from mtpkd_cli.models.dropout import Dropout
 from mtpkd_cli.models.normaliser import Normaliser
 from mtpkd_cli.models.statistics import Statistics
 
@@ -28,8 +29,8 @@ class TemporalEncoder(nn.Module):
         super().__init__()
         self.normaliser = Normaliser(features)
         self.statistics = Statistics(features)
-        self.level = nn.Sequential(nn.Dropout(dropout), scaled_start(nn.Linear(2 * features, embedding), SMALL))
-        self.project = nn.Sequential(nn.Linear(features, embedding), nn.Dropout(dropout))
+        self.level = nn.Sequential(Dropout(dropout), scaled_start(nn.Linear(2 * features, embedding), SMALL))
+        self.project = nn.Sequential(nn.Linear(features, embedding), Dropout(dropout))
         self.norm = nn.LayerNorm(embedding)
         self.attention = Attention(embedding, heads)
         self.feed_forward = FeedForward(embedding, dropout)
@@ -39,14 +40,21 @@ class TemporalEncoder(nn.Module):
         self.normaliser.fit(values, mask)
         self.statistics.fit(self.normaliser(values), mask)
 
-    def forward(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, T, D) values, (B, T) mask -> (B, T, d) tokens, of absent steps without meaning, and (B, d) level."""
+    def forward(self, values: Tensor, mask: Tensor, heard: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """(B, T, D) values, (B, T) mask -> (b, T, d) tokens, of absent steps without meaning, and (B, d) level.
+
+        Args:
+            heard: (b,) long, the samples whose tokens are wanted; None = all, b = B.
+        """
         steps = self.normaliser(values)
+        level = self.level(self.statistics(steps, mask))
+        if heard is not None:
+            steps, mask = steps[heard], mask[heard]
         tokens = self.project(steps)
         tokens = tokens + time_code(tokens.shape[1], tokens.shape[2]).to(tokens)
         normed = self.norm(tokens)
         tokens = tokens + self.attention(normed, normed, mask)
-        return tokens + self.feed_forward(tokens), self.level(self.statistics(steps, mask))
+        return tokens + self.feed_forward(tokens), level
 
 
 def time_code(steps: int, embedding: int) -> Tensor:

@@ -13,7 +13,7 @@ from mtpkd_cli.config.options import Options
 
 STAGES = ("extract", "train-teachers", "align", "distill", "evaluate")
 OPTIONAL_STAGES = ("transfer", "classical", "corrupt", "ablate", "final", "curve")
-"""What `transfer`, `evaluate --classical`, `evaluate --corrupt`, `ablate`, `final` and `curve` make; no part of `run`."""
+"""What `transfer`, `evaluate --classical` and `--corrupt`, `ablate`, `final` and `curve` make; no part of `run`."""
 
 LISTING = "listing of the samples"
 """What features read of the samples table, its names, media and times, as an input in a manifest."""

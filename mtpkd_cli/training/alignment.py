@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mtpkd_cli.models import Adapter, Output, Teacher, TNet
+from mtpkd_cli.models import Adapter, Encoded, Output, Teacher, TNet
 from mtpkd_cli.models.losses import (
     Term,
     cosine_distance,
@@ -25,6 +25,7 @@ from mtpkd_cli.training.fitting import History
 from mtpkd_cli.training.loop import Terms, fit
 from mtpkd_cli.training.resuming import NOT_KEPT, FitCheckpoint
 from mtpkd_cli.training.seeding import seeded
+from mtpkd_cli.training.teachers import EVALUATION_BATCH
 
 ALIGNMENT_WEIGHTS, TNET_WEIGHTS = "alignment.safetensors", "tnet.safetensors"
 """Files of an alignment's folder."""
@@ -34,6 +35,10 @@ DISTANCES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "mse": squared_distance,
     "mmd": maximum_mean_discrepancy,
 }
+
+
+HELD_BYTES = 2**31
+"""What `FrozenEncoders` may hold on the device."""
 
 
 class Alignment(nn.Module):
@@ -50,6 +55,44 @@ class Alignment(nn.Module):
     def forward(self, embeddings: dict[str, Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
         """Returns teacher -> (aligned embedding, logits) of the adapted teachers, targets standardised."""
         return {name: adapter(embeddings[name]) for name, adapter in zip(self.others, self.adapters, strict=True)}
+
+
+class FrozenEncoders:
+    """A joint teacher whose encoders are frozen, in evaluation mode: what they give for a sample is a constant.
+
+    So it is computed once and held, where it takes no more than `HELD_BYTES`; beyond them, for each batch anew.
+    """
+
+    def __init__(self, joint: Teacher, data: StudyData, modalities: list[str]) -> None:
+        self.joint, self.data, self.modalities = joint, data, modalities
+        there = [data.sequences[name][1] for name in modalities]
+        numbers = sum(mask.numel() + len(mask) for mask in there) * joint.trunk.fusion.gate.in_features // len(there)
+        self.held: Encoded | None = None
+        if 4 * numbers <= HELD_BYTES:
+            parts = [self._encoded(rows) for rows in torch.arange(len(there[0])).split(EVALUATION_BATCH)]
+            columns = ([torch.cat(one) for one in zip(*kind, strict=True)] for kind in zip(*parts, strict=True))
+            tokens, masks, levels = columns
+            self.held = tokens, masks, levels
+
+    def joint_output(self, rows: Tensor) -> Output:
+        """The joint teacher's outputs for some rows; gradients reach its fusion and head."""
+        tokens, masks, levels = self._encoded(rows) if self.held is None else self._gathered(rows)
+        fusion = self.joint.trunk.fusion
+        heard = fusion.depth.heard(len(rows), levels[0].device)
+        if heard is not None:
+            tokens = [one[heard] for one in tokens]
+        return self.joint.concluded(*fusion(tokens, masks, levels, heard))
+
+    @torch.no_grad()
+    def _encoded(self, rows: Tensor) -> Encoded:
+        self.joint.trunk.encoders.eval()
+        return self.joint.trunk.encoded(self.data.batch(rows, self.modalities))
+
+    def _gathered(self, rows: Tensor) -> Encoded:
+        assert self.held is not None
+        rows = rows.to(self.data.labels.device)
+        tokens, masks, levels = ([one[rows] for one in kind] for kind in self.held)
+        return tokens, masks, levels
 
 
 def fit_alignment(
@@ -79,7 +122,7 @@ def fit_alignment(
 
     def terms_of(batch: Tensor) -> Terms:
         labels = data.labels[batch]
-        output = alignment.joint(data.batch(batch, joint_modalities))
+        output = encoders.joint_output(batch)
         adapted = alignment({name: embedding[batch] for name, embedding in embeddings.items()})
         matches, tasks = [], []
         for name, (aligned, logits) in adapted.items():
@@ -102,6 +145,7 @@ def fit_alignment(
 
     trunk = alignment.joint.trunk
     trunk.encoders.requires_grad_(False)
+    encoders = FrozenEncoders(alignment.joint, data, joint_modalities)
     slow = {joint_learning_rate: [*trunk.fusion.parameters(), *alignment.joint.head.parameters()]}
     with seeded(seed) as generator, alignment.joint.standard_units():
         return fit(

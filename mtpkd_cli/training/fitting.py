@@ -71,7 +71,9 @@ class Fitting:
         self.history: History = []
         self.ema_decay = ema_decay
         self.steps = 0
-        self.mean = [p.detach().clone() for p in model.parameters()] if ema_decay else []
+        self.parameters = list(model.parameters())
+        """All of the model's; looked for once, for walking through its modules takes as long as some of them."""
+        self.mean = [p.detach().clone() for p in self.parameters] if ema_decay else []
         self.best = math.inf
         self.best_state: Mapping[str, Tensor] = copy.deepcopy(model.state_dict())
 
@@ -86,13 +88,13 @@ class Fitting:
         if self.mean:
             # The first weights are drawn, not learned: early on the mean forgets faster.
             decay = min(self.ema_decay, (1 + self.steps) / (10 + self.steps))
-            weights = [p.detach() for p in self.model.parameters()]
+            weights = [p.detach() for p in self.parameters]
             torch._foreach_lerp_(self.mean, weights, 1 - decay)
 
     @contextmanager
     def averaged_weights(self) -> Iterator[None]:
         """Within the block the model has the mean of its weights, where there is one."""
-        parameters = [p.detach() for p in self.model.parameters()] if self.mean else []
+        parameters = [p.detach() for p in self.parameters] if self.mean else []
         stepped = [p.clone() for p in parameters]
         for parameter, mean in zip(parameters, self.mean, strict=True):
             parameter.copy_(mean)
@@ -126,7 +128,7 @@ class Fitting:
         """Goes to where `state` was copied. Raises KeyError, ValueError or RuntimeError where it is of another fit."""
         tensors, numbers = state
         self.model.load_state_dict(_under("model.", tensors))
-        device = next(iter(self.model.parameters())).device
+        device = self.parameters[0].device
         self.best_state = {name: tensor.to(device) for name, tensor in _under("best.", tensors).items()}
         self.mean = [tensors[f"mean.{i}"].to(mean.device) for i, mean in enumerate(self.mean)]
         moments: dict[int, dict[str, Tensor]] = {}

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mtpkd_cli.errors import NumericalError
 from mtpkd_cli.models.losses import Term
-from mtpkd_cli.training.batches import batches_of, unlabelled_in_epoch
+from mtpkd_cli.training.batches import batches_of, unlabelled_in_epoch, usual_patience
 from mtpkd_cli.training.fitting import Fitting, History
 from mtpkd_cli.training.resuming import NOT_KEPT, FitCheckpoint
 
@@ -30,7 +30,7 @@ def fit(
     learning_rate: float,
     weight_decay: float,
     warmup_share: float,
-    patience: int,
+    patience: int | None,
     ema_decay: float = 0.0,
     slow: dict[float, list[nn.Parameter]] | None = None,
     draws: Sequence[torch.Generator] = (),
@@ -46,6 +46,7 @@ def fit(
         unlabelled: (U,) long, training samples without a label, of which each batch has the same share.
         unlabelled_share: That share; None = as there are, each of them once an epoch.
         generator: Order of the samples.
+        patience: Epochs without a better validation loss after which it stops; None = `usual_patience`.
         ema_decay: Decay of the weights' exponential mean over steps, which is then validated and kept; 0 = none.
         slow: Learning rate -> parameters that it is for; a rate of 0 freezes them.
         draws: Other generators that `step` draws from.
@@ -68,6 +69,7 @@ def fit(
     n_batches = batches_of(len(rows) + n_others, batch_size)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, _schedule(epochs * n_batches, warmup_share))
     fitting = Fitting(model, optimiser, scheduler, [generator, *draws], ema_decay)
+    patience = usual_patience(n_batches) if patience is None else patience
     finished = checkpoint.begin(fitting)
     while not finished and fitting.epoch < epochs and _waited(fitting.history) < patience:
         if len(fitting.order) == 0:
@@ -100,7 +102,7 @@ def _train_epoch(
         _check_finite(losses, fitting.epoch, number)
         fitting.optimiser.zero_grad(set_to_none=True)
         total.backward()
-        nn.utils.clip_grad_norm_(fitting.model.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(fitting.parameters, 1.0)
         fitting.optimiser.step()
         fitting.scheduler.step()
         fitting.average()

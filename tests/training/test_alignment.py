@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mtpkd_cli.models import Teacher
 from mtpkd_cli.models.losses import cosine_distance, task_loss
+from mtpkd_cli.training import alignment as alignment_module
 from mtpkd_cli.training.alignment import Alignment, fit_alignment
 from mtpkd_cli.training.data import StudyData
 from mtpkd_cli.training.seeding import seeded
@@ -153,3 +154,18 @@ def test_the_same_seed_gives_the_same_alignment() -> None:
         toy.fit(seed=seed, epochs=2)
     assert unchanged(toys[1].alignment, state(toys[0].alignment))
     assert not unchanged(toys[2].alignment, state(toys[0].alignment))
+
+
+def test_encoders_are_asked_once_for_each_sample_and_where_nothing_can_be_held_the_fit_is_the_same() -> None:
+    asked: list[int] = []
+    toys = [Toy(), Toy()]
+    for toy in toys:
+        toy.joint.trunk.encoders[0].register_forward_hook(lambda _, batch, __: asked.append(len(batch[0])))
+    asked.clear()
+    toys[0].fit(epochs=2)
+    assert sum(asked) == N
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(alignment_module, "HELD_BYTES", 0)
+        toys[1].fit(epochs=2)
+    assert sum(asked) > 2 * N
+    torch.testing.assert_close(state(toys[1].alignment), state(toys[0].alignment), atol=1e-4, rtol=1e-3)

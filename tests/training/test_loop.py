@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mtpkd_cli.errors import NumericalError
 from mtpkd_cli.models.losses import Term
+from mtpkd_cli.training.batches import usual_patience
 from mtpkd_cli.training.loop import Terms, equal_batches, fit, shuffled
 from mtpkd_cli.training.seeding import derived_seed, seeded
 
@@ -103,6 +104,17 @@ def test_stopping_waits_for_patience_epochs_without_a_better_loss(patience: int,
     values = returns(losses)
     history = Toy().fit(validate=lambda: next(values), patience=patience, epochs=8)
     assert [entry["validation"] for entry in history] == losses[:epochs]
+
+
+@pytest.mark.parametrize(("n_batches", "epochs"), [(1, 10), (10, 10), (11, 10), (20, 5), (23, 5), (34, 3), (500, 3)])
+def test_the_usual_patience_is_a_hundred_steps_within_three_to_ten_epochs(n_batches: int, epochs: int) -> None:
+    assert usual_patience(n_batches) == epochs
+
+
+@pytest.mark.parametrize(("batch_size", "waited"), [(1, 5), (5, 10)])
+def test_a_fit_without_a_stated_patience_waits_by_the_steps_of_its_epochs(batch_size: int, waited: int) -> None:
+    history = Toy().fit(validate=lambda: 1.0, patience=None, batch_size=batch_size, epochs=20)  # 23 steps each, or 4
+    assert len(history) == 1 + waited
 
 
 def test_it_learns() -> None:
