@@ -17,7 +17,7 @@ from mtpkd_cli.errors import MtpkdError, StudyError, did_you_mean, first_ten
 from mtpkd_cli.registry import Registry, assignments, syntax_of
 
 CONSTANTS = {
-    "method": ("TNET", "GRID", "GUARD", "TAUGHT", "RELEASED", "VERSIONS", "LEAST"),
+    "method": ("TNET", "GRID", "GUARD", "TAUGHT", "RELEASED", "VERSIONS", "LEAST", "LABELS"),
     "control": ("CONTROL_OF", "FIXED"),
     "imputation": ("IMPUTE",),
 }

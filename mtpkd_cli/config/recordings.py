@@ -39,6 +39,10 @@ class LabelBudget(Options):
         return self.share < 1
 
 
+ALL_LABELS = LabelBudget()
+"""The budget that hides nothing."""
+
+
 class DataSection(Options):
     """Where the recordings are and how subjects are split."""
 
@@ -55,7 +59,7 @@ class DataSection(Options):
     )
     unlabelled: Literal["refuse", "teach", "skip"] = Field(
         "refuse",
-        description="recordings without a label: an error, recordings that teachers teach the student with, or left out",
+        description="recordings without a label: an error, what teachers teach the student with, or left out",
     )
     label_share: Annotated[float, Field(gt=0, le=1)] = Field(
         1.0, description="share of the training and validation people whose labels are seen; the others' are hidden"

@@ -117,6 +117,9 @@ class DistillSection(FitOptions):
     task_weight: Weight | None = None
     transport_weight: Weight | None = None
     centroid_weight: Weight | None = None
+    unlabelled_share: Share | None = Field(
+        None, description="share of recordings without a label in each batch; default: as there are, each once an epoch"
+    )
     guard: bool = Field(
         True, description="keep the student that knows no teacher unless validation subjects say the teachers help"
     )

@@ -9,13 +9,14 @@ A dataset file has
               recording  str, the continuous recording that the sample was cut from
               start_s    float, start within the media file; NaN = the whole file
               end_s      float, end within the media file; NaN = the whole file
-              label      int class index (classification), or one float column `target_<name>` per target (regression)
+              label      int class index (classification), or one float column `target_<name>` per target (regression);
+                         -1, or NaN in every target, where nobody has labelled the sample: see `is_labelled`
               media_<kind>  str, path relative to root with forward slashes, "" where this sample has none
               and, where the corpus has them,
               split        str, "train", "validation" or "test": the official side, for data.split = "official"
               first_frame, last_frame     int, the labelled frames of the recording that it covers, counted from 1
               start_s_<kind>, end_s_<kind>  start and end for one kind of media that is timed by another clock
-    classes   (root: Path, Config) -> tuple[str, ...], class names in index order; () in regression
+    classes   (root: Path, Config) -> tuple[str, ...], class names in index order, by labelled samples; () in regression
     frames    optional, (root: Path, Config) -> pandas.DataFrame, one row per labelled frame, sorted: recording, frame
               (int, from 1), valid (bool), and label or target_<name> as above, -1 or NaN where not valid
 
@@ -27,6 +28,7 @@ A dataset only reads tables and lists folders; it opens no media file.
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from mtpkd_cli.errors import StudyError
@@ -37,6 +39,17 @@ TARGET_PREFIX = "target_"
 SPLIT_COLUMN = "split"
 LISTED_COLUMN = "listed_at"
 SIDES = ("train", "validation", "test")
+
+
+def is_labelled(samples: pd.DataFrame) -> np.ndarray:
+    """Which samples have a label, or at least one of the targets: (N,) bool. The one reader of that fact.
+
+    Args:
+        samples: A samples table, with label or target_<name> columns.
+    """
+    if "label" in samples:
+        return (samples["label"] >= 0).to_numpy(dtype=bool)
+    return samples[[c for c in samples.columns if c.startswith(TARGET_PREFIX)]].notna().any(axis=1).to_numpy(dtype=bool)
 
 
 def listing_of(samples: pd.DataFrame) -> list[list[Any]]:

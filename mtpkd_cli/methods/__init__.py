@@ -11,6 +11,7 @@ then formula and source) and is one of three kinds. A method is fitted with its 
     GRID   optional; option -> values that are tried beside the study's own where `distill.candidates` is above 1
     GUARD  optional; with `distill.guard = true`, the method whose student is kept unless this one's has a smaller
            validation loss
+    LABELS optional; "all": labels that data.label_share hides are given back, which makes an upper line
     TAUGHT optional; False: no term reads the bank. Every other method has a placebo, NAME-placebo
     LEAST  optional; samples that its terms need in a batch: 2 for pairs, 3 for triplets; of fewer they are 0
     RELEASED optional, of a method that stands for a publication; option -> the only values that it may have, its

@@ -2,7 +2,8 @@
 
 L = w task + a t^2 KL(b_J || b_S) + c t^2 KL(p_J || p_S): b the softened probabilities of (true class, any other), p
 those of the other classes among themselves. With two classes there is one other, so the last term is 0 and the rest is
-kd's divergence. In regression there are no classes: the squared difference of predictions with weight a, no last term.
+kd's divergence. Where there is no label the joint teacher's first choice stands for the true class. In regression
+there are no classes: the squared difference of predictions with weight a, no last term.
 
 Source: Zhao, Cui, Song, Qiu, Liang, "Decoupled Knowledge Distillation", CVPR 2022, arXiv 2203.08679: a = 1, c = 8 and
 t = 4 on CIFAR-100.
@@ -13,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mtpkd_cli.methods import Lesson
-from mtpkd_cli.models.losses import Term, soft_label_divergence, squared_distance, task_loss
+from mtpkd_cli.models.losses import Term, is_labelled, soft_label_divergence, squared_distance, task_loss
 
 TNET = "untrained"
 GRID = {"temperature": (1.0, 2.0, 4.0), "others_weight": (1.0, 2.0, 8.0)}
@@ -32,6 +33,8 @@ def terms(
     bank, seen = lesson.bank, lesson.bank.present[-1]
     teacher = (bank.crossfit_logits if outputs == "crossfit" else bank.logits)[-1][seen]
     student, labels = lesson.student.logits[seen], lesson.labels[seen]
+    if not labels.is_floating_point():
+        labels = torch.where(is_labelled(labels), labels, teacher.argmax(1))
     target = others = student.new_zeros(())
     if seen.any() and labels.is_floating_point():
         target = squared_distance(student, teacher)

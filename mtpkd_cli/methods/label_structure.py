@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mtpkd_cli.methods import Lesson, TeacherBank
-from mtpkd_cli.models.losses import valid_targets
+from mtpkd_cli.models.losses import is_labelled, valid_targets
 
 CONTROL_OF = "mt-pkdot"
 FIXED = {"selection": "joint", "outputs": "crossfit", "soft_label_weight": 0.0, "temperature": 1.0}
@@ -34,8 +34,8 @@ def _labels_as_teacher(labels: Tensor, logits: Tensor) -> TeacherBank:
         valid = valid_targets(labels)
         embeddings, present = _quarter_circles(labels, valid).to(logits.dtype), valid.any(1)
     else:
-        embeddings = functional.one_hot(labels, logits.shape[1]).to(logits.dtype)
-        present = torch.ones_like(labels, dtype=torch.bool)
+        embeddings = functional.one_hot(labels.clamp(min=0), logits.shape[1]).to(logits.dtype)
+        present = is_labelled(labels)
     silent = torch.zeros_like(logits).detach().unsqueeze(0)
     return TeacherBank(["labels"], embeddings.unsqueeze(0), silent, silent, present.unsqueeze(0))
 

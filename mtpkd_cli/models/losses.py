@@ -1,7 +1,7 @@
 """Task losses and point-wise distances, each a plain function of tensors.
 
 Legend: B batch, C classes or targets, d embedding size. Labels are (B,) long in classification and (B, C) float in
-regression, where NaN masks an entry.
+regression, where NaN masks an entry; a class of -1 is that of a sample without a label.
 """
 
 from typing import NamedTuple
@@ -11,6 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 
 LEAST_NORM = 1e-4
+UNLABELLED = -1
+"""Class index of a sample without a label."""
 
 
 class Term(NamedTuple):
@@ -21,21 +23,28 @@ class Term(NamedTuple):
 
 
 def task_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy, mean over the batch, for integer labels; 1 - CCC, mean over targets, for float labels."""
+    """Cross-entropy for integer labels, 1 - CCC for float labels: the mean over labelled samples, or over targets.
+
+    Where no sample of the batch has a label there is no slope: a cross-entropy is then 0, and 1 - CCC is 1.
+    """
     if labels.is_floating_point():
         return 1 - concordance(logits, labels).mean()
-    return functional.cross_entropy(logits, labels)
+    total = functional.cross_entropy(logits, labels, ignore_index=UNLABELLED, reduction="sum")
+    return total / is_labelled(labels).sum().clamp(min=1)
 
 
 def loss_per_sample(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy, or squared error since one sample has no CCC: logits (..., B, C), labels -> (..., B)."""
+    """Cross-entropy, or squared error since one sample has no CCC: logits (..., B, C), labels -> (..., B).
+
+    0 of a sample without a label.
+    """
     if labels.is_floating_point():
         valid = valid_targets(labels)
         error = torch.where(valid, (logits - labels) ** 2, torch.zeros_like(logits))
         return error.sum(-1) / valid.sum(-1).clamp(min=1)
     log_probability = torch.log_softmax(logits, dim=-1)
-    index = labels.expand(logits.shape[:-1]).unsqueeze(-1)
-    return -log_probability.gather(-1, index).squeeze(-1)
+    index = labels.clamp(min=0).expand(logits.shape[:-1]).unsqueeze(-1)
+    return -log_probability.gather(-1, index).squeeze(-1) * is_labelled(labels)
 
 
 def concordance(predicted: Tensor, target: Tensor) -> Tensor:
@@ -51,6 +60,11 @@ def concordance(predicted: Tensor, target: Tensor) -> Tensor:
     covariance = (x * y).sum(0) / count
     spread = (x**2).sum(0) / count + (y**2).sum(0) / count + (mean_x - mean_y) ** 2
     return 2 * covariance / spread.clamp(min=torch.finfo(spread.dtype).tiny ** 0.5)
+
+
+def is_labelled(labels: Tensor) -> Tensor:
+    """(B,) bool: samples that have a label, or one target at least."""
+    return valid_targets(labels).any(1) if labels.is_floating_point() else labels != UNLABELLED
 
 
 def valid_targets(target: Tensor) -> Tensor:

@@ -22,10 +22,11 @@ from mtpkd_cli.evaluation.ablation import ABLATION
 from mtpkd_cli.pipeline.choice import Choice, check_choice
 from mtpkd_cli.pipeline.doing import do_optional, do_stage
 from mtpkd_cli.pipeline.grid import GRID, Grid, file_name_of, swept_values
+from mtpkd_cli.pipeline.ingredients import students_of
 from mtpkd_cli.pipeline.parallel import side_by_side
 from mtpkd_cli.pipeline.states import States
 from mtpkd_cli.pipeline.unit import Unit, artifact, place, value, value_as
-from mtpkd_cli.pipeline.units import evaluation_unit, student_folders, students_of, units_of
+from mtpkd_cli.pipeline.units import evaluation_unit, student_folders, units_of
 from mtpkd_cli.stages import Job, Reporter
 
 

@@ -10,8 +10,9 @@ from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.artifacts.records import Record, read_record, write_record
 from mtpkd_cli.config import Study
 from mtpkd_cli.errors import ArtifactError, StudyError, did_you_mean
+from mtpkd_cli.pipeline.ingredients import samples_of
 from mtpkd_cli.pipeline.unit import Unit, value_as
-from mtpkd_cli.pipeline.units import samples_of, units_of_repetition
+from mtpkd_cli.pipeline.units import units_of_repetition
 
 REQUEST = "final.json"
 

@@ -7,15 +7,9 @@ from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.config.scoring import evaluated_section, headline_of
 from mtpkd_cli.errors import ArtifactError
 from mtpkd_cli.pipeline.final import units_of_final
+from mtpkd_cli.pipeline.ingredients import features_of, sides_of, students_of
 from mtpkd_cli.pipeline.unit import Ingredient, Unit, artifacts, place, value, value_as
-from mtpkd_cli.pipeline.units import (
-    bank_folders,
-    features_of,
-    repetitions_of,
-    sides_of,
-    student_folders,
-    students_of,
-)
+from mtpkd_cli.pipeline.units import bank_folders, repetitions_of, student_folders
 
 
 def classical_unit(run: RunFolder, study: Study) -> Unit:

@@ -12,13 +12,20 @@ from mtpkd_cli.artifacts import RunFolder, quality
 from mtpkd_cli.artifacts.run_folder import repetition_name
 from mtpkd_cli.config import Study
 from mtpkd_cli.config.methods import METHODS
-from mtpkd_cli.config.recordings import READY_FEATURES
+from mtpkd_cli.config.recordings import ALL_LABELS, READY_FEATURES
 from mtpkd_cli.config.scoring import evaluated_section
 from mtpkd_cli.config.study import EvaluateSection, FitOptions
 from mtpkd_cli.encoders.running import resolved_encoder
 from mtpkd_cli.pipeline.candidates import candidates_of, method_settings
+from mtpkd_cli.pipeline.ingredients import (
+    features_of,
+    labels_of,
+    learned_targets,
+    listing_of,
+    sides_of,
+    students_of,
+)
 from mtpkd_cli.pipeline.unit import (
-    LISTING,
     STAGES,
     Ingredient,
     Unit,
@@ -67,33 +74,6 @@ def student_folders(run: RunFolder, study: Study, method: str) -> dict[str, Path
 def bank_folders(run: RunFolder, study: Study) -> dict[str, Path]:
     """ "fold/seed" -> folder of the teacher bank."""
     return {repetition_name(*pair): run.bank(*pair) for pair in repetitions_of(run, study)}
-
-
-def samples_of(run: RunFolder) -> Ingredient:
-    """The samples table."""
-    return artifact("samples", run.root, samples=run.samples)
-
-
-def listing_of(run: RunFolder) -> Ingredient:
-    """The samples table, of which no label is read."""
-    return artifact(LISTING, run.root, samples=run.samples)
-
-
-def sides_of(run: RunFolder) -> Ingredient:
-    """The samples table and the splits, which are written with it, or by a unit of their own."""
-    places = {"samples": run.root} | ({"splits": run.splits.parent} if run.repetitions else {})
-    return Ingredient({"samples": run.samples, "splits": run.splits}, {}, places)
-
-
-def features_of(run: RunFolder, modalities: list[str]) -> Ingredient:
-    """Caches of some modalities, passed as `features`."""
-    return artifacts("features/{}", features={name: run.features(name) for name in modalities})
-
-
-def students_of(students: dict[str, dict[str, Path]]) -> Ingredient:
-    """Students of some methods: method -> "fold/seed" -> folder, passed as `students`."""
-    by_key = {f"{key}/students/{method}": path for method, paths in students.items() for key, path in paths.items()}
-    return Ingredient({"students": students}, {"methods": list(students)}, by_key)
 
 
 def _samples(run: RunFolder, study: Study) -> Unit:
@@ -145,17 +125,13 @@ def _teachers(run: RunFolder, study: Study, fold: int, seed: int) -> Iterator[Un
             sides_of(run),
             section(model=study.network, train=study.train),
             value(task=study.study.task, seed=seed),
-            *_learned_targets(study),
+            *learned_targets(study),
+            labels_of(study),
             value_as({"teachers": {name: seen}}, modalities=seen),
             features_of(run, seen),
             place(name=name, fold=fold),
         )
         yield Unit("train-teachers", "train_teachers", run.teacher(fold, seed, name), name, ingredients, fold, seed)
-
-
-def _learned_targets(study: Study) -> tuple[Ingredient, ...]:
-    """In what targets are learned, of a regression; what has learned them in units of the corpus is stale."""
-    return (value_as({"targets": "standardised"}),) if study.study.task == "regression" else ()
 
 
 def teacher_names(study: Study) -> list[str]:
@@ -171,7 +147,8 @@ def _alignment(run: RunFolder, study: Study, fold: int, seed: int) -> Iterator[U
         section(model=study.network, align=study.align),
         value_as({"teachers": {name: seen[name] for name in names}}),
         features_of(run, list(dict.fromkeys(m for name in names for m in seen[name]))),
-        *_learned_targets(study),
+        *learned_targets(study),
+        labels_of(study),
         artifacts("teachers/{}", teachers={name: run.teacher(fold, seed, name) for name in names}),
         place(fold=fold),
     )
@@ -204,7 +181,7 @@ def _students(run: RunFolder, study: Study, fold: int, seed: int) -> Iterator[Un
             seed=seed,
         ),
         value_as({"distill": fit.model_dump(mode="json")}, fit=fit),
-        *_learned_targets(study),
+        *learned_targets(study),
         artifact("bank", bank, bank=bank),
         artifact("align", align, alignment=align),
         artifact(f"teachers/{study.prevalent_teacher}", start, prevalent_teacher=start),
@@ -221,9 +198,22 @@ def _students(run: RunFolder, study: Study, fold: int, seed: int) -> Iterator[Un
         guard = candidates[0].method
         spares = {"guard": run.student(fold, seed, guard)} if guard != method and guard in study.distill.methods else {}
         settings = {name: method_settings(study, name) for name in {candidate.method for candidate in candidates}}
-        of_method = (value_as(tried, candidates=candidates), place(method=method, settings=settings))
+        seen = place(labels=ALL_LABELS) if METHODS.constant(method, "LABELS") == "all" else labels_of(study)
+        of_method = (
+            value_as(tried, candidates=candidates),
+            seen,
+            _batches_of(study),
+            place(method=method, settings=settings),
+        )
         folder = run.student(fold, seed, method)
         yield Unit("distill", "distill", folder, method, (*common, *of_method), fold, seed, spares=spares)
+
+
+def _batches_of(study: Study) -> Ingredient:
+    """The share of recordings without a label in a batch, where the study states one."""
+    share = study.distill.unlabelled_share
+    hashed = {} if share is None else {"distill": {"unlabelled_share": share}}
+    return value_as(hashed, unlabelled_share=share)
 
 
 def _version_of(candidate: Candidate) -> dict[str, int]:
@@ -239,6 +229,7 @@ def _imputation(run: RunFolder, study: Study, fold: int, seed: int, method: str,
         sides_of(run),
         section(model=study.network),
         value(prevalent=study.prevalent, impute=impute, task=study.study.task),
+        labels_of(study),
         value_as({"teachers": {joint: seen}}),
         artifact("align", align, alignment=align),
         artifact(f"teachers/{joint}", teacher, teacher=teacher),

@@ -6,15 +6,16 @@ import torch
 from torch import Tensor
 
 from mtpkd_cli.artifacts import write_json
+from mtpkd_cli.config.recordings import ALL_LABELS, LabelBudget
 from mtpkd_cli.config.study import AlignSection, ModelSection
 from mtpkd_cli.models import Teacher, TNet
 from mtpkd_cli.stages import Counts, Job
 from mtpkd_cli.training.alignment import ALIGNMENT_WEIGHTS, TNET_WEIGHTS, Alignment, fit_alignment, fit_tnet
 from mtpkd_cli.training.checkpoints import load_model, save_history, save_weights
-from mtpkd_cli.training.data import StudyData, outputs_of, read_data
+from mtpkd_cli.training.data import read_fold
 from mtpkd_cli.training.resuming import Resuming
 from mtpkd_cli.training.seeding import derived_seed, seeded
-from mtpkd_cli.training.splits import Fold, read_folds
+from mtpkd_cli.training.sides import Sides
 from mtpkd_cli.training.teachers import apply
 
 
@@ -32,20 +33,22 @@ def build(
     seed: int,
     model: ModelSection,
     align: AlignSection,
+    labels: LabelBudget = ALL_LABELS,
 ) -> Counts:
-    """Fits adapters, heads and T-Net; writes them with their histories.
+    """Fits adapters, heads and T-Net; writes them with their histories. Recordings without a label take part in all
+    terms but those of the task.
 
     Args:
         teachers: Teacher -> folder of its model.
         prevalent_teacher: Sees what the student will see; its embedding is the T-Net's input.
         privileged_teachers: One unimodal teacher per privileged modality; the T-Net's targets.
+        labels: How many labels are seen.
     """
-    data = read_data(samples, features, job.device, model.normalise)
-    sides = read_folds(splits)[fold]
+    data, sides = read_fold(samples, splits, fold, features, job.device, model.normalise, labels)
     loaded = {name: load_model(folder, Teacher)[0].to(job.device) for name, folder in teachers.items()}
     seen = {name: teacher.trunk.modalities for name, teacher in loaded.items()}
     present = {name: data.present(modalities) for name, modalities in seen.items()}
-    rows = _sides(data, sides, present[align.joint])
+    rows = _rows(sides, present[align.joint])
     embeddings = {
         name: apply(teacher, data, seen[name], torch.arange(len(data.samples))).embedding
         for name, teacher in loaded.items()
@@ -60,7 +63,7 @@ def build(
             loaded[align.joint],
             others,
             embedding=model.embedding,
-            outputs=len(outputs_of(data.samples)),
+            outputs=len(data.outputs),
             adapter=align.adapter,
             head=model.sizes["head"],
         ).to(job.device)
@@ -86,7 +89,7 @@ def build(
         embeddings[prevalent_teacher],
         torch.stack([embeddings[name] for name in privileged_teachers], dim=1),
         torch.stack([present[name] for name in privileged_teachers], dim=1),
-        _sides(data, sides, present[prevalent_teacher]),
+        _rows(sides, present[prevalent_teacher]),
         loss=align.tnet_loss,
         options=options,
         seed=derived_seed(seed, fold, "tnet"),
@@ -101,8 +104,7 @@ def build(
     return {"epochs": len(history), "tnet_epochs": len(tnet_history)}
 
 
-def _sides(data: StudyData, fold: Fold, present: Tensor) -> tuple[Tensor, Tensor]:
+def _rows(sides: Sides, present: Tensor) -> tuple[Tensor, Tensor]:
     """Training and validation rows of the samples that are there for a teacher."""
-    train, validation = (data.rows(subjects) for subjects in (fold.train, fold.validation))
-    there = present.cpu()
-    return train[there[train]], validation[there[validation]]
+    there = sides.having(present)
+    return there.training, there.validation

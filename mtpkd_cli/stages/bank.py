@@ -1,5 +1,6 @@
-"""The teacher bank of one fold and seed: every aligned teacher applied once to every sample."""
+"""The teacher bank of one fold and seed: every aligned teacher applied once to every sample that has a side."""
 
+import math
 from pathlib import Path
 
 import torch
@@ -7,6 +8,7 @@ from torch import Tensor
 
 from mtpkd_cli import interruption
 from mtpkd_cli.artifacts import read_parquet
+from mtpkd_cli.config.recordings import ALL_LABELS, LabelBudget
 from mtpkd_cli.config.study import AlignSection, ModelSection
 from mtpkd_cli.models import Teacher
 from mtpkd_cli.stages import Counts, Job
@@ -14,9 +16,8 @@ from mtpkd_cli.training.alignment import ALIGNMENT_WEIGHTS, Alignment
 from mtpkd_cli.training.bank import tensor_of, write_teacher
 from mtpkd_cli.training.calibration import fit_temperature
 from mtpkd_cli.training.checkpoints import load_model, load_weights
-from mtpkd_cli.training.data import outputs_of, read_data
-from mtpkd_cli.training.splits import Fold, read_folds
-from mtpkd_cli.training.teachers import CROSSFIT, apply
+from mtpkd_cli.training.data import read_fold
+from mtpkd_cli.training.teachers import CROSSFIT, MEMBERS, apply
 
 
 def build(
@@ -31,28 +32,31 @@ def build(
     fold: int,
     model: ModelSection,
     align: AlignSection,
+    labels: LabelBudget = ALL_LABELS,
 ) -> Counts:
     """Writes one Parquet file per teacher: aligned embedding, logits and cross-fitted logits, calibrated, per sample.
 
-    In regression logits are predictions in units of the targets, like all that lies on disk.
+    In regression logits are predictions in units of the targets, like all that lies on disk. The cross-fitted ones of a
+    recording without a label are the mean of all members of the teacher: none has learned from it.
 
     Args:
-        teachers: Teacher -> folder with its model and crossfit.parquet.
+        teachers: Teacher -> folder with its model, crossfit.parquet and, maybe, members.parquet.
         alignment: Folder of the alignment.
+        labels: How many labels are seen.
     """
-    data = read_data(samples, features, job.device, model.normalise)
-    part = parts_of(data.samples["subject"].tolist(), read_folds(splits)[fold])
+    data, sides = read_fold(samples, splits, fold, features, job.device, model.normalise, labels)
+    rows = torch.cat(list(sides.parts.values()))
+    part = [name for name, of_part in sides.parts.items() for _ in range(len(of_part))]
     loaded = {name: load_model(folder, Teacher)[0].to(job.device) for name, folder in teachers.items()}
     others = [name for name in loaded if name != align.joint]
     aligned = Alignment(
         loaded[align.joint],
         others,
         embedding=model.embedding,
-        outputs=len(outputs_of(data.samples)),
+        outputs=len(data.outputs),
         adapter=align.adapter,
         head=model.sizes["head"],
     ).to(job.device)
-    rows = torch.arange(len(data.samples))
     # The adapters were fitted to the teachers as trained; only the joint one was tuned on the way.
     raw = {name: apply(loaded[name], data, loaded[name].trunk.modalities, rows).embedding for name in others}
     load_weights(alignment / ALIGNMENT_WEIGHTS, aligned)
@@ -63,23 +67,29 @@ def build(
         outputs = {name: (embedding, aligned.joint.units(logits)) for name, (embedding, logits) in adapted.items()}
     joint = apply(aligned.joint, data, aligned.joint.trunk.modalities, rows)
     outputs[align.joint] = (joint.embedding, joint.logits)
-    is_train = torch.tensor([name == "train" for name in part])[:, None]
-    ids = data.samples["sample_id"].tolist()
+    ids = data.samples["sample_id"].iloc[rows.numpy()].tolist()
+    true = data.labels.cpu()[rows]
     temperatures = {}
     for name, (embedding, device_logits) in outputs.items():
         interruption.check()
-        logits = device_logits.cpu()
-        crossfit = tensor_of(read_parquet(teachers[name] / CROSSFIT).column("logits"))
-        columns = {"embedding": embedding.cpu(), "logits": logits}
-        held_out = is_train[:, 0] & crossfit.isfinite().all(1)
-        labels = data.labels.cpu()[held_out]
-        temperatures[name] = fit_temperature(crossfit[held_out], labels) if align.calibrate else 1.0
-        columns["crossfit_logits"] = torch.where(is_train, crossfit.nan_to_num(0.0) / temperatures[name], logits)
-        write_teacher(out, name, ids, part, columns, data.present(loaded[name].trunk.modalities).cpu())
+        logits, present = device_logits.cpu(), data.present(loaded[name].trunk.modalities).cpu()[rows]
+        held_out = tensor_of(read_parquet(teachers[name] / CROSSFIT).column("logits"))[rows]
+        known = held_out.isfinite().all(1)
+        temperature = fit_temperature(held_out[known], true[known]) if align.calibrate else 1.0
+        crossfit = torch.where(known[:, None], held_out / temperature, logits)
+        if len(sides.unlabelled):
+            is_unlabelled = torch.tensor([one == "unlabelled" for one in part])
+            crossfit[is_unlabelled] = _mean_of_members(teachers[name] / MEMBERS, temperature, true.is_floating_point())
+        columns = {"embedding": embedding.cpu(), "logits": logits, "crossfit_logits": crossfit}
+        write_teacher(out, name, ids, part, columns, present)
+        temperatures[name] = temperature
     return {"teachers": list(outputs), "samples": len(ids), "temperatures": temperatures}
 
 
-def parts_of(subjects: list[str], fold: Fold) -> list[str]:
-    """Returns train, validation or test for each subject of the list."""
-    side = {s: name for name in ("train", "validation", "test") for s in getattr(fold, name)}
-    return [side[subject] for subject in subjects]
+def _mean_of_members(path: Path, temperature: float, regression: bool) -> Tensor:
+    """(n, C) log of the mean of the members' calibrated probabilities, or the mean of their predictions."""
+    table = read_parquet(path)
+    members = torch.stack([tensor_of(table.column(name)) for name in table.column_names if name != "sample_id"])
+    if regression:
+        return members.mean(0)
+    return torch.log_softmax(members / temperature, dim=-1).logsumexp(0) - math.log(len(members))

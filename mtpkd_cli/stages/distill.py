@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import torch
 
 from mtpkd_cli.artifacts import write_parquet
+from mtpkd_cli.config.methods import METHODS
+from mtpkd_cli.config.recordings import ALL_LABELS, LabelBudget
 from mtpkd_cli.config.study import FitOptions, ModelSection, StudentSection
 from mtpkd_cli.errors import ArtifactError
 from mtpkd_cli.methods import load_method
@@ -14,17 +16,18 @@ from mtpkd_cli.models import Student, Teacher
 from mtpkd_cli.stages import Counts, Job
 from mtpkd_cli.training.alignment import TNET_WEIGHTS
 from mtpkd_cli.training.bank import read_bank
+from mtpkd_cli.training.batches import unlabelled_in_epoch
 from mtpkd_cli.training.calibration import calibrated_loss
 from mtpkd_cli.training.checkpoints import HISTORY, load_model, load_weights, read_history, save_model
 from mtpkd_cli.training.conditions import fitted_options
-from mtpkd_cli.training.data import StudyData, outputs_of, read_data
+from mtpkd_cli.training.data import StudyData, read_fold
 from mtpkd_cli.training.descriptions import Adjustment, Candidate, Description, TriedCandidate
 from mtpkd_cli.training.facts import MethodSettings
 from mtpkd_cli.training.fitting import History
 from mtpkd_cli.training.predictions import PREDICTIONS, predictions_of
 from mtpkd_cli.training.resuming import Resuming
 from mtpkd_cli.training.seeding import derived_seed, seeded
-from mtpkd_cli.training.splits import read_folds
+from mtpkd_cli.training.sides import Sides
 from mtpkd_cli.training.students import fit_student
 from mtpkd_cli.training.teachers import apply
 
@@ -51,7 +54,9 @@ def build(
     model: ModelSection,
     student: StudentSection,
     fit: FitOptions,
+    unlabelled_share: float | None = None,
     guard: Path | None = None,
+    labels: LabelBudget = ALL_LABELS,
 ) -> Counts:
     """Fits the student and writes its model, history and predictions of validation and test samples.
 
@@ -62,30 +67,28 @@ def build(
         privileged: Number of privileged modalities that are hallucinated.
         candidates: Methods, options and settings that are tried; the student with the least validation loss at its best
             temperature is kept, the first of equals.
+        unlabelled_share: Share of each batch without a label; None = as there are.
         settings: Method of a candidate -> who has settled its options: a default that does not fit the samples gives
             way, and what the study states is refused.
         guard: Folder of the student of the method that the first candidates are of, fitted to the same data; those
             candidates are then not fitted again.
+        labels: How many labels are seen.
     """
-    data = read_data(samples, features, job.device, model.normalise)
-    sides = read_folds(splits)[fold]
-    present = data.present(list(features)).cpu()
-    rows = {name: data.rows(getattr(sides, name)) for name in ("train", "validation", "test")}
-    rows = {name: part[present[part]] for name, part in rows.items()}
-    candidates, adjusted = _fitting(candidates, settings, len(rows["train"]), fit.batch_size)
+    data, of_fold = read_fold(samples, splits, fold, features, job.device, model.normalise, labels)
+    sides = of_fold.having(data.present(list(features)))
+    candidates, adjusted = _fitting(candidates, settings, sides, unlabelled_share, fit.batch_size)
     for one in adjusted:
         job.reporter.note(f"fold {fold} seed {seed}: {one.reason}")
-    outputs = outputs_of(data.samples)
     arguments: dict[str, Any] = {
         "features": data.sizes(list(features)),
         "privileged": privileged,
-        "outputs": len(outputs),
+        "outputs": len(data.outputs),
     }
     arguments |= model.sizes | {"kind": student.kind}
-    if scale := data.target_scale(data.rows(sides.train)):
+    if scale := data.target_scale(of_fold.labelled):
         arguments["targets"] = scale.plain()
     ids = data.samples["sample_id"].tolist()
-    bank_rows = read_bank(bank, teachers, ids, ["train", "validation"], sees).to(torch.device(job.device))
+    bank_rows = read_bank(bank, teachers, ids, ["train", "unlabelled", "validation"], sees).to(torch.device(job.device))
     starts = Starts(prevalent_teacher if student.init == "teacher" else None, alignment / TNET_WEIGHTS)
     advance = job.reporter.progress(f"fold {fold} seed {seed} student {method}", len(candidates))
     resuming, best, losses = Resuming(job.last), *_fitted_before(guard, candidates, job.device)
@@ -97,28 +100,29 @@ def build(
         # The seed names no method: all students start from the same weights and see the same batches.
         with seeded(derived_seed(seed, fold, "student")) as order:
             sized = arguments | candidate.sizes
-            network = _new_student(data, sized, starts, loaded.tnet == "fitted", rows["train"])
+            network = _new_student(data, sized, starts, loaded.tnet == "fitted", sides.training)
             history = fit_student(
-                network, data, bank_rows, loaded.terms, rows["train"], rows["validation"],
-                method_options=candidate.options, options=fit.model_dump() | candidate.fit, order=order,
+                network, data, bank_rows, loaded.terms, _taught(sides, candidate.method),
+                method_options=candidate.options, options=fit.model_dump() | candidate.fit,
+                unlabelled_share=unlabelled_share, order=order,
                 draws=torch.Generator().manual_seed(derived_seed(seed, fold, "draws")),
                 checkpoint=resuming.fit(f"try {number}"),
             )  # fmt: skip
         advance()
-        logits = apply(network, data, list(features), rows["validation"]).logits
-        loss = calibrated_loss(logits, data.labels[rows["validation"]])
+        logits = apply(network, data, list(features), sides.validation).logits
+        loss = calibrated_loss(logits, data.labels[sides.validation])
         if best is None or loss < min(losses):
             best = _FittedStudent(network, sized, candidate, history)
         losses.append(loss)
     assert best is not None
     tried = [TriedCandidate(**one.plain(), validation_loss=loss) for one, loss in zip(candidates, losses, strict=True)]
     about = Description(
-        kind=type(best.network).__name__, arguments=best.arguments, task=task, outputs=outputs,
+        kind=type(best.network).__name__, arguments=best.arguments, task=task, outputs=data.outputs,
         modalities=list(features), method=method, chosen=best.candidate, tried=tried,
         adjusted=adjusted,
     )  # fmt: skip
     save_model(out, best.network, about, best.history)
-    parts = {name: rows[name] for name in ("validation", "test")}
+    parts = {"validation": sides.validation, "test": sides.test}
     write_parquet(out / PREDICTIONS, predictions_of(data, best.network, parts))
     epoch = min(best.history, key=lambda entry: entry["validation"])["epoch"]
     counts = {"epochs": len(best.history), "best_epoch": epoch, "validation_loss": min(losses), "tried": len(tried)}
@@ -126,15 +130,22 @@ def build(
 
 
 def _fitting(
-    candidates: list[Candidate], settings: dict[str, MethodSettings], samples: int, batch_size: int
+    candidates: list[Candidate], settings: dict[str, MethodSettings], sides: Sides, share: float | None, batch_size: int
 ) -> tuple[list[Candidate], list[Adjustment]]:
     """Candidates with options that fit so many training samples, and which defaults have given way."""
     fitting, adjusted = [], dict[str, Adjustment]()
     for one in candidates:
+        rows = _taught(sides, one.method)
+        samples = len(rows.labelled) + unlabelled_in_epoch(len(rows.labelled), len(rows.unlabelled), share)
         options, changes = fitted_options(replace(settings[one.method], options=one.options), samples, batch_size)
         fitting.append(one.model_copy(update={"options": options}) if changes else one)
         adjusted |= {change.reason: change for change in changes}
     return fitting, list(adjusted.values())
+
+
+def _taught(sides: Sides, method: str) -> Sides:
+    """The sides as a method sees them: recordings without a label are for those that listen to teachers."""
+    return sides if METHODS.constant(method, "TAUGHT", True) else sides.without_unlabelled
 
 
 class _FittedStudent(NamedTuple):

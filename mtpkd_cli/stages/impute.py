@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from mtpkd_cli.artifacts import write_parquet
+from mtpkd_cli.config.recordings import ALL_LABELS, LabelBudget
 from mtpkd_cli.config.study import ModelSection
 from mtpkd_cli.models import Student, Teacher
 from mtpkd_cli.models.imputed import ImputedTrunk
@@ -13,10 +14,9 @@ from mtpkd_cli.models.losses import task_loss
 from mtpkd_cli.stages import Counts, Job
 from mtpkd_cli.training.alignment import ALIGNMENT_WEIGHTS
 from mtpkd_cli.training.checkpoints import load_model, read_weights, save_model
-from mtpkd_cli.training.data import outputs_of, read_data
+from mtpkd_cli.training.data import read_fold
 from mtpkd_cli.training.descriptions import Candidate, Description, TriedCandidate
 from mtpkd_cli.training.predictions import PREDICTIONS, predictions_of
-from mtpkd_cli.training.splits import read_folds
 from mtpkd_cli.training.teachers import apply
 
 
@@ -35,6 +35,7 @@ def build(
     impute: str,
     task: str,
     model: ModelSection,
+    labels: LabelBudget = ALL_LABELS,
 ) -> Counts:
     """Writes the model and its predictions of validation and test samples.
 
@@ -44,10 +45,10 @@ def build(
         prevalent: Modalities that are seen at test.
         teacher: Folder of the joint teacher; `alignment` holds the weights that it was tuned to.
         impute: "zero" or "mean", what stands in for a privileged feature.
+        labels: How many labels are seen.
     """
-    data = read_data(samples, features, job.device, model.normalise)
-    sides = read_folds(splits)[fold]
-    train = data.rows(sides.train)
+    data, sides = read_fold(samples, splits, fold, features, job.device, model.normalise, labels)
+    train = sides.labelled
     joint = load_model(teacher, Teacher)[0]
     tuned = read_weights(alignment / ALIGNMENT_WEIGHTS)
     joint.load_state_dict({name.removeprefix("joint."): t for name, t in tuned.items() if name.startswith("joint.")})
@@ -56,7 +57,7 @@ def build(
     arguments: dict[str, Any] = {
         "features": {name: sizes[name] for name in prevalent},
         "privileged": 0,
-        "outputs": len(outputs_of(data.samples)),
+        "outputs": len(data.outputs),
         "kind": "imputed",
         "imputed": {name: (sizes[name], steps[name]) for name in joint.trunk.modalities},
     } | model.sizes
@@ -71,11 +72,10 @@ def build(
         for name, encoder in zip(joint.trunk.modalities, joint.trunk.encoders, strict=True):
             trunk.fill(name).copy_(encoder.normaliser.mean)  # type: ignore[arg-type]
     network = network.to(job.device).eval()
-    present = data.present(prevalent).cpu()
-    rows = {name: data.rows(getattr(sides, name)) for name in ("validation", "test")}
-    rows = {name: part[present[part]] for name, part in rows.items()}
+    there = sides.having(data.present(prevalent))
+    rows = {"validation": there.validation, "test": there.test}
     about = Description(
-        kind=type(network).__name__, arguments=arguments, task=task, outputs=outputs_of(data.samples),
+        kind=type(network).__name__, arguments=arguments, task=task, outputs=data.outputs,
         modalities=prevalent, method=method, chosen=Candidate(method=method, options={}),
         tried=[TriedCandidate(method=method, options={})],
     )  # fmt: skip

@@ -24,7 +24,7 @@ def write_teacher(
     """Writes the outputs of one teacher.
 
     Args:
-        parts: train, validation or test, per sample.
+        parts: train (labelled), unlabelled, validation or test, per sample.
         columns: embedding (N, d), logits (N, C), crossfit_logits (N, C).
         present: (N,) bool.
     """
@@ -38,7 +38,7 @@ def write_teacher(
 def read_bank(
     folder: Path, names: list[str], sample_ids: list[str], parts: list[str], sees: Sequence[str] = ()
 ) -> TeacherBank:
-    """Reads the rows of some parts (train, validation, test) of some teachers; `sees` as in TeacherBank.
+    """Reads the rows of some parts (train, unlabelled, validation, test) of some teachers; `sees` as in TeacherBank.
 
     Rows of other parts never leave the reader: they are filtered out while the file is read. Samples that the bank
     does not hold in these parts come back as absent.
@@ -63,7 +63,7 @@ def tested_samples(folder: Path) -> list[str]:
 
 
 def samples_of_part(folder: Path, part: str) -> list[str]:
-    """The samples of a part (train, validation or test) of a repetition, whether a teacher could read them or not."""
+    """The samples of a part (as in `write_teacher`) of a repetition, whether a teacher could read them or not."""
     table = read_parquet(min(folder.glob("*.parquet")), columns=["sample_id"], filters=[("part", "==", part)])
     ids: list[str] = table.column("sample_id").to_pylist()
     return ids

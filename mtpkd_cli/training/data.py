@@ -3,7 +3,7 @@
 Legend: N samples, T time steps (the longest sample's), D features.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,13 @@ from torch import Tensor
 
 from mtpkd_cli.artifacts import read_parquet
 from mtpkd_cli.artifacts.feature_parts import read_parts
+from mtpkd_cli.config.recordings import LabelBudget
 from mtpkd_cli.datasets import TARGET_PREFIX
+from mtpkd_cli.errors import DataError
 from mtpkd_cli.models import ModalityBatch, Normaliser, TargetScale
+from mtpkd_cli.training.label_budget import missing_classes
+from mtpkd_cli.training.sides import Sides, read_sides
+from mtpkd_cli.training.splits import class_names_of
 
 
 @dataclass(frozen=True)
@@ -25,11 +30,13 @@ class StudyData:
         samples: The samples table; row i is sample i everywhere.
         labels: (N,) long class indices, or (N, C) float targets, in units of the corpus unless `with_standard_targets`.
         sequences: Modality -> (values (N, T, D) float, mask (N, T) bool).
+        outputs: Names of the C classes in index order, or of the targets.
     """
 
     samples: pd.DataFrame
     labels: Tensor
     sequences: ModalityBatch
+    outputs: list[str] = field(default_factory=list)
 
     def rows(self, subjects: list[str]) -> Tensor:
         """Returns the row numbers of the samples of these subjects, in the order of the table."""
@@ -43,6 +50,19 @@ class StudyData:
         """Gathers the given rows of some modalities."""
         rows = rows.to(self.labels.device)
         return {name: (self.sequences[name][0][rows], self.sequences[name][1][rows]) for name in modalities}
+
+    def with_labels_of(self, rows: Tensor) -> "StudyData":
+        """The same samples without any label but those of some rows: -1, or NaN, everywhere else."""
+        seen = torch.zeros(len(self.samples), dtype=torch.bool)
+        seen[rows] = True
+        if self.labels.is_floating_point():
+            labels = torch.where(seen[:, None].to(self.labels.device), self.labels, torch.nan)
+        else:
+            labels = torch.where(seen.to(self.labels.device), self.labels, -1)
+        columns = [
+            name for name in self.samples if name in ("label", "label_name") or name in target_columns(self.samples)
+        ]
+        return replace(self, samples=self.samples.drop(columns=columns), labels=labels)
 
     def target_scale(self, rows: Tensor) -> TargetScale | None:
         """Mean and standard deviation of the targets in some rows; None of classes."""
@@ -71,7 +91,39 @@ def read_data(samples_file: Path, folders: dict[str, Path], device: str, normali
         people = samples["subject"].to_numpy()
         sequences = {name: (standardised(values, mask, people), mask) for name, (values, mask) in sequences.items()}
     on_device = {name: (values.to(device), mask.to(device)) for name, (values, mask) in sequences.items()}
-    return StudyData(samples, labels_of(samples).to(device), on_device)
+    return StudyData(samples, labels_of(samples).to(device), on_device, outputs_of(samples))
+
+
+def read_fold(
+    samples_file: Path,
+    splits: Path,
+    fold: int,
+    folders: dict[str, Path],
+    device: str,
+    normalise: str,
+    labels: LabelBudget,
+) -> tuple[StudyData, Sides]:
+    """Reads what one fold is fitted with, and who is on which side of it.
+
+    Args:
+        labels: How many labels of the training side are seen.
+
+    Returns:
+        Data as of `read_data` without a label but those that a fit may learn from and be chosen by, and the sides.
+
+    Raises:
+        DataError: No recording of a class teaches with its label.
+    """
+    data = read_data(samples_file, folders, device, normalise)
+    sides = read_sides(data.samples, splits, fold, labels)
+    if lacking := missing_classes(data.samples, sides.labelled.numpy(), data.outputs):
+        raise DataError(
+            f"fold {fold}: no training recording of {', '.join(lacking)} has a label that is seen",
+            where=f"data.label_share = {labels.share:g}",
+            expected="every class among them",
+            todo="a larger data.label_share (mtpkd check RUN names the least that works)",
+        )
+    return data.with_labels_of(torch.cat([sides.labelled, sides.validation])), sides
 
 
 def standardised(values: Tensor, mask: Tensor, people: np.ndarray) -> Tensor:
@@ -102,8 +154,7 @@ def outputs_of(samples: pd.DataFrame) -> list[str]:
     """Names of the C outputs of a model: the classes in index order, or the targets."""
     if "label" not in samples:
         return [column.removeprefix(TARGET_PREFIX) for column in target_columns(samples)]
-    named = samples[["label", "label_name"]].drop_duplicates().sort_values("label")
-    return [str(name) for name in named["label_name"]]
+    return class_names_of(samples)
 
 
 def target_columns(samples: pd.DataFrame) -> list[str]:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mtpkd_cli.errors import NumericalError
 from mtpkd_cli.models.losses import Term
-from mtpkd_cli.training.batches import batches_of
+from mtpkd_cli.training.batches import batches_of, unlabelled_in_epoch
 from mtpkd_cli.training.fitting import Fitting, History
 from mtpkd_cli.training.resuming import NOT_KEPT, FitCheckpoint
 
@@ -22,6 +22,8 @@ def fit(
     validate: Callable[[], float],
     rows: Tensor,
     *,
+    unlabelled: Tensor | None = None,
+    unlabelled_share: float | None = None,
     generator: torch.Generator,
     epochs: int,
     batch_size: int,
@@ -41,6 +43,8 @@ def fit(
         step: Rows of a batch -> named loss terms; the total is the sum of weight x value.
         validate: Gives the validation loss; lower is better. Called under no_grad once per epoch.
         rows: (N,) long, the training samples.
+        unlabelled: (U,) long, training samples without a label, of which each batch has the same share.
+        unlabelled_share: That share; None = as there are, each of them once an epoch.
         generator: Order of the samples.
         ema_decay: Decay of the weights' exponential mean over steps, which is then validated and kept; 0 = none.
         slow: Learning rate -> parameters that it is for; a rate of 0 freezes them.
@@ -59,12 +63,16 @@ def fit(
     groups: list[dict[str, Any]] = [{"params": [p for p in model.parameters() if id(p) not in slow_parameters]}]
     groups += [{"params": parameters, "lr": rate} for rate, parameters in slow.items()]
     optimiser = torch.optim.AdamW(groups, lr=learning_rate, weight_decay=weight_decay, fused=True)
-    n_batches = batches_of(len(rows), batch_size)
+    others = rows[:0] if unlabelled is None else unlabelled
+    n_others = unlabelled_in_epoch(len(rows), len(others), unlabelled_share)
+    n_batches = batches_of(len(rows) + n_others, batch_size)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, _schedule(epochs * n_batches, warmup_share))
     fitting = Fitting(model, optimiser, scheduler, [generator, *draws], ema_decay)
     finished = checkpoint.begin(fitting)
     while not finished and fitting.epoch < epochs and _waited(fitting.history) < patience:
-        _train_epoch(fitting, step, rows, n_batches, generator, checkpoint)
+        if len(fitting.order) == 0:
+            fitting.order = epoch_order(rows, others, n_others, n_batches, generator)
+        _train_epoch(fitting, step, n_batches, checkpoint)
         _validate_epoch(fitting, validate)
     if not finished:
         model.load_state_dict(fitting.best_state)
@@ -76,15 +84,11 @@ def fit(
 def _train_epoch(
     fitting: Fitting,
     step: Callable[[Tensor], Terms],
-    rows: Tensor,
     n_batches: int,
-    generator: torch.Generator,
     checkpoint: FitCheckpoint,
 ) -> None:
     """Does what is left of an epoch."""
     fitting.model.train()
-    if len(fitting.order) == 0:
-        fitting.order = shuffled(rows, generator)
     for number, batch in enumerate(equal_batches(fitting.order, n_batches)):
         if number < fitting.batch:
             continue
@@ -135,6 +139,27 @@ def _validate_epoch(fitting: Fitting, validate: Callable[[], float]) -> None:
 def shuffled(rows: Tensor, generator: torch.Generator) -> Tensor:
     """The same rows in another order."""
     return rows[torch.randperm(len(rows), generator=generator)]
+
+
+def epoch_order(
+    rows: Tensor, unlabelled: Tensor, n_unlabelled: int, n_batches: int, generator: torch.Generator
+) -> Tensor:
+    """The samples of an epoch in an order of which `equal_batches` makes batches with equal shares of unlabelled ones.
+
+    Args:
+        rows: Each of which comes once.
+        unlabelled: Of which so many come: each as often as any other, or once less.
+        n_unlabelled: How many.
+        n_batches: Of the epoch.
+        generator: Draws the order.
+    """
+    order = shuffled(rows, generator)
+    if n_unlabelled == 0:
+        return order
+    rounds = -(-n_unlabelled // len(unlabelled))
+    others = torch.cat([shuffled(unlabelled, generator) for _ in range(rounds)])[:n_unlabelled]
+    pairs = zip(equal_batches(order, n_batches), equal_batches(others, n_batches), strict=True)
+    return torch.cat([part for pair in pairs for part in pair])
 
 
 def equal_batches(order: Tensor, n_batches: int) -> list[Tensor]:

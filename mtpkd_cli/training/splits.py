@@ -1,7 +1,7 @@
 """Splits by subject: no subject is ever on two sides, outer or inner."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +9,25 @@ import numpy as np
 import pandas as pd
 
 from mtpkd_cli.config.recordings import DataSection
-from mtpkd_cli.datasets import MEDIA_PREFIX, SIDES, SPLIT_COLUMN
+from mtpkd_cli.datasets import MEDIA_PREFIX, SIDES, SPLIT_COLUMN, is_labelled
 from mtpkd_cli.errors import ArtifactError, DataError, first_ten
 
 
 @dataclass(frozen=True)
 class Fold:
-    """Subjects of one fold; the three lists share none."""
+    """Subjects of one fold; the lists share none.
+
+    Args:
+        train: Whose labels teach.
+        validation: Whose labels choose.
+        test: Whose labels are read once, at the end.
+        unlabelled: People of the training side of whom no label is seen; their recordings teach without one.
+    """
 
     train: list[str]
     validation: list[str]
     test: list[str]
+    unlabelled: list[str] = field(default_factory=list)
 
 
 def folds_of(samples: pd.DataFrame, data: DataSection) -> list[Fold]:
@@ -71,7 +79,8 @@ def class_names_of(samples: pd.DataFrame) -> list[str]:
     """Names of the classes in index order, as a listed samples table keeps them; empty in regression."""
     if "label" not in samples:
         return []
-    return samples[["label", "label_name"]].drop_duplicates().sort_values("label")["label_name"].astype(str).tolist()
+    named = samples.loc[is_labelled(samples), ["label", "label_name"]]
+    return named.drop_duplicates().sort_values("label")["label_name"].astype(str).tolist()
 
 
 def _possible_folds(subjects: int, at_most: int) -> list[int]:
@@ -177,7 +186,8 @@ def check_folds(folds: list[Fold], samples: pd.DataFrame, classes: list[str]) ->
 
 def to_json(folds: list[Fold], settings: dict[str, Any]) -> dict[str, Any]:
     """Returns the content of splits.json."""
-    return {"settings": settings, "folds": [asdict(fold) for fold in folds]}
+    plain = [{side: people for side, people in asdict(fold).items() if people or side in SIDES} for fold in folds]
+    return {"settings": settings, "folds": plain}
 
 
 def read_folds(path: Path) -> list[Fold]:

@@ -13,6 +13,7 @@ from mtpkd_cli.training.data import StudyData
 from mtpkd_cli.training.fitting import History
 from mtpkd_cli.training.loop import Terms, fit
 from mtpkd_cli.training.resuming import NOT_KEPT, FitCheckpoint
+from mtpkd_cli.training.sides import Sides
 from mtpkd_cli.training.teachers import apply
 
 
@@ -21,28 +22,35 @@ def fit_student(
     data: StudyData,
     bank: TeacherBank,
     terms: Callable[..., dict[str, Term]],
-    train: Tensor,
-    validation: Tensor,
+    sides: Sides,
     *,
     method_options: Mapping[str, Any],
     options: Mapping[str, Any],
+    unlabelled_share: float | None = None,
     order: torch.Generator,
     draws: torch.Generator,
     checkpoint: FitCheckpoint = NOT_KEPT,
 ) -> History:
     """Fits a student on training rows; the best epoch is the one with the least task loss on validation rows.
 
+    Recordings without a label take part in every term but the task's; each batch has its share of them.
+
     Args:
         data: Only the modalities of the student and the labels are read.
         bank: Rows in the order of `data`; only training rows are read.
         terms: The method's `terms`.
+        sides: Rows that train, labelled or not, and rows that validate; all have what the student sees.
         method_options: Keyword arguments of `terms`.
         options: Keyword arguments of `loop.fit`.
+        unlabelled_share: Of each batch; None = as there are.
         order: Order of the batches.
         draws: What the method draws; apart from the order, so that all methods see the same batches.
         checkpoint: Where the fit goes on after an interrupt.
     """
     seen = student.trunk.modalities
+    # A recording of which no teacher could see anything teaches nothing without its label.
+    taught = bank.present.any(0).cpu()
+    unlabelled = sides.unlabelled[taught[sides.unlabelled]]
     data, bank = data.with_standard_targets(student.scale), bank.with_standard_targets(student.scale)
 
     def step(rows: Tensor) -> Terms:
@@ -51,7 +59,10 @@ def fit_student(
         return terms(Lesson(data.labels[rows], output, bank.rows(rows), draws), **method_options)
 
     def validate() -> float:
-        return task_loss(apply(student, data, seen, validation).logits, data.labels[validation]).item()
+        return task_loss(apply(student, data, seen, sides.validation).logits, data.labels[sides.validation]).item()
 
     with student.standard_units():
-        return fit(student, step, validate, train, generator=order, draws=[draws], checkpoint=checkpoint, **options)
+        return fit(
+            student, step, validate, sides.labelled, unlabelled=unlabelled, unlabelled_share=unlabelled_share,
+            generator=order, draws=[draws], checkpoint=checkpoint, **options,
+        )  # fmt: skip

@@ -1,7 +1,7 @@
 """Fitting a teacher, and its outputs for training samples that it has not learned from (cross-fitting)."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,10 +14,10 @@ from mtpkd_cli.training.fitting import History
 from mtpkd_cli.training.loop import Terms, fit
 from mtpkd_cli.training.resuming import NOT_KEPT, FitCheckpoint, Resuming
 from mtpkd_cli.training.seeding import seeded
-from mtpkd_cli.training.splits import Fold
+from mtpkd_cli.training.sides import Sides
 
-CROSSFIT = "crossfit.parquet"
-"""File of a teacher's folder: the logits of `crossfit_logits`."""
+CROSSFIT, MEMBERS = "crossfit.parquet", "members.parquet"
+"""Files of a teacher's folder: the held-out logits of `crossfit`, and what all members predict of unlabelled rows."""
 
 EVALUATION_BATCH = 512
 
@@ -28,6 +28,7 @@ def fit_teacher(
     train: Tensor,
     validation: Tensor,
     *,
+    unlabelled: Tensor | None = None,
     outputs: int,
     sizes: Mapping[str, Any],
     options: Mapping[str, Any],
@@ -38,8 +39,9 @@ def fit_teacher(
 
     Args:
         modalities: What the teacher sees; samples without any of them are left out.
-        train: (n,) long rows of the training subjects.
-        validation: (m,) long rows of the validation subjects.
+        train: (n,) long rows of the training subjects, labelled.
+        validation: (m,) long rows of the validation subjects, labelled.
+        unlabelled: Rows that count where features are standardised, and nowhere else.
         outputs: Classes or targets C.
         sizes: Keyword arguments of `Teacher`: embedding, heads, dropout.
         options: Keyword arguments of `loop.fit`.
@@ -64,7 +66,8 @@ def fit_teacher(
     targets = None if scale is None else scale.plain()
     with seeded(seed) as generator:
         teacher = Teacher(data.sizes(modalities), outputs, **sizes, targets=targets).to(data.labels.device)
-        teacher.trunk.fit_normalisers(data.batch(train, modalities))
+        standard = train if unlabelled is None else torch.cat([train, unlabelled[present[unlabelled]]])
+        teacher.trunk.fit_normalisers(data.batch(standard, modalities))
         data = data.with_standard_targets(scale)
 
         def step(rows: Tensor) -> Terms:
@@ -87,21 +90,34 @@ def apply(model: Teacher | Student, data: StudyData, modalities: list[str], rows
     return Output(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
 
-def crossfit_logits(
+class Crossfit(NamedTuple):
+    """What the members of cross-fitting predict: each is a teacher fitted without the people that it is asked about.
+
+    Args:
+        held_out: (N, C) logits of a labelled training recording by the member that held its person out; NaN where a
+            row is none, or has none of the modalities.
+        of_unlabelled: (K, n, C) logits of all members of the n unlabelled rows, of which none has learned.
+    """
+
+    held_out: Tensor
+    of_unlabelled: Tensor
+
+
+def crossfit(
     data: StudyData,
     modalities: list[str],
-    fold: Fold,
+    sides: Sides,
     held_out: list[list[str]],
     seeds: list[int],
     *,
     resuming: Resuming,
     advance: Callable[[], None],
     **settings: Any,
-) -> Tensor:
+) -> Crossfit:
     """Fits one teacher per inner fold and applies it to the training subjects that were held out from it.
 
     Args:
-        fold: The outer fold; its validation subjects stop each inner fit early.
+        sides: Of the outer fold; its validation subjects stop each inner fit early.
         held_out: Subjects of each inner fold, a partition of the training subjects.
         seeds: One seed per inner fold.
         resuming: Where each of the fits goes on after an interrupt.
@@ -109,19 +125,37 @@ def crossfit_logits(
         settings: outputs, sizes and options of `fit_teacher`.
 
     Returns:
-        (N, C) logits (predictions in units of the targets, in regression), NaN where a sample is no training sample or
-        has none of the modalities.
+        Logits; predictions in units of the targets, in regression.
     """
     logits = torch.full((len(data.samples), settings["outputs"]), torch.nan)
     present = data.present(modalities).cpu()
-    for number, (subjects, seed) in enumerate(zip(held_out, seeds, strict=True)):
-        rest = [subject for subject in fold.train if subject not in set(subjects)]
-        sides = data.rows(rest), data.rows(fold.validation)
-        checkpoint = resuming.fit(f"inner fold {number}")
-        teacher, _ = fit_teacher(data, modalities, *sides, seed=seed, checkpoint=checkpoint, **settings)
-        rows = data.rows(subjects)
+    subjects = data.samples["subject"]
+    unlabelled, of_unlabelled = sides.unlabelled, []
+    for number, (people, seed) in enumerate(zip(held_out, seeds, strict=True)):
+        is_held = torch.from_numpy(subjects.isin(people).to_numpy(copy=True))[sides.labelled]
+        rest, rows = sides.labelled[~is_held], sides.labelled[is_held]
+        teacher, _ = fit_teacher(
+            data,
+            modalities,
+            rest,
+            sides.validation,
+            unlabelled=unlabelled,
+            seed=seed,
+            checkpoint=resuming.fit(f"inner fold {number}"),
+            **settings,
+        )
         rows = rows[present[rows]]
         if len(rows):
             logits[rows] = apply(teacher, data, modalities, rows).logits.cpu()
+        of_unlabelled.append(logits_of(teacher, data, modalities, unlabelled))
         advance()
+    return Crossfit(logits, torch.stack(of_unlabelled))
+
+
+def logits_of(teacher: Teacher, data: StudyData, modalities: list[str], rows: Tensor) -> Tensor:
+    """(n, C) logits of some rows, NaN where a row has none of the modalities; on the CPU."""
+    logits = torch.full((len(rows), len(data.outputs)), torch.nan)
+    there = data.present(modalities).cpu()[rows]
+    if there.any():
+        logits[there] = apply(teacher, data, modalities, rows[there]).logits.cpu()
     return logits

@@ -275,6 +275,7 @@ def _other(field: Any, value: Any) -> Any:
 
 # Neither says what a result is: names, places, and how media are read.
 NEUTRAL = {"study.name", "data.root", "data.adapter", "data.options", "distill.method", "evaluate.metrics"}
+NEUTRAL |= {"data.label_unit"}  # of what data.label_share is, which counts where it hides something
 
 
 def test_every_option_is_part_of_what_makes_some_result_stale(tmp_path: Path) -> None:

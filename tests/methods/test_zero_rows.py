@@ -19,7 +19,7 @@ OF_EMBEDDINGS = [
     name
     for name in METHODS.names()
     if not METHODS.constant(name, "IMPUTE")
-    and name not in ("student-only", "tnet-only", "kd", "mt-kd", "dkd", "generalised-distillation")
+    and name not in ("student-only", "all-labels", "tnet-only", "kd", "mt-kd", "dkd", "generalised-distillation")
 ]
 
 

@@ -77,11 +77,13 @@ def test_what_is_passed_is_hashed_is_read_or_says_where_the_result_lies(tmp_path
         "samples": {"ordinal"},  # told, or refused: no table is another one by it
         "import_features": {"name"},
         "extract": {"name", "extract"},  # limits of time and memory
-        "train_teachers": {"name", "fold"},
-        "align": {"fold"},
-        "bank": {"fold"},
-        "distill": {"fold", "method", "settings"},  # who has settled the options that are hashed
-        "impute": {"fold", "method"},
+        # A budget of labels that hides none is what older results were made with.
+        "train_teachers": {"name", "fold", "labels"},
+        "align": {"fold", "labels"},
+        "bank": {"fold", "labels"},
+        # Who has settled the options that are hashed; and a share of each batch that nobody has stated.
+        "distill": {"fold", "method", "settings", "labels", "unlabelled_share"},
+        "impute": {"fold", "method", "labels"},
         "corrupt": {"extract", "damaged"},  # limits, and where features are kept
         "ablate": {"name"},
     }
