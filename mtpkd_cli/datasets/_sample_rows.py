@@ -1,4 +1,7 @@
-"""Rows of a table as samples: options that name their columns, what is wrong with them, class indices of labels."""
+"""Rows of a table as samples: options that name their columns, what is wrong with them, class indices of labels.
+
+An empty cell of a label says that nobody has labelled the recording; a second table may hold such recordings alone.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -38,9 +41,12 @@ class RowOptions(Options):
     split_column: str | None = Field(
         None, description="Column of train, validation (or val, dev) and test, for data.split = official."
     )
-    label_column: str = Field("label", description="Column of the classes' names or indices.")
+    label_column: str = Field("label", description="Column of the classes' names or indices; empty cell = no label.")
     classes: list[str] = Field([], description="Names in index order; empty = the values of the label column, sorted.")
     targets: list[str] = Field([], description="Columns to predict in regression; empty = classification.")
+    unlabelled_file: str = Field(
+        "", description="Second table, of recordings without a label: the same columns, labels not read; empty = none."
+    )
 
     @model_validator(mode="after")
     def _one_task(self) -> Self:
@@ -60,6 +66,11 @@ class RowOptions(Options):
         """Columns of what is to be predicted."""
         return self.targets or [self.label_column]
 
+    @property
+    def files(self) -> list[str]:
+        """The table, and that of recordings without a label where there is one."""
+        return [self.file, self.unlabelled_file] if self.unlabelled_file else [self.file]
+
 
 def class_names(root: Path, config: RowOptions) -> tuple[str, ...]:
     """Names of the classes in index order, () in regression.
@@ -77,22 +88,37 @@ def class_names(root: Path, config: RowOptions) -> tuple[str, ...]:
     return _sorted_names(_as_integers(tidy_labels(read_columns(path, [name], text=[name])[name], path, Counter())))
 
 
-def read_rows(path: Path, config: RowOptions, numeric: Sequence[str] = (), text: Sequence[str] = ()) -> pd.DataFrame:
+def read_rows(
+    path: Path, config: RowOptions, numeric: Sequence[str] = (), text: Sequence[str] = (), *, labelled: bool = True
+) -> pd.DataFrame:
     """Reads the columns of names and outcomes and some more.
 
     Names and labels are taken as written, but for blanks at their ends and the form of their Unicode, and whole numbers
     have no point: 1.0, which programs make of 1 where another cell is empty, is 1. Each such change is counted in
     `attrs["notes"]`. Where the table has no column of samples and pandas wrote an index into it, that is taken.
 
+    Args:
+        labelled: Whether outcomes are read; where not, all of them are missing, and those that the table holds are
+            counted. Such a table needs no column of sides.
+
     Raises:
         DataError: See `read_columns`; labels or names are spelt alike.
     """
     sides = [config.split_column] if config.split_column else []
-    labels = [] if config.targets else [config.label_column]
-    others = [*sides, *config.outcome_columns, *numeric, *text]
+    sides = sides if labelled else columns_there(path, sides)
+    stored = [name for name in config.outcome_columns if labelled or name in column_names(path)]
+    labels = [] if config.targets else stored
+    others = [*sides, *stored, *numeric, *text]
     table = read_named(path, config, config.id_columns, others, text=[*sides, *labels, *text])
     notes = Counter(table.attrs[NOTES])
-    for name in labels:
+    if not labelled:
+        notes[f"labels in {path.name}, not read"] += int(table[stored].notna().any(axis=1).sum())
+        notes[f"rows of {path.name}, which has no column '{config.split_column}'"] += len(table) * (
+            config.split_column is not None and not sides
+        )
+        for name in config.outcome_columns:
+            table[name] = np.nan if config.targets else None
+    for name in labels if labelled else []:
         tidied = tidy_labels(table[name], path, notes, config.classes)
         table[name] = _as_integers(in_listed_case(tidied, config.classes, notes))
     table.attrs[NOTES] = {note: count for note, count in notes.items() if count}
@@ -117,15 +143,17 @@ def read_named(
 
 
 def row_problems(table: pd.DataFrame, config: RowOptions) -> list[str]:
-    """What is wrong with the rows' names and outcomes: a missing cell, a name that stands twice."""
+    """What is wrong with the rows' names and sides: a missing cell, a name that stands twice."""
     problems = []
-    for name in [*config.id_columns, *config.outcome_columns]:
+    for name in config.id_columns:
         problems += [f"row {i + 1}: no '{name}'" for i in np.flatnonzero(table[name].isna())]
-    if config.split_column:
-        sides = table[config.split_column].fillna("")
+    if config.split_column in table:
+        cells, sides = table[config.split_column].fillna(""), _sides(table, config)
+        # A recording without a label takes part where its person does.
+        optional = (cells == "") & table[config.outcome_columns].isna().all(axis=1)
         problems += [
-            f"row {i + 1}: '{config.split_column}' is '{sides[i]}', expected train, validation or test"
-            for i in np.flatnonzero(_sides(table, config).isna())
+            f"row {i + 1}: '{config.split_column}' is '{cells[i]}', expected train, validation or test"
+            for i in np.flatnonzero(sides.isna() & ~optional)
         ]
     names = table[config.sample_column]
     return problems + [
@@ -134,24 +162,28 @@ def row_problems(table: pd.DataFrame, config: RowOptions) -> list[str]:
 
 
 def label_indices(labels: pd.Series, names: list[str]) -> tuple[np.ndarray, list[str]]:
-    """Class indices (N,) int64 and what is wrong with the labels; integers that are no names count as indices,
-    false and true as 0 and 1.
+    """Class indices (N,) int64, -1 of a missing label, and what is wrong with the labels; integers that are no names
+    count as indices, false and true as 0 and 1.
 
     Args:
-        labels: (N,); a missing label gives -1 and is no problem of this function.
+        labels: (N,).
         names: The classes in index order; empty = the values of the labels, sorted.
     """
+    there = labels.notna()
+    texts = labels[there].map(_name).astype(str)
     known = names or list(_sorted_names(labels))
-    texts = labels.map(_name)
-    if len(names) == 2 and not set(texts) & set(names) and set(texts.str.casefold()) <= _TRUTH.keys():
-        return texts.str.casefold().map(_TRUTH).to_numpy(dtype=np.int64), []
-    if names and pd.api.types.is_numeric_dtype(labels) and not set(texts) & set(names):
-        known = [str(i) for i in range(len(names))]
-    indices = texts.map({name: i for i, name in enumerate(known)})
-    expected = f", expected one of {', '.join(known)}"
+    places = {name: i for i, name in enumerate(known)}
+    if names and not set(texts) & set(names):
+        if len(names) == 2 and set(texts.str.casefold()) <= _TRUTH.keys():
+            texts, places = texts.str.casefold(), _TRUTH
+        elif pd.api.types.is_numeric_dtype(labels):
+            known = [str(i) for i in range(len(names))]
+            places = {name: i for i, name in enumerate(known)}
+    indices = texts.map(places).reindex(labels.index)
+    expected = f", expected one of {', '.join(known)}, or an empty cell where nobody has labelled the recording"
     problems = [
         f"row {i + 1}: label '{texts[i]}'{did_you_mean(texts[i], known) or expected}"
-        for i in np.flatnonzero(indices.isna() & labels.notna())
+        for i in np.flatnonzero(indices.isna() & there)
     ]
     return indices.fillna(-1).to_numpy(dtype=np.int64), problems
 
@@ -165,8 +197,42 @@ def sample_rows(table: pd.DataFrame, config: RowOptions) -> pd.DataFrame:
         # Sessions are often named alike for everyone.
         result["recording"] = result["subject"] + "/" + table[config.recording_column].astype(str)
     if config.split_column:
-        result[SPLIT_COLUMN] = _sides(table, config)
+        result[SPLIT_COLUMN] = _sides(table, config) if config.split_column in table else None
     return result
+
+
+def joined(tables: Sequence[pd.DataFrame], root: Path, config: RowOptions) -> pd.DataFrame:
+    """The samples of one table or two, with the counts of all; a recording of no side has that of its person.
+
+    Args:
+        tables: Of the files of the options, in their order.
+        root: The data root.
+        config: Options.
+
+    Raises:
+        DataError: A sample is in both.
+    """
+    if len(tables) > 1 and (both := sorted(set(tables[0]["sample_id"]) & set(tables[1]["sample_id"]))):
+        raise DataError(
+            f"{len(both)} samples are in {config.file} too\n{first_ten(both)}",
+            where=root / config.unlabelled_file,
+            expected="every sample in one of the two tables",
+            todo="take the labelled ones out of the table of recordings without a label",
+        )
+    result = pd.concat(tables, ignore_index=True)
+    if SPLIT_COLUMN in result:
+        sides = result.dropna(subset=SPLIT_COLUMN).groupby("subject")[SPLIT_COLUMN].first()
+        result[SPLIT_COLUMN] = result[SPLIT_COLUMN].fillna(result["subject"].map(sides)).fillna(SIDES[0])
+    result.attrs[NOTES] = dict(sum((Counter(table.attrs.get(NOTES, {})) for table in tables), Counter()))
+    return result
+
+
+def columns_there(path: Path, names: Sequence[str]) -> list[str]:
+    """Those of some optional columns that a table has; one that differs in capital letters is asked for, and reported
+    by who reads it.
+    """
+    known = {name.casefold() for name in column_names(path)}
+    return [name for name in names if name.casefold() in known]
 
 
 def bad_rows(problems: list[str], where: Path) -> DataError:

@@ -1,7 +1,8 @@
 """Already extracted features: one wide table with `<modality>__<feature>` columns, or one .npz per modality.
 
-A table (Parquet or CSV) names sample, subject and label, one row each. Features are columns of it, one step per sample,
-or lie in .npz files beside it (see `_arrays.py`), one step or several. Gives the samples table, and `feature_table` in
+A table (Parquet or CSV) names sample, subject and label, one row each, and a second one may hold recordings without a
+label. Features are columns of them, one step per sample, or lie in .npz files beside (see `_arrays.py`), one step or
+several. Gives the samples table, and `feature_table` in
 place of an encoder. A sample that has no value of a modality at all lacks that modality; single missing cells stay NaN
 for training to impute and count.
 """
@@ -18,6 +19,8 @@ from mtpkd_cli.datasets._sample_rows import (
     RowOptions,
     bad_rows,
     class_names,
+    columns_there,
+    joined,
     label_indices,
     read_named,
     read_rows,
@@ -27,7 +30,7 @@ from mtpkd_cli.datasets._sample_rows import (
 from mtpkd_cli.errors import DataError, did_you_mean, first_ten
 from mtpkd_cli.media.wide_tables import NOTES, column_names, numbers
 
-FEATURE_OPTIONS = ("file", "arrays", "step_s", "sample_column")
+FEATURE_OPTIONS = ("file", "arrays", "step_s", "sample_column", "unlabelled_file")
 """Options that say what features there are; the others are of people and of what is to be predicted."""
 _SEPARATOR = "__"
 
@@ -49,39 +52,23 @@ def classes(root: Path, config: Config) -> tuple[str, ...]:
 
 
 def samples(root: Path, config: Config) -> pd.DataFrame:
-    """Lists the rows of the table as samples.
+    """Lists the rows of the table as samples, and those of the table of recordings without a label.
 
     Returns:
         The samples table (see `mtpkd_cli.datasets`) with one media_<modality> column per prefix and .npz file: the
         file's name, or "" where all the sample's values of that modality are missing.
 
     Raises:
-        DataError: The file or a column is missing, a name, person or label is missing or unknown, a name stands twice,
+        DataError: A file or a column is missing, a name or person is missing, a label is unknown, a name stands twice,
             or a feature is not a finite number.
     """
-    path = Path(root) / config.file
-    modalities = _columns(path, config)
-    table = read_rows(path, config, numeric=[name for names in modalities.values() for name in names])
-    notes = Counter(table.attrs[NOTES])
-    problems = row_problems(table, config)
-    if not config.targets:
-        labels, unknown = label_indices(table[config.label_column], config.classes)
-        problems += unknown
-    if problems:
-        raise bad_rows(problems, path)
-    result = sample_rows(table, config)
-    result["start_s"] = result["end_s"] = np.nan
-    if config.targets:
-        for name, values in zip(config.targets, numbers(table[config.targets], path).T, strict=True):
-            result[f"target_{name}"] = values
-    else:
-        result["label"] = labels
-    for modality, columns in modalities.items():
-        missing = np.isnan(_values(table[columns], path)).all(axis=1)
-        result[f"media_{modality}"] = np.where(missing, "", config.file)
+    root = Path(root)
+    modalities = _columns(root / config.file, config)
+    result = joined([_listed(root, file, config, modalities) for file in config.files], root, config)
+    notes = Counter(result.attrs[NOTES])
     for modality, file in config.arrays.items():
-        arrays = read_arrays(Path(root) / file)
-        notes += Counter(arrays.notes) + _strangers(arrays, result["sample_id"], Path(root) / file)
+        arrays = read_arrays(root / file)
+        notes += Counter(arrays.notes) + _strangers(arrays, result["sample_id"], root / file)
         present = set(arrays.ids[arrays.steps.any(axis=1)])
         result[f"media_{modality}"] = [file if sample in present else "" for sample in result["sample_id"]]
     result = result.sort_values("sample_id", ignore_index=True)
@@ -105,27 +92,64 @@ def feature_table(root: Path, config: Config, modality: str) -> pd.DataFrame:
     Raises:
         DataError: There is no such modality, or a feature is not a finite number.
     """
-    path = Path(root) / config.file
+    root = Path(root)
     if modality in config.arrays:
-        return _steps(Path(root) / config.arrays[modality], config)
-    modalities = _columns(path, config)
+        return _steps(root / config.arrays[modality], config)
+    modalities = _columns(root / config.file, config)
     if modality not in modalities:
         known = [*modalities, *config.arrays]
         raise DataError(
             f"no column begins with '{modality}{_SEPARATOR}'{did_you_mean(modality, known)}",
-            where=path,
+            where=root / config.file,
             expected=f"one of {', '.join(known)}",
             todo="name the modality as the columns' prefix does",
         )
-    columns = modalities[modality]
-    table = read_named(path, config, [config.sample_column], columns)
-    values = _values(table[columns], path)
-    present = ~np.isnan(values).all(axis=1)
-    ids = table[config.sample_column].astype(str).to_numpy()[present]
-    result = pd.DataFrame({"sample_id": ids, "t_s": 0.0, "features": list(values[present])})
-    result = result.sort_values("sample_id", ignore_index=True)
+    columns, tables = modalities[modality], []
+    for path in (root / file for file in config.files):
+        if path == root / config.file or _has(path, columns):
+            table = read_named(path, config, [config.sample_column], columns)
+            values = _values(table[columns], path)
+            present = ~np.isnan(values).all(axis=1)
+            ids = table[config.sample_column].astype(str).to_numpy()[present]
+            tables.append(pd.DataFrame({"sample_id": ids, "t_s": 0.0, "features": list(values[present])}))
+    result = pd.concat(tables).sort_values("sample_id", ignore_index=True)
     result.attrs["names"] = tuple(name.removeprefix(modality + _SEPARATOR) for name in columns)
     return result
+
+
+def _listed(root: Path, file: str, config: Config, modalities: dict[str, list[str]]) -> pd.DataFrame:
+    """The rows of one table as samples, with media of the modalities that are columns of the first."""
+    path, labelled = root / file, file == config.file
+    there = modalities if labelled else {name: of for name, of in modalities.items() if _has(path, of)}
+    table = read_rows(path, config, numeric=[name for of in there.values() for name in of], labelled=labelled)
+    notes, problems = Counter(table.attrs[NOTES]), row_problems(table, config)
+    if not config.targets:
+        labels, unknown = label_indices(table[config.label_column], config.classes)
+        problems += unknown
+    if problems:
+        raise bad_rows(problems, path)
+    result = sample_rows(table, config)
+    result["start_s"] = result["end_s"] = np.nan
+    if config.targets:
+        for name, target in zip(config.targets, numbers(table[config.targets], path).T, strict=True):
+            result[f"target_{name}"] = target
+    else:
+        result["label"] = labels
+    for modality, columns in modalities.items():
+        missing = np.isnan(_values(table[columns], path)).all(axis=1) if modality in there else True
+        result[f"media_{modality}"] = np.where(missing, np.full(len(table), "", object), file)
+    if not labelled:
+        unread = set(_feature_columns(path)) - {column for of in there.values() for column in of}
+        notes[f"feature columns of {file} that {config.file} does not have, not read"] += len(unread)
+        for modality in modalities.keys() - there.keys():
+            notes[f"rows of {file}, which has no column of '{modality}'"] += len(table)
+    result.attrs[NOTES] = {note: count for note, count in notes.items() if count}
+    return result
+
+
+def _has(path: Path, columns: list[str]) -> bool:
+    """Whether a table has columns of a modality: one that has some of them, or misspelt ones, is to have all."""
+    return bool(columns_there(path, columns))
 
 
 def _columns(path: Path, config: Config) -> dict[str, list[str]]:
@@ -193,13 +217,17 @@ def _steps(path: Path, config: Config) -> pd.DataFrame:
     return result
 
 
+def _feature_columns(path: Path) -> list[str]:
+    """Columns that are named <modality>__<feature>."""
+    parts = {name: name.partition(_SEPARATOR) for name in column_names(path)}
+    return [name for name, (prefix, separator, feature) in parts.items() if prefix and separator and feature]
+
+
 def modalities_of(path: Path) -> dict[str, list[str]]:
     """Columns by prefix, both in the table's order."""
     columns: dict[str, list[str]] = {}
-    for name in column_names(path):
-        prefix, separator, feature = name.partition(_SEPARATOR)
-        if prefix and separator and feature:
-            columns.setdefault(prefix, []).append(name)
+    for name in _feature_columns(path):
+        columns.setdefault(name.partition(_SEPARATOR)[0], []).append(name)
     if not columns:
         expected = f"columns named <modality>{_SEPARATOR}<feature>, e.g. eda{_SEPARATOR}mean"
         raise DataError("the table has no feature columns", where=path, expected=expected, todo="rename the columns")

@@ -4,7 +4,8 @@
     p01-rest,p01,calm,clips/p01.mp4,signals/p01.csv,0,5.5
     p01-task,p01,stress,clips/p01.mp4,signals/p01.csv,60,65.5
 
-File names are relative to the data root, with forward slashes; an empty cell says that the sample lacks the medium. A
+A recording that nobody has labelled has an empty cell there, or stands in a second table. File names are relative to
+the data root, with forward slashes; an empty cell says that the sample lacks the medium. A
 file that is not there is reported when it is to be read, by extraction. Columns start_s and end_s (seconds within the
 files) and recording are read where they exist. A link inside the root may lead out of it: whoever made it meant it.
 """
@@ -23,6 +24,8 @@ from mtpkd_cli.datasets._sample_rows import (
     RowOptions,
     bad_rows,
     class_names,
+    columns_there,
+    joined,
     label_indices,
     read_rows,
     row_problems,
@@ -63,36 +66,47 @@ def classes(root: Path, config: Config) -> tuple[str, ...]:
 
 
 def samples(root: Path, config: Config) -> pd.DataFrame:
-    """Lists the rows of the table as samples.
+    """Lists the rows of the table as samples, and those of the table of recordings without a label.
 
     Returns:
         The samples table (see `mtpkd_cli.datasets`) with one media_<column> per medium.
 
     Raises:
-        DataError: The table or a column is missing; or rows are bad, all of them at once: a name, person, label or
-            target is missing, unknown or no number, a name stands twice, a segment ends before it starts, a file lies
+        DataError: A table or a column is missing; or rows are bad, all of them at once: a name or person is missing, a
+            label or target is unknown or no number, a name stands twice, a segment ends before it starts, a file lies
             outside the root; or not one file of a medium is there.
     """
     root = Path(root)
-    path = root / config.file
+    folder = MediaFolder(root)
+    result = joined([_listed(folder, file, config) for file in config.files], root, config)
+    notes = result.attrs[NOTES]
+    result = result.sort_values("sample_id", ignore_index=True)
+    result.attrs[NOTES] = notes
+    return result
+
+
+def _listed(folder: MediaFolder, file: str, config: Config) -> pd.DataFrame:
+    """The rows of one table as samples."""
+    path, labelled = folder.root / file, file == config.file
     config, times = _existing_columns(path, config)
-    table = read_rows(path, config, numeric=times, text=config.media)
+    there = config.media if labelled else columns_there(path, config.media)
+    table = read_rows(path, config, numeric=times, text=there, labelled=labelled)
     problems = row_problems(table, config)
     outcomes, bad_outcomes = _outcomes(table, config)
     starts_and_ends, bad_times = _segments(table, config)
     problems += bad_outcomes + bad_times
-    notes, folder, media = Counter(table.attrs[NOTES]), MediaFolder(root), dict[str, list[str]]()
+    notes, media = Counter(table.attrs[NOTES]), dict[str, list[str]]()
     for name in config.media:
-        cells = table[name].fillna("").astype(str).tolist()
+        cells = table[name].fillna("").astype(str).tolist() if name in there else [""] * len(table)
+        notes[f"rows of {file}, which has no column '{name}'"] += len(table) * (name not in there)
         media[name], bad_names = stored_names(folder, name, cells, config.allow_outside, notes)
         problems += bad_names
     if problems:
         raise bad_rows(sorted(problems, key=_row_number), path)
-    check_media(folder, media, path)
+    check_media(folder, media if labelled else {name: cells for name, cells in media.items() if any(cells)}, path)
     result = pd.concat([sample_rows(table, config), starts_and_ends, outcomes], axis=1)
     for name, cells in media.items():
         result[f"media_{name}"] = cells
-    result = result.sort_values("sample_id", ignore_index=True)
     result.attrs[NOTES] = {note: count for note, count in notes.items() if count}
     return result
 
