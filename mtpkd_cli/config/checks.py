@@ -76,6 +76,9 @@ def _task(study: Study) -> Iterator[str]:
     if task == "regression" and (study.study.ordinal or study.model.classifier == "ordinal"):
         key = "study.ordinal = true" if study.study.ordinal else "model.classifier = 'ordinal'"
         yield f"{key}: a regression has no classes that could have an order"
+    for key, neutral in {"sharpening": 1.0, "confidence": 0.0}.items():
+        if task == "regression" and getattr(study.distill, key) != neutral:
+            yield f"distill.{key}: a regression has no class probabilities, of which this is"
     for name in (name for name in study.evaluate.metrics if name in METRICS.names()):
         if METRICS.constant(name, "TASK") == "ordinal" and not study.study.ordinal:
             yield f"evaluate.metrics: '{name}' is for classes in an order, which study.ordinal = true says"

@@ -102,7 +102,30 @@ class StudentSection(Options):
     )
 
 
-class DistillSection(FitOptions):
+class UnlabelledOptions(Options):
+    """How recordings without a label teach, whatever the method."""
+
+    unlabelled_share: Share | None = Field(
+        None, description="share of recordings without a label in each batch; default: as there are, each once an epoch"
+    )
+    sharpening: Positive = Field(
+        1.0, description="power of the teachers' class probabilities for recordings without a label; 1 = as they are"
+    )
+    confidence: Share = Field(
+        0.0, description="probability of its first class below which a teacher is not heard there"
+    )
+    feature_masking: Share = Field(0.0, description="share of features hidden from the student in training")
+    time_masking: Share = Field(0.0, description="share of time steps hidden from the student in training")
+    rounds: Count = Field(
+        1, description="fits in a row, from the second on with what the last student says there mixed in"
+    )
+
+
+AS_IT_IS = UnlabelledOptions()
+"""Every recording once an epoch, and the teachers' word as it is."""
+
+
+class DistillSection(FitOptions, UnlabelledOptions):
     """Distillation. Keys that are left out take the default of each method (`mtpkd methods` lists them)."""
 
     methods: list[str] = Field(["student-only", "kd", "pkdot", "mt-pkdot", *CONTROLS], min_length=1)
@@ -117,9 +140,6 @@ class DistillSection(FitOptions):
     task_weight: Weight | None = None
     transport_weight: Weight | None = None
     centroid_weight: Weight | None = None
-    unlabelled_share: Share | None = Field(
-        None, description="share of recordings without a label in each batch; default: as there are, each once an epoch"
-    )
     guard: bool = Field(
         True, description="keep the student that knows no teacher unless validation subjects say the teachers help"
     )

@@ -14,7 +14,7 @@ from mtpkd_cli.config import Study
 from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.config.recordings import ALL_LABELS, READY_FEATURES
 from mtpkd_cli.config.scoring import evaluated_section
-from mtpkd_cli.config.study import EvaluateSection, FitOptions
+from mtpkd_cli.config.study import EvaluateSection, FitOptions, UnlabelledOptions
 from mtpkd_cli.encoders.running import resolved_encoder
 from mtpkd_cli.pipeline.candidates import candidates_of, method_settings
 from mtpkd_cli.pipeline.ingredients import (
@@ -202,18 +202,17 @@ def _students(run: RunFolder, study: Study, fold: int, seed: int) -> Iterator[Un
         of_method = (
             value_as(tried, candidates=candidates),
             seen,
-            _batches_of(study),
+            _unlabelled(study),
             place(method=method, settings=settings),
         )
         folder = run.student(fold, seed, method)
         yield Unit("distill", "distill", folder, method, (*common, *of_method), fold, seed, spares=spares)
 
 
-def _batches_of(study: Study) -> Ingredient:
-    """The share of recordings without a label in a batch, where the study states one."""
-    share = study.distill.unlabelled_share
-    hashed = {} if share is None else {"distill": {"unlabelled_share": share}}
-    return value_as(hashed, unlabelled_share=share)
+def _unlabelled(study: Study) -> Ingredient:
+    """How recordings without a label teach, of which the defaults are what older results were made with."""
+    options = UnlabelledOptions(**{key: getattr(study.distill, key) for key in UnlabelledOptions.model_fields})
+    return value_as({"distill": options.model_dump(exclude_defaults=True)}, unlabelled=options)
 
 
 def _version_of(candidate: Candidate) -> dict[str, int]:

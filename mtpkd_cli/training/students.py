@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mtpkd_cli.config.study import AS_IT_IS, UnlabelledOptions
 from mtpkd_cli.methods import Lesson, TeacherBank
 from mtpkd_cli.models import Student
 from mtpkd_cli.models.losses import Term, task_loss
@@ -15,6 +16,7 @@ from mtpkd_cli.training.loop import Terms, fit
 from mtpkd_cli.training.resuming import NOT_KEPT, FitCheckpoint
 from mtpkd_cli.training.sides import Sides
 from mtpkd_cli.training.teachers import apply
+from mtpkd_cli.training.unlabelled import masked
 
 
 def fit_student(
@@ -26,7 +28,7 @@ def fit_student(
     *,
     method_options: Mapping[str, Any],
     options: Mapping[str, Any],
-    unlabelled_share: float | None = None,
+    unlabelled: UnlabelledOptions = AS_IT_IS,
     order: torch.Generator,
     draws: torch.Generator,
     checkpoint: FitCheckpoint = NOT_KEPT,
@@ -42,7 +44,7 @@ def fit_student(
         sides: Rows that train, labelled or not, and rows that validate; all have what the student sees.
         method_options: Keyword arguments of `terms`.
         options: Keyword arguments of `loop.fit`.
-        unlabelled_share: Of each batch; None = as there are.
+        unlabelled: Their share of each batch, and the noise on the student's side.
         order: Order of the batches.
         draws: What the method draws; apart from the order, so that all methods see the same batches.
         checkpoint: Where the fit goes on after an interrupt.
@@ -50,12 +52,12 @@ def fit_student(
     seen = student.trunk.modalities
     # A recording of which no teacher could see anything teaches nothing without its label.
     taught = bank.present.any(0).cpu()
-    unlabelled = sides.unlabelled[taught[sides.unlabelled]]
+    without = sides.unlabelled[taught[sides.unlabelled]]
     data, bank = data.with_standard_targets(student.scale), bank.with_standard_targets(student.scale)
 
     def step(rows: Tensor) -> Terms:
         rows = rows.to(data.labels.device)  # once, and not for every column of the bank
-        output = student(data.batch(rows, seen))
+        output = student(masked(data.batch(rows, seen), unlabelled.feature_masking, unlabelled.time_masking))
         return terms(Lesson(data.labels[rows], output, bank.rows(rows), draws), **method_options)
 
     def validate() -> float:
@@ -63,6 +65,7 @@ def fit_student(
 
     with student.standard_units():
         return fit(
-            student, step, validate, sides.labelled, unlabelled=unlabelled, unlabelled_share=unlabelled_share,
+            student, step, validate, sides.labelled, unlabelled=without,
+            unlabelled_share=unlabelled.unlabelled_share,
             generator=order, draws=[draws], checkpoint=checkpoint, **options,
         )  # fmt: skip

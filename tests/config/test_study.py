@@ -261,7 +261,9 @@ def _other(field: Any, value: Any) -> Any:
     if value is None:
         inner = typing.get_args(field.annotation)[0]
         inner = inner if typing.get_origin(inner) is not typing.Annotated else typing.get_args(inner)[0]
-        choices = typing.get_args(inner) if typing.get_origin(inner) is typing.Literal else (inner(3),)
+        choices = (
+            typing.get_args(inner) if typing.get_origin(inner) is typing.Literal else (3 if inner is int else 0.5,)
+        )
         return choices[-1]
     if isinstance(value, BaseModel):
         return value.model_copy(update={next(iter(type(value).model_fields)): ["kd"]})

@@ -81,8 +81,8 @@ def test_what_is_passed_is_hashed_is_read_or_says_where_the_result_lies(tmp_path
         "train_teachers": {"name", "fold", "labels"},
         "align": {"fold", "labels"},
         "bank": {"fold", "labels"},
-        # Who has settled the options that are hashed; and a share of each batch that nobody has stated.
-        "distill": {"fold", "method", "settings", "labels", "unlabelled_share"},
+        # Who has settled the options that are hashed.
+        "distill": {"fold", "method", "settings", "labels"},
         "impute": {"fold", "method", "labels"},
         "corrupt": {"extract", "damaged"},  # limits, and where features are kept
         "ablate": {"name"},

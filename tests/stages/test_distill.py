@@ -18,6 +18,7 @@ from mtpkd_cli.pipeline import Choice, units_of
 from mtpkd_cli.pipeline.candidates import candidates_of
 from mtpkd_cli.pipeline.parallel import Collected
 from mtpkd_cli.stages import Job, distill
+from mtpkd_cli.training import tries
 from mtpkd_cli.training.bank import fixed_lists, tensor_of
 
 
@@ -105,13 +106,13 @@ def test_the_guard_keeps_the_student_that_knows_no_teacher_where_teachers_do_har
 def test_the_guards_students_are_fitted_once(tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny.put("distill.candidates=2", 'distill.methods=["student-only", "kd", "mt-pkdot", "self"]')
     fits: list[str] = []
-    fit = distill.fit_student
+    fit = tries.fit_student
 
     def counted(*arguments: Any, **options: Any) -> Any:
         fits.append(arguments[3].__module__.split(".")[-1])
         return fit(*arguments, **options)
 
-    monkeypatch.setattr(distill, "fit_student", counted)
+    monkeypatch.setattr(tries, "fit_student", counted)
     apart = {method: _student(tiny, method, tmp_path / method) for method in ("mt-pkdot", "self")}
     assert fits == [*["student_only"] * 2, *["mt_pkdot"] * 2, *["student_only"] * 2, *["self"] * 2]
     fits.clear()
