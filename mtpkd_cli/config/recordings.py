@@ -75,7 +75,8 @@ class DataSection(Options):
 
         What is at its default and came later than the first version is left out, so that older runs stay as they are.
         """
-        absent = {"exclude": not self.exclude, "unlabelled": self.unlabelled == "refuse"}
+        # What leaves unlabelled samples out lists what a corpus without them does.
+        absent = {"exclude": not self.exclude, "unlabelled": self.unlabelled != "teach"}
         absent |= {"root": True, "label_share": True, "label_unit": True}
         return self.model_dump(mode="json", exclude={key for key, left_out in absent.items() if left_out})
 

@@ -21,7 +21,8 @@ A dataset file has
               (int, from 1), valid (bool), and label or target_<name> as above, -1 or NaN where not valid
 
 What was mended or is doubtful in a table is counted in `attrs["notes"]` of the samples table: what it was -> how often.
-Where `data.exclude` leaves samples out, the column listed_at (int) is the place in the table before that.
+Where `data.exclude` leaves samples out, the column listed_at (int) is the place in the table before that. Where some
+samples have no label it is the place among those that have one, and after these among the others.
 
 A dataset only reads tables and lists folders; it opens no media file.
 """

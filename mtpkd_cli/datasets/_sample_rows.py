@@ -18,7 +18,7 @@ from mtpkd_cli.datasets._spelling import in_listed_case, tidy_labels, tidy_names
 from mtpkd_cli.errors import DataError, did_you_mean, first_ten
 from mtpkd_cli.media.wide_tables import NOTES, column_names, index_of, read_columns
 
-_TRUTH = {"false": 0, "true": 1}
+_TRUTH = ("false", "true")
 _SIDES = {side: side for side in SIDES} | {
     "training": "train",
     "val": "validation",
@@ -169,23 +169,22 @@ def label_indices(labels: pd.Series, names: list[str]) -> tuple[np.ndarray, list
         labels: (N,).
         names: The classes in index order; empty = the values of the labels, sorted.
     """
-    there = labels.notna()
-    texts = labels[there].map(_name).astype(str)
+    texts = [None if missing else _name(label) for label, missing in zip(labels, labels.isna(), strict=True)]
+    words = {text for text in texts if text is not None}
     known = names or list(_sorted_names(labels))
-    places = {name: i for i, name in enumerate(known)}
-    if names and not set(texts) & set(names):
-        if len(names) == 2 and set(texts.str.casefold()) <= _TRUTH.keys():
-            texts, places = texts.str.casefold(), _TRUTH
+    if names and not words & set(names):
+        if len(names) == 2 and {word.casefold() for word in words} <= set(_TRUTH):
+            texts, known = [text and text.casefold() for text in texts], list(_TRUTH)
         elif pd.api.types.is_numeric_dtype(labels):
             known = [str(i) for i in range(len(names))]
-            places = {name: i for i, name in enumerate(known)}
-    indices = texts.map(places).reindex(labels.index)
+    places = {name: i for i, name in enumerate(known)}
     expected = f", expected one of {', '.join(known)}, or an empty cell where nobody has labelled the recording"
     problems = [
-        f"row {i + 1}: label '{texts[i]}'{did_you_mean(texts[i], known) or expected}"
-        for i in np.flatnonzero(indices.isna() & there)
+        f"row {i}: label '{text}'{did_you_mean(text, known) or expected}"
+        for i, text in enumerate(texts, start=1)
+        if text is not None and text not in places
     ]
-    return indices.fillna(-1).to_numpy(dtype=np.int64), problems
+    return np.array([-1 if text is None else places.get(text, -1) for text in texts], np.int64), problems
 
 
 def sample_rows(table: pd.DataFrame, config: RowOptions) -> pd.DataFrame:

@@ -1,9 +1,10 @@
 """Aff-Wild2 (ABAW): valence and arousal, or eight expressions, of every frame of videos in the wild.
 
 Reads the frame labels of the training and validation set, raw videos (`batch1` to `batch3`) and crops
-(`cropped_aligned`), whichever are there. Gives one sample per window that holds a labelled frame: its targets are the
-means over the frames that count, its expression that of most of them. Subject is the raw video, so that two people in
-one video are never parted. `frames` gives the labels of single frames, by which the evaluation scores.
+(`cropped_aligned`), whichever are there. Gives one sample per window: its targets are the means over the frames that
+count, its expression that of most of them; a window in which no frame counts has no label. Subject is the raw video, so
+that two people in one video are never parted. `frames` gives the labels of single frames, by which the evaluation
+scores.
 
 References:
     Kollias and Zafeiriou, "Expression, Affect, Action Unit Recognition: Aff-Wild2, Multi-Task Learning and ArcFace",
@@ -19,6 +20,7 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from mtpkd_cli.config import Options
+from mtpkd_cli.datasets import is_labelled
 from mtpkd_cli.datasets._affwild2_labels import EXPRESSIONS, TARGETS, VideoLabels, read_labels
 from mtpkd_cli.datasets._affwild2_media import crop_numbers, raw_video_of, raw_videos, shared_name
 from mtpkd_cli.datasets._frame_windows import mean_targets, most_common_class, windows
@@ -61,7 +63,7 @@ def classes(_root: Path, config: Config) -> tuple[str, ...]:
 
 
 def samples(root: Path, config: Config) -> pd.DataFrame:
-    """Lists the windows that hold a frame with a label that counts.
+    """Lists the windows of all labelled videos; those without a frame that counts have no label.
 
     Returns:
         The samples table (see `mtpkd_cli.datasets`) with split, first_frame and last_frame, and those of media_crops
@@ -94,7 +96,7 @@ def samples(root: Path, config: Config) -> pd.DataFrame:
             table["media_video"] = raw_video_of(labels.video, raw)
         tables.append(table)
     result = pd.concat(tables, ignore_index=True)
-    if result.empty:
+    if not is_labelled(result).any():
         raise DataError("no frame has a label that counts", where=root, todo="look at the labels, or data.options")
     return result.sort_values("sample_id", ignore_index=True)
 
@@ -141,10 +143,8 @@ def _windows(labels: VideoLabels, rate_hz: float, config: Config) -> pd.DataFram
     spans = windows(len(labels.values), length, hop)
     if config.challenge == "VA":
         outcomes = pd.DataFrame(mean_targets(labels.values, spans), columns=[f"target_{name}" for name in TARGETS])
-        kept = outcomes.notna().all(axis=1)
     else:
         outcomes = pd.DataFrame({"label": most_common_class(_indices(labels), spans, len(config.expressions))})
-        kept = outcomes["label"] >= 0
     table = pd.DataFrame({"sample_id": [f"{labels.video}-{first:06d}" for first in spans[:, 0]]})
     table["subject"] = labels.video if config.separate_people else shared_name(labels.video)
     table["recording"] = labels.video
@@ -154,7 +154,7 @@ def _windows(labels: VideoLabels, rate_hz: float, config: Config) -> pd.DataFram
         table["start_s_crops"], table["end_s_crops"] = (spans[:, 0] - 1) / config.rate_hz, spans[:, 1] / config.rate_hz
     table["split"] = labels.side
     table["first_frame"], table["last_frame"] = spans.T
-    return pd.concat([table, outcomes], axis=1)[kept]
+    return pd.concat([table, outcomes], axis=1)
 
 
 def _indices(labels: VideoLabels) -> np.ndarray:

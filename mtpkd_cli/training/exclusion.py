@@ -22,7 +22,7 @@ def without_excluded(
     """Leaves out what a study excludes.
 
     Args:
-        samples: The whole samples table of the corpus.
+        samples: The whole samples table of the corpus, with the column `listed_at` where places are known.
         classes: Names in index order; one all of whose samples are excluded is no class of the study.
         exclude: What is left out.
         root: The corpus folder; the file of names is relative to it.
@@ -56,7 +56,8 @@ def without_excluded(
             expected="names of samples and subjects as the corpus has them",
             todo="correct or remove these names",
         )
-    kept = samples.assign(**{LISTED_COLUMN: np.arange(len(samples))})[~left_out].reset_index(drop=True)
+    placed = samples if LISTED_COLUMN in samples else samples.assign(**{LISTED_COLUMN: np.arange(len(samples))})
+    kept = placed[~left_out].reset_index(drop=True)
     people = subjects.nunique() - kept["subject"].nunique()
     notes = {"samples excluded by data.exclude": int(left_out.sum()), "subjects excluded with all samples": people}
     kept, left, gone = _classes_left(kept, classes)
@@ -115,6 +116,6 @@ def _classes_left(samples: pd.DataFrame, classes: list[str]) -> tuple[pd.DataFra
     there = sorted(set(samples["label"]) & set(range(len(classes))))
     if len(there) == len(classes):
         return samples, classes, 0
-    index = {old: new for new, old in enumerate(there)}
+    index = {old: new for new, old in enumerate(there)} | {-1: -1}
     samples = samples.assign(label=samples["label"].map(index).astype(np.int64))
     return samples, [classes[old] for old in there], len(classes) - len(there)

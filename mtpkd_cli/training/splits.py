@@ -1,7 +1,7 @@
 """Splits by subject: no subject is ever on two sides, outer or inner."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mtpkd_cli.config.recordings import DataSection
-from mtpkd_cli.datasets import MEDIA_PREFIX, SIDES, SPLIT_COLUMN, is_labelled
+from mtpkd_cli.datasets import MEDIA_PREFIX, SIDES, SPLIT_COLUMN, TARGET_PREFIX, is_labelled
 from mtpkd_cli.errors import ArtifactError, DataError, first_ten
 
 
@@ -33,42 +33,56 @@ class Fold:
 def folds_of(samples: pd.DataFrame, data: DataSection) -> list[Fold]:
     """Splits the subjects as the study says; fewer folds where nobody has asked for so many and the people are few.
 
+    People who have no label at all are split no further: they are on the training side of every fold, but for those
+    whom an official split tests or validates with, who take no part.
+
     Raises:
         DataError: They cannot be split.
     """
     if data.split == "official":
         return official_folds(samples, data.validation_share, data.split_seed)
-    subjects, folds = samples["subject"].tolist(), data.folds
+    labelled, unlabelled = _people_by_label(samples)
+    folds = data.folds
     if data.split == "group-kfold" and "folds" not in data.model_fields_set:
-        folds = next(iter(_possible_folds(len(set(subjects)), at_most=folds)), folds)
-    return make_folds(subjects, data.split, folds, data.validation_share, data.split_seed)
+        folds = next(iter(_possible_folds(len(labelled), at_most=folds)), folds)
+    made = make_folds(labelled, data.split, folds, data.validation_share, data.split_seed)
+    return [replace(fold, unlabelled=unlabelled) for fold in made]
 
 
 def final_fold(samples: pd.DataFrame, data: DataSection) -> Fold:
     """A split of all people that tests nobody: those who validate say when to stop, all others train.
 
     The validation side of an official split stays what it is; elsewhere the share of people is that of the folds, drawn
-    so that, if it can be, every class is trained and every medium is on both sides.
+    so that, if it can be, every class is trained and every medium is on both sides. People without any label teach.
 
     Raises:
         DataError: There are too few people, or a class that nobody else shows.
     """
-    subjects = sorted(samples["subject"].unique())
+    subjects, unlabelled = _people_by_label(samples)
     if SPLIT_COLUMN in samples and data.split == "official":
-        validation = sorted(samples.loc[samples[SPLIT_COLUMN] == "validation", "subject"].unique())
-        if validation:
-            return Fold(sorted(set(subjects) - set(validation)), validation, [])
+        validating = set(samples.loc[samples[SPLIT_COLUMN] == "validation", "subject"])
+        if validation := sorted(validating & set(subjects)):
+            teaching = (sorted(set(people) - validating) for people in (subjects, unlabelled))
+            return Fold(next(teaching), validation, [], next(teaching))
     if len(subjects) < 3:
         raise DataError(f"{len(subjects)} people cannot be split", expected="two who train and one who validates")
     tried = range(data.split_seed, data.split_seed + 50)
     folds = [_fold(subjects, [], data.validation_share, np.random.default_rng(seed)) for seed in tried]
-    fold = next((one for one in folds if _is_whole(one, samples)), folds[0])
+    labelled = samples[samples["subject"].isin(subjects) & is_labelled(samples)]
+    fold = next((one for one in folds if _is_whole(one, labelled)), folds[0])
     check_folds([fold], samples, class_names_of(samples))
-    return fold
+    return replace(fold, unlabelled=unlabelled)
+
+
+def _people_by_label(samples: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """Who has a label, and who has none in any recording, both sorted; a table without outcomes says nothing of it."""
+    says = "label" in samples or any(str(name).startswith(TARGET_PREFIX) for name in samples)
+    labelled = set(samples.loc[is_labelled(samples), "subject"]) if says else set(samples["subject"])
+    return sorted(labelled), sorted(set(samples["subject"]) - labelled)
 
 
 def _is_whole(fold: Fold, samples: pd.DataFrame) -> bool:
-    """Whether every class is among those who train, and every medium on both sides."""
+    """Whether every class of these labelled samples is among those who train, and every medium on both sides."""
     train, validation = (samples[samples["subject"].isin(side)] for side in (fold.train, fold.validation))
     media = [name for name in samples if str(name).startswith(MEDIA_PREFIX) and (samples[name] != "").any()]
     known = "label" not in samples or set(train["label"]) == set(samples["label"])
@@ -121,13 +135,16 @@ def make_folds(subjects: list[str], split: str, folds: int, validation_share: fl
 def official_folds(samples: pd.DataFrame, validation_share: float, seed: int) -> list[Fold]:
     """The one fold that the corpus names; validation subjects are cut from its training side where it names none.
 
+    Who has no label at all teaches without one on the training side, and takes no part on another: nobody learns from
+    recordings that a corpus sets aside.
+
     Args:
-        samples: With columns subject and split ("train", "validation" or "test").
+        samples: A samples table, or its columns subject and split ("train", "validation" or "test").
         validation_share: Share of the training subjects that validate where the corpus has no validation side.
         seed: Seed of that choice.
 
     Raises:
-        DataError: The corpus names no sides, somebody is on two of them, or a side has too few subjects.
+        DataError: The corpus names no sides, somebody is on two of them, or a side has too few subjects with labels.
     """
     if SPLIT_COLUMN not in samples:
         raise DataError(
@@ -136,7 +153,10 @@ def official_folds(samples: pd.DataFrame, validation_share: float, seed: int) ->
             expected="a corpus with an official split, or a table with data.options.split_column",
             todo='name that column, or set data.split = "group-kfold"',
         )
-    sides = {side: sorted(samples.loc[samples[SPLIT_COLUMN] == side, "subject"].unique()) for side in SIDES}
+    labelled, others = map(set, _people_by_label(samples))
+    people = {side: set(samples.loc[samples[SPLIT_COLUMN] == side, "subject"]) for side in SIDES}
+    sides = {side: sorted(of & labelled) for side, of in people.items()}
+    unlabelled = sorted(people["train"] & others)
     of = samples.groupby("subject")[SPLIT_COLUMN].unique()
     if both := [f"subject {subject} is in {' and in '.join(on)}" for subject, on in of.items() if len(on) > 1]:
         raise DataError(
@@ -147,11 +167,15 @@ def official_folds(samples: pd.DataFrame, validation_share: float, seed: int) ->
     least = {"train": 2 if sides["validation"] else 3, "validation": 0, "test": 1}
     few = [f"{side}: {len(sides[side])}, expected {n} or more" for side, n in least.items() if len(sides[side]) < n]
     if few:
-        raise DataError(f"the official split has too few subjects\n{first_ten(few)}", where="data.split = 'official'")
+        raise DataError(
+            f"the official split has too few subjects{' with labels' if others else ''}\n{first_ten(few)}",
+            where="data.split = 'official'",
+        )
     if sides["validation"]:
-        return [Fold(**sides)]
+        return [Fold(**sides, unlabelled=unlabelled)]
     generator = np.random.default_rng(seed)
-    return [_fold([*sides["train"], *sides["test"]], sides["test"], validation_share, generator)]
+    fold = _fold([*sides["train"], *sides["test"]], sides["test"], validation_share, generator)
+    return [replace(fold, unlabelled=unlabelled)]
 
 
 def count_folds(path: Path, planned: int) -> int:
@@ -172,9 +196,10 @@ def check_folds(folds: list[Fold], samples: pd.DataFrame, classes: list[str]) ->
     Raises:
         DataError: It does not; the message names fold and class.
     """
+    labelled = samples[is_labelled(samples)]
     for index, fold in enumerate(folds if classes else []):
         for side in ("train", "validation"):
-            seen = set(samples.loc[samples["subject"].isin(getattr(fold, side)), "label"])
+            seen = set(labelled.loc[labelled["subject"].isin(getattr(fold, side)), "label"])
             missing = [name for label, name in enumerate(classes) if label not in seen]
             if missing and (side == "train" or len(seen) == 0):
                 raise DataError(

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtpkd_cli.datasets import SAMPLE_COLUMNS, media_of
+from mtpkd_cli.datasets import SAMPLE_COLUMNS, is_labelled, media_of
 from mtpkd_cli.datasets.affwild2 import Config, classes, frames, samples
 from mtpkd_cli.errors import DataError
 
@@ -43,7 +43,7 @@ def corpus(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_windows_of_labelled_frames_are_samples(corpus: Path) -> None:
+def test_windows_are_samples_and_those_without_a_frame_that_counts_have_no_label(corpus: Path) -> None:
     table = samples(corpus, Config(**SHORT))
     assert list(table.columns) == [
         *SAMPLE_COLUMNS, "split", "first_frame", "last_frame", "target_valence", "target_arousal", "media_crops",
@@ -53,30 +53,33 @@ def test_windows_of_labelled_frames_are_samples(corpus: Path) -> None:
     # 7 frames: 1-4, 3-6 and one that ends with the recording. video2 has no frame that counts. video9_right only its
     # last.
     assert spans == [
-        ("10-a", 1, 4), ("10-a", 3, 6), ("10-a", 4, 7),
-        ("video9_left", 1, 4), ("video9_left", 2, 5), ("video9_right", 2, 5),
+        ("10-a", 1, 4), ("10-a", 3, 6), ("10-a", 4, 7), ("video2", 1, 3),
+        ("video9_left", 1, 4), ("video9_left", 2, 5), ("video9_right", 1, 4), ("video9_right", 2, 5),
     ]  # fmt: skip
+    assert list(is_labelled(table)) == [True, True, True, False, True, True, False, True]
+    assert table.loc[[3, 6], ["target_valence", "target_arousal"]].isna().all(axis=None)
     assert list(table["sample_id"]) == sorted(table["sample_id"])
     assert table["sample_id"][0] == "10-a-000001"
-    assert list(table["start_s"]) == [0, 1, 1.5, 0, 0.5, 0.5]
-    assert list(table["end_s"]) == [2, 3, 3.5, 2, 2.5, 2.5]
-    assert list(table["split"]) == ["train"] * 3 + ["test"] * 3
-    assert list(table["subject"]) == ["10-a"] * 3 + ["video9"] * 3
+    assert list(table["start_s"]) == [0, 1, 1.5, 0, 0, 0.5, 0, 0.5]
+    assert list(table["end_s"]) == [2, 3, 3.5, 1.5, 2, 2.5, 2, 2.5]
+    assert list(table["split"]) == ["train"] * 4 + ["test"] * 4
+    assert list(table["subject"]) == ["10-a"] * 3 + ["video2"] + ["video9"] * 4
+    table = table[is_labelled(table)]
     np.testing.assert_allclose(table["target_valence"], [0.25, 0.45, 0.55, 0.5, 0.125, 0.5])
     np.testing.assert_allclose(table["target_arousal"], [-0.25, -0.45, -0.55, -0.5, 0.375, 0.5])
     assert classes(corpus, Config(**SHORT)) == ()
 
 
 def test_two_people_have_crops_of_their_own_and_share_the_raw_video(corpus: Path) -> None:
-    table = samples(corpus, Config(**SHORT))
-    assert list(table["media_video"]) == ["batch1/10-a.mp4"] * 3 + ["batch2/video9.avi"] * 3
+    table = samples(corpus, Config(**SHORT)).query("recording != 'video2'")
+    assert list(table["media_video"]) == ["batch1/10-a.mp4"] * 3 + ["batch2/video9.avi"] * 4
     # Frames 3 to 6 of 10-a have no crop, nor have frames 2 to 5 of the right person.
     assert list(table["media_crops"]) == [
         "cropped_aligned/10-a", "", "cropped_aligned/10-a", "cropped_aligned/video9_left",
-        "cropped_aligned/video9_left", "",
+        "cropped_aligned/video9_left", "cropped_aligned/video9_right", "",
     ]  # fmt: skip
     apart = samples(corpus, Config(**SHORT, separate_people=True))
-    assert list(apart["subject"][3:]) == ["video9_left", "video9_left", "video9_right"]
+    assert list(apart["subject"][4:]) == ["video9_left", "video9_left", "video9_right", "video9_right"]
 
 
 def test_either_kind_of_media_is_enough(corpus: Path) -> None:
@@ -123,7 +126,7 @@ def test_a_choice_of_expressions_masks_the_others(tmp_path: Path) -> None:
     _touch(tmp_path, "batch1/a.mp4", "batch1/b.mp4")
     config = Config(challenge="EXPR", expressions=["Happiness", "Neutral"], **SHORT)
     assert classes(tmp_path, config) == ("Happiness", "Neutral")
-    assert list(samples(tmp_path, config)["label"]) == [0, 1, 1]
+    assert list(samples(tmp_path, config)["label"]) == [0, 1, 1, -1]
     assert list(frames(tmp_path, config)["label"]) == [-1, 0, 0, 1, 1, -1, -1, -1, -1, -1]
     assert list(frames(tmp_path, config)["valid"]) == [False] + [True] * 4 + [False] * 5
 
@@ -131,7 +134,7 @@ def test_a_choice_of_expressions_masks_the_others(tmp_path: Path) -> None:
 def test_raw_videos_of_another_rate_have_windows_of_the_same_length(corpus: Path) -> None:
     (corpus / "rates.csv").write_text("video,rate_hz\nvideo9,1\n")
     table = samples(corpus, Config(**SHORT, rates="rates.csv"))
-    rows = table[table["recording"] == "video9_left"]
+    rows = table[(table["recording"] == "video9_left") & is_labelled(table)]
     assert list(zip(rows["first_frame"], rows["last_frame"], strict=True)) == [(1, 2), (3, 4), (4, 5)]
     raw, crops = media_of(table, "v", "video"), media_of(table, "v", "crops")
     at = rows.index[2]

@@ -165,14 +165,11 @@ def test_booleans_are_labels(tmp_path: Path, classes: list[str], file: str) -> N
     assert features.classes(tmp_path, config) == tuple(classes or ("False", "True"))
 
 
-def test_nullable_whole_numbers_are_labels_and_a_missing_one_is_told(tmp_path: Path) -> None:
+def test_nullable_whole_numbers_are_labels_and_a_missing_one_is_no_label(tmp_path: Path) -> None:
     table = _table().assign(label=pd.array([0, 1, 10, 2, 1, None], dtype="Int64"))
     table.to_parquet(tmp_path / "t.parquet")
-    with pytest.raises(DataError, match=r"1 rows are not samples\n.*row 6: no 'label'"):
-        features.samples(tmp_path, Config(file="t.parquet"))
-    table.iloc[:5].to_parquet(tmp_path / "t.parquet")
     assert features.classes(tmp_path, Config(file="t.parquet")) == ("0", "1", "2", "10")
-    assert list(features.samples(tmp_path, Config(file="t.parquet"))["label"]) == [0, 1, 3, 2, 1]
+    assert list(features.samples(tmp_path, Config(file="t.parquet"))["label"]) == [0, 1, 3, 2, 1, -1]
 
 
 def test_labels_that_differ_in_capital_letters_are_refused_or_one_of_the_listed_classes(tmp_path: Path) -> None:

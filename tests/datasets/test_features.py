@@ -125,21 +125,14 @@ def test_an_unknown_modality_is_an_error_that_names_the_nearest(tmp_path: Path) 
         feature_table(_write(tmp_path, _table()), Config(file="t.parquet"), "vidoe")
 
 
-@pytest.mark.parametrize("column", ["sample_id", "subject", "label"])
-def test_rows_without_name_person_or_label_are_all_listed(tmp_path: Path, column: str) -> None:
+@pytest.mark.parametrize("column", ["sample_id", "subject"])
+def test_rows_without_name_or_person_are_all_listed(tmp_path: Path, column: str) -> None:
     table = _table()
     table.loc[[1, 4], column] = None
     with pytest.raises(DataError, match="2 rows are not samples") as caught:
         samples(_write(tmp_path, table), Config(file="t.parquet"))
     assert f"row 2: no '{column}'" in str(caught.value)
     assert f"row 5: no '{column}'" in str(caught.value)
-
-
-def test_a_missing_target_is_an_error(tmp_path: Path) -> None:
-    table = _table()
-    table.loc[3, "valence"] = np.nan
-    with pytest.raises(DataError, match="row 4: no 'valence'"):
-        samples(_write(tmp_path, table), Config(file="t.parquet", targets=["valence"]))
 
 
 def test_a_name_that_stands_twice_is_an_error(tmp_path: Path) -> None:
