@@ -21,7 +21,7 @@ from mtpkd_cli.models.losses import task_loss, valid_targets
 from mtpkd_cli.models.targets import TargetUnits
 from mtpkd_cli.registry import METRICS
 from mtpkd_cli.training.data import StudyData, outputs_of
-from mtpkd_cli.training.splits import Fold
+from mtpkd_cli.training.sides import Sides
 
 CLASSICAL = "classical.json"
 _STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
@@ -101,11 +101,12 @@ def pool_features(data: StudyData, modalities: Sequence[str]) -> PooledFeatures:
     return PooledFeatures(torch.cat(columns, dim=1).cpu().numpy(), present, modalities)
 
 
-def predict_classical(model: str, data: StudyData, seen: PooledFeatures, fold: Fold, seed: int) -> pd.DataFrame:
+def predict_classical(model: str, data: StudyData, seen: PooledFeatures, sides: Sides, seed: int) -> pd.DataFrame:
     """Fits a model on training subjects, chooses its strength by validation subjects, and predicts.
 
     Args:
         model: One of `MODELS` of the task.
+        sides: Of the fold; labels that are hidden there are not learned from.
         seen: What it sees; samples with no modality are left out, a missing one is the training mean.
         seed: Of the forest's draws.
 
@@ -115,15 +116,15 @@ def predict_classical(model: str, data: StudyData, seen: PooledFeatures, fold: F
     Raises:
         DataError: Training or validation subjects have nothing of what it sees, or training subjects one class only.
     """
-    rows = {part: data.rows(getattr(fold, part)).numpy() for part in ("train", "validation", "test")}
-    rows = {part: whole[seen.present[whole]] for part, whole in rows.items()}
+    there = sides.having(torch.from_numpy(seen.present))
+    rows = {part: of_part.numpy() for part, of_part in there.parts.items()}
     inputs, labels, outputs = seen.values, data.labels.cpu(), len(outputs_of(data.samples))
     train, validation = (rows[part] for part in ("train", "validation"))
     if labels.ndim == 2:
         train = train[valid_targets(labels[train]).all(1).numpy()]
     _refuse_what_teaches_nothing(seen, {"training": labels[train], "validation": labels[validation]})
     # As networks do: of targets in other units a forest would hardly see the one that varies less.
-    scale = data.target_scale(data.rows(fold.train))
+    scale = data.target_scale(sides.labelled)
     labels = labels if scale is None else scale.standardised(labels)
     best, lowest = None, np.inf
     for candidate in _candidates(model, seed, labels.ndim == 1):

@@ -119,7 +119,7 @@ def score_features(bench: Bench, scenes: list[Scene], pair: tuple[int, int]) -> 
     rows, data = bench.rows(pair[0]), bench.normal
     if not len(rows) or not scenes:
         return
-    train = data.rows(bench.folds[pair[0]].train)
+    train = bench.sides[pair[0]].labelled
     scale = {name: _scale(data, name, train) for name in scenes[0].modalities}
     whole = data.batch(rows, bench.prevalent)
     for scene in scenes:

@@ -25,7 +25,7 @@ from mtpkd_cli.models import ModalityBatch, Student, TargetScale
 from mtpkd_cli.registry import METRICS
 from mtpkd_cli.training.checkpoints import load_model
 from mtpkd_cli.training.data import StudyData, standardised
-from mtpkd_cli.training.splits import Fold
+from mtpkd_cli.training.sides import Sides
 from mtpkd_cli.training.teachers import apply
 
 CORRUPTION = "corruption.json"
@@ -156,7 +156,7 @@ class Bench:
 
     Args:
         data: All samples and the features that the joint teacher sees, as extracted.
-        folds: Subjects of every fold.
+        sides: Of every fold.
         seeds: Of the study.
         prevalent: What the students see.
         normalise: "training", or "subject": by all recordings of a person.
@@ -165,7 +165,7 @@ class Bench:
     """
 
     data: StudyData
-    folds: list[Fold]
+    sides: list[Sides]
     seeds: list[int]
     prevalent: list[str]
     normalise: str
@@ -176,7 +176,7 @@ class Bench:
     @property
     def pairs(self) -> list[tuple[int, int]]:
         """(fold, seed) of every repetition."""
-        return [(fold, seed) for fold in range(len(self.folds)) for seed in self.seeds]
+        return [(fold, seed) for fold in range(len(self.sides)) for seed in self.seeds]
 
     @cached_property
     def normal(self) -> StudyData:
@@ -198,7 +198,7 @@ class Bench:
 
     def rows(self, fold: int) -> Tensor:
         """Rows of the chosen samples that are tested in a fold."""
-        rows = self.data.rows(self.folds[fold].test)
+        rows = self.sides[fold].test
         return rows[torch.isin(rows, self.chosen)]
 
     def student(self, fold: int, seed: int, method: str) -> Student:
@@ -219,12 +219,11 @@ class Bench:
         worse = self.normalised(replace(self.tried, sequences=sequences))
         present = worse.present(self.prevalent)
         for fold, seed in self.pairs:
-            sides = self.folds[fold]
-            rows = worse.rows(sides.test)
+            rows = worse.rows(self.sides[fold].people.test)
             if not len(rows):
                 continue
             seen = rows[present[rows]]
-            blind = prior(self.data.labels[self.data.rows(sides.train)], self.outputs)
+            blind = prior(self.data.labels[self.sides[fold].labelled], self.outputs)
             for method in self.students:
                 scores = blind.expand(len(rows), -1).clone()
                 if len(seen):
@@ -262,14 +261,14 @@ def part_of(data: StudyData, scores: Tensor) -> metrics.Part:
     return metrics.Part(data.labels.numpy(), scores.numpy(), data.samples["subject"].to_numpy())
 
 
-def testable_rows(data: StudyData, folds: list[Fold], prevalent: list[str]) -> Tensor:
-    """Rows of test samples that have a prevalent modality."""
-    tested = data.rows(sorted({subject for fold in folds for subject in fold.test}))
+def testable_rows(data: StudyData, sides: list[Sides], prevalent: list[str]) -> Tensor:
+    """Rows of test samples that have a label and a prevalent modality."""
+    tested = torch.cat([one.test for one in sides]).unique()
     return tested[data.present(prevalent)[tested]]
 
 
 def chosen_rows(
-    data: StudyData, folds: list[Fold], prevalent: list[str], at_most: int | None, *, whole_people: bool, seed: int
+    data: StudyData, sides: list[Sides], prevalent: list[str], at_most: int | None, *, whole_people: bool, seed: int
 ) -> Tensor:
     """Rows of test samples that have a prevalent modality: all, or `at_most`, drawn evenly over subjects and classes.
 
@@ -277,7 +276,7 @@ def chosen_rows(
         whole_people: Draw whole persons, at least one: where features are standardised by person.
         seed: Of the draw.
     """
-    tested = testable_rows(data, folds, prevalent)
+    tested = testable_rows(data, sides, prevalent)
     if at_most is None or at_most >= len(tested):
         return tested
     table = data.samples.iloc[tested.numpy()].assign(row=tested.numpy())

@@ -37,6 +37,8 @@ def final_units(run: RunFolder, study: Study, methods: list[str]) -> list[Unit]:
     data = {key: getattr(study.data, key) for key in ("split", "validation_share", "split_seed")}
     ingredients = (samples_of(run), value_as({"data": data}, data=study.data))
     folder = run.final.splits.parent
+    # For the field everything counts that somebody has labelled: labels are hidden to learn what they are worth.
+    study = study.model_copy(update={"data": study.data.model_copy(update={"label_share": 1.0})})
     units = [Unit("final", "final", folder, "splits", ingredients, files=("splits.json",))]
     for unit in units_of_repetition(run.final, study, 0, study.study.seeds[0]):
         if unit.stage != "distill" or unit.name in methods:

@@ -7,7 +7,7 @@ from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.config.scoring import evaluated_section, headline_of
 from mtpkd_cli.errors import ArtifactError
 from mtpkd_cli.pipeline.final import units_of_final
-from mtpkd_cli.pipeline.ingredients import features_of, sides_of, students_of
+from mtpkd_cli.pipeline.ingredients import features_of, labels_of, sides_of, students_of
 from mtpkd_cli.pipeline.unit import Ingredient, Unit, artifacts, place, value, value_as
 from mtpkd_cli.pipeline.units import bank_folders, repetitions_of, student_folders
 
@@ -22,6 +22,7 @@ def classical_unit(run: RunFolder, study: Study) -> Unit:
         artifacts(f"{{}}/students/{reference}", students=student_folders(run, study, reference)),
         value(teachers=teachers, prevalent=study.prevalent, seeds=study.study.seeds, task=study.study.task),
         _standardisation(study),
+        labels_of(study),
         _evaluate_keys(study, "reference", "resamples", "permutations", "bootstrap_seed"),
     )
     return Unit("classical", "classical", run.classical, "classical", ingredients)
@@ -45,6 +46,7 @@ def corrupt_unit(run: RunFolder, study: Study, at_most: int | None = None) -> Un
         value(joint=joint, privileged=[name for name in seen if name in study.privileged]),
         value(seeds=study.study.seeds, task=study.study.task, at_most=at_most),
         _standardisation(study),
+        labels_of(study),
         _evaluate_keys(study, "bootstrap_seed"),
         # How media are encoded is part of their features; limits of time and memory change nothing.
         value_as({"prevalent": study.prevalent}, modalities={name: study.modalities[name] for name in study.prevalent}),

@@ -7,6 +7,7 @@ from mtpkd_cli import interruption
 from mtpkd_cli.artifacts import read_parquet
 from mtpkd_cli.artifacts.records import write_record
 from mtpkd_cli.artifacts.run_folder import repetition_name
+from mtpkd_cli.config.recordings import ALL_LABELS, LabelBudget
 from mtpkd_cli.config.scoring import headline_of
 from mtpkd_cli.config.study import EvaluateSection, ModelSection
 from mtpkd_cli.evaluation.classical import (
@@ -30,7 +31,7 @@ from mtpkd_cli.registry import METRICS
 from mtpkd_cli.stages import Counts, Job
 from mtpkd_cli.training.bank import tested_samples
 from mtpkd_cli.training.data import outputs_of, read_data
-from mtpkd_cli.training.splits import read_folds
+from mtpkd_cli.training.sides import read_every_side
 
 
 def build(
@@ -48,6 +49,7 @@ def build(
     task: str,
     model: ModelSection,
     evaluate: EvaluateSection,
+    labels: LabelBudget = ALL_LABELS,
 ) -> Counts:
     """Fits the models on what each network sees; writes classical.json.
 
@@ -58,12 +60,14 @@ def build(
         teachers: Teacher -> modalities that it sees.
         prevalent: What the student sees.
         evaluate: Metrics, of which the headline is used, reference, resamples and permutations.
+        labels: How many labels are seen.
 
     Raises:
         ArtifactError: A student, a teacher or the features cannot be read.
         DataError: A fold's people have nothing to learn from.
     """
-    table, folds = read_parquet(samples).to_pandas(), read_folds(splits)
+    table = read_parquet(samples).to_pandas()
+    sides = read_every_side(table, splits, labels)
     outputs = outputs_of(table)
     metric = headline_of(metrics_of(evaluate.metrics, len(outputs)), task)
     binary = task == "classification" and len(outputs) == 2
@@ -82,9 +86,9 @@ def build(
             rivals[tuple(seen)] = {}
             for name in MODELS[task]:
                 tables = {}
-                for fold, seed in product(range(len(folds)), seeds):
+                for fold, seed in product(range(len(sides)), seeds):
                     interruption.check()
-                    tables[repetition_name(fold, seed)] = predict_classical(name, data, inputs, folds[fold], seed)
+                    tables[repetition_name(fold, seed)] = predict_classical(name, data, inputs, sides[fold], seed)
                 rivals[tuple(seen)][name] = with_labels(tables, table, binary)
         if network == evaluate.reference:
             tables = {key: read_student_predictions(folder) for key, folder in students.items()}

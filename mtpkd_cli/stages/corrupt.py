@@ -9,6 +9,7 @@ from pathlib import Path
 from mtpkd_cli import interruption
 from mtpkd_cli.artifacts.records import write_record
 from mtpkd_cli.artifacts.run_folder import repetition_name
+from mtpkd_cli.config.recordings import ALL_LABELS, LabelBudget
 from mtpkd_cli.config.scoring import headline_of
 from mtpkd_cli.config.study import EvaluateSection, ExtractSection, ModalitySection, ModelSection
 from mtpkd_cli.evaluation.comparison import metrics_of
@@ -17,7 +18,7 @@ from mtpkd_cli.evaluation.damaged_media import DamagePass, media_scenes
 from mtpkd_cli.evaluation.robustness import CORRUPTION, Bench, RobustnessScores, chosen_rows, testable_rows
 from mtpkd_cli.stages import Counts, Job
 from mtpkd_cli.training.data import outputs_of, read_data
-from mtpkd_cli.training.splits import read_folds
+from mtpkd_cli.training.sides import read_every_side
 
 
 def build(
@@ -39,6 +40,7 @@ def build(
     extract: ExtractSection,
     evaluate: EvaluateSection,
     at_most: int | None,
+    labels: LabelBudget = ALL_LABELS,
 ) -> Counts:
     """Scores test samples that have been made worse; writes corruption.json.
 
@@ -55,16 +57,18 @@ def build(
         damaged: Prevalent modality -> folder in which its features of damaged media are kept.
         evaluate: Metrics, of which the headline is used, and the seed of draws.
         at_most: Try so many test samples, drawn evenly over subjects and classes; None = all.
+        labels: How many labels are seen.
 
     Raises:
         ArtifactError: A student, a teacher or the features cannot be read.
         StorageError: Media have vanished meanwhile.
     """
-    data, folds, prevalent = read_data(samples, features, "cpu"), read_folds(splits), list(modalities)
+    data, prevalent = read_data(samples, features, "cpu"), list(modalities)
+    sides = read_every_side(data.samples, splits, labels)
     metric = headline_of(metrics_of(evaluate.metrics, len(outputs_of(data.samples))), task)
     by_person = model.normalise == "subject"
-    chosen = chosen_rows(data, folds, prevalent, at_most, whole_people=by_person, seed=evaluate.bootstrap_seed)
-    bench = Bench(data, folds, seeds, prevalent, model.normalise, students, chosen)
+    chosen = chosen_rows(data, sides, prevalent, at_most, whole_people=by_person, seed=evaluate.bootstrap_seed)
+    bench = Bench(data, sides, seeds, prevalent, model.normalise, students, chosen)
     extract, note, progress = extract.with_workers(job.extraction.workers), job.reporter.note, job.reporter.progress
     plan = DamagePass(modalities, damaged, extract, job.extraction.root, job.overwrite, note, progress)
     scenes, media = media_scenes(bench, plan)
@@ -80,7 +84,7 @@ def build(
     scores = RobustnessScores(
         metric=metric,
         samples=len(chosen),
-        all_samples=len(testable_rows(data, folds, prevalent)),
+        all_samples=len(testable_rows(data, sides, prevalent)),
         subjects=len(subjects),
         steps=max(int(bench.tried.sequences[name][1].sum(1).median()) for name in rest or prevalent),
         media=media,

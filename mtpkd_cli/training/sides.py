@@ -60,15 +60,25 @@ class Sides:
 
 
 def read_sides(samples: pd.DataFrame, splits: Path, fold: int, labels: LabelBudget) -> Sides:
-    """Puts every recording on its side in one fold of a splits.json.
+    """Puts every recording on its side in one fold of a splits.json; arguments as of `sides_of`."""
+    return sides_of(samples, read_folds(splits)[fold], fold, labels)
+
+
+def read_every_side(samples: pd.DataFrame, splits: Path, labels: LabelBudget) -> list[Sides]:
+    """Puts every recording on its side in each fold of a splits.json."""
+    return [sides_of(samples, fold, number, labels) for number, fold in enumerate(read_folds(splits))]
+
+
+def sides_of(samples: pd.DataFrame, fold: Fold, number: int, labels: LabelBudget) -> Sides:
+    """Puts every recording on its side in one fold.
 
     Args:
         samples: The samples table, N rows.
-        splits: The file.
-        fold: Number of the fold.
+        fold: As splits.json has it.
+        number: Of the fold.
         labels: How many labels of the training side are seen.
     """
-    people, seen = seen_labels(samples, read_folds(splits)[fold], fold, labels)
+    people, seen = seen_labels(samples, fold, number, labels)
     subjects = samples["subject"]
     train, validation, test = (
         subjects.isin(side).to_numpy() for side in (people.train, people.validation, people.test)

@@ -9,13 +9,19 @@ from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from mtpkd_cli.config.recordings import ALL_LABELS
 from mtpkd_cli.errors import DataError
 from mtpkd_cli.evaluation.classical import MODELS, pool_features, predict_classical
 from mtpkd_cli.training.data import StudyData
+from mtpkd_cli.training.sides import Sides, sides_of
 from mtpkd_cli.training.splits import Fold
 
 PEOPLE, EACH, STEPS, SIZE = 12, 10, 4, 3
 FOLD = Fold([str(i) for i in range(6)], [str(i) for i in range(6, 9)], [str(i) for i in range(9, 12)])
+
+
+def _sides(data: StudyData) -> Sides:
+    return sides_of(data.samples, FOLD, 0, ALL_LABELS)
 
 
 def _data(task: str = "classification") -> StudyData:
@@ -51,7 +57,7 @@ def test_pooled_features_are_means_and_deviations_of_the_cells_that_exist() -> N
 
 def test_logistic_regression_is_scikit_learns_with_the_strength_that_validation_subjects_choose() -> None:
     data = _data()
-    rows = predict_classical("logistic regression", data, pool_features(data, ["face"]), FOLD, seed=0)
+    rows = predict_classical("logistic regression", data, pool_features(data, ["face"]), _sides(data), seed=0)
     inputs, labels = pool_features(data, ["face"]).values, data.labels.numpy()
     there = ~np.isnan(inputs).any(1)
     side = {name: data.samples["subject"].isin(getattr(FOLD, name)).to_numpy() for name in ("train", "validation")}
@@ -69,7 +75,7 @@ def test_logistic_regression_is_scikit_learns_with_the_strength_that_validation_
 @pytest.mark.parametrize("model", MODELS["classification"])
 def test_what_test_subjects_are_changes_nothing_for_others(model: str) -> None:
     before, after = (
-        predict_classical(model, data, pool_features(data, ["face"]), FOLD, seed=1)
+        predict_classical(model, data, pool_features(data, ["face"]), _sides(data), seed=1)
         for data in (_data(), _other_test_people())
     )
     chosen = before["part"] == "validation"
@@ -87,7 +93,7 @@ def _other_test_people() -> StudyData:
 @pytest.mark.parametrize("model", MODELS["regression"])
 def test_targets_are_learned_and_masked_ones_left_out(model: str) -> None:
     data = _data("regression")
-    rows = predict_classical(model, data, pool_features(data, ["face"]), FOLD, seed=0)
+    rows = predict_classical(model, data, pool_features(data, ["face"]), _sides(data), seed=0)
     predicted = np.stack(rows.loc[rows["part"] == "test", "scores"])
     assert predicted.shape == (30, 2)
     assert np.corrcoef(predicted[:, 1], data.labels[90:, 1])[0, 1] > 0.6
@@ -96,7 +102,7 @@ def test_targets_are_learned_and_masked_ones_left_out(model: str) -> None:
 def test_a_class_that_training_subjects_lack_has_probability_zero() -> None:
     data = _data()
     data.labels[:60] = data.labels[:60].clamp(max=1)
-    rows = predict_classical("logistic regression", data, pool_features(data, ["face"]), FOLD, seed=0)
+    rows = predict_classical("logistic regression", data, pool_features(data, ["face"]), _sides(data), seed=0)
     scores = np.stack(rows["scores"])
     assert (scores[:, 2] == 0).all()
     np.testing.assert_allclose(scores.sum(1), 1, atol=1e-6)
@@ -106,8 +112,14 @@ def test_parts_that_teach_nothing_are_refused_with_the_modality_and_the_part() -
     data = _data()
     data.sequences["face"][1][60:90] = False
     with pytest.raises(DataError, match="the validation subjects of a fold have no sample with face"):
-        predict_classical("random forest", data, pool_features(data, ["face"]), FOLD, seed=0)
+        predict_classical("random forest", data, pool_features(data, ["face"]), _sides(data), seed=0)
     data = _data()
     data.labels[:60] = 1
     with pytest.raises(DataError, match="samples with face of a fold's training subjects are of one class"):
-        predict_classical("logistic regression", data, pool_features(data, ["face"]), FOLD, seed=0)
+        predict_classical(
+            "logistic regression",
+            data,
+            pool_features(data, ["face"]),
+            sides_of(data.samples, FOLD, 0, ALL_LABELS),
+            seed=0,
+        )

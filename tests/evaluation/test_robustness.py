@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from mtpkd_cli import library
+from mtpkd_cli.config.recordings import ALL_LABELS
 from mtpkd_cli.errors import ArtifactError
 from mtpkd_cli.evaluation.robustness import RobustnessScores, chosen_rows, read_robustness
 from mtpkd_cli.pipeline import State, States, do_optional, units_of
@@ -17,7 +18,7 @@ from mtpkd_cli.report import write_report
 from mtpkd_cli.report.drawing import Block
 from mtpkd_cli.stages import Job
 from mtpkd_cli.training.data import read_data
-from mtpkd_cli.training.splits import read_folds
+from mtpkd_cli.training.sides import read_every_side
 
 
 def _corrupt(tiny: Any, **job: Any) -> RobustnessScores:
@@ -87,10 +88,10 @@ def test_a_run_without_scores_says_how_to_have_them(tiny: Any) -> None:
 @pytest.mark.parametrize("normalise", ["training", "subject"])
 def test_some_samples_are_drawn_evenly_over_subjects_and_classes(tiny: Any, normalise: str) -> None:
     data = read_data(tiny.run.samples, {"face": tiny.run.features("face")}, "cpu")
-    folds = read_folds(tiny.run.splits)
+    sides = read_every_side(data.samples, tiny.run.splits, ALL_LABELS)
 
     def _chosen(at_most: int | None) -> torch.Tensor:
-        return chosen_rows(data, folds, ["face"], at_most, whole_people=normalise == "subject", seed=0)
+        return chosen_rows(data, sides, ["face"], at_most, whole_people=normalise == "subject", seed=0)
 
     rows = _chosen(26)
     drawn = data.samples.iloc[rows.numpy()]

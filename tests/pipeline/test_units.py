@@ -84,7 +84,8 @@ def test_what_is_passed_is_hashed_is_read_or_says_where_the_result_lies(tmp_path
         # Who has settled the options that are hashed.
         "distill": {"fold", "method", "settings", "labels"},
         "impute": {"fold", "method", "labels"},
-        "corrupt": {"extract", "damaged"},  # limits, and where features are kept
+        "classical": {"labels"},
+        "corrupt": {"extract", "damaged", "labels"},  # limits, and where features are kept
         "ablate": {"name"},
     }
 
