@@ -12,6 +12,12 @@ import pandas as pd
 import pytest
 from decord import VideoReader
 
+from mtpkd_cli.config.presets import preset_text
+from mtpkd_cli.config.reading import parse_study
+from mtpkd_cli.errors import DataError
+from mtpkd_cli.stages.samples import list_samples
+from mtpkd_cli.training.missing_labels import LabelCounts
+
 ROOT = Path(__file__).parents[2] / "sample_data"
 NAME = re.compile(r"^(\d{6}_[wm]_\d{2})(?:-(BL1|PA[1-4]))?-(\d{3})$")
 SIGNALS = ["time", "gsr", "ecg", "emg_trapezius"]
@@ -150,3 +156,14 @@ def test_the_body_knows_the_reaction_better_than_the_voice_or_any_part_of_the_fa
     others = auroc[auroc.index.str.startswith(("face:", "mean"))]
     assert auroc["latent reaction"] < 1.0
     assert body > others.max()
+
+
+def test_the_preset_lists_people_without_a_label_as_such_and_the_default_refuses_them():
+    study = parse_study(preset_text("sample", "demo", str(ROOT)), where="sample")
+    listed, classes = list_samples(ROOT, study.study.task, study.data)
+    assert classes == ["BL1", "PA4"]
+    assert LabelCounts.of(listed) == LabelCounts(192, 16, 48, 8, 0)
+    assert all((ROOT / cell).is_file() for kind in ("video", "biosignals") for cell in listed[f"media_{kind}"])
+    refusing = study.data.model_copy(update={"unlabelled": "refuse"})
+    with pytest.raises(DataError, match="48 of 240 samples have no label"):
+        list_samples(ROOT, study.study.task, refusing)
