@@ -17,7 +17,7 @@ from mtpkd_cli.errors import MtpkdError, StudyError, did_you_mean, first_ten
 from mtpkd_cli.registry import Registry, assignments, syntax_of
 
 CONSTANTS = {
-    "method": ("TNET", "GRID", "GUARD", "TAUGHT", "RELEASED", "VERSIONS", "LEAST", "LABELS"),
+    "method": ("TNET", "GRID", "GUARD", "TAUGHT", "RELEASED", "VERSIONS", "LEAST", "LABELS", "UNLABELLED"),
     "control": ("CONTROL_OF", "FIXED"),
     "imputation": ("IMPUTE",),
 }
@@ -122,6 +122,10 @@ class MethodRegistry(Registry):
     def released(self, name: str) -> dict[str, tuple[Any, ...]]:
         """Returns option -> the only values that it may have, of a method that stands for a publication; else {}."""
         return cast(dict[str, tuple[Any, ...]], self.constant(name, "RELEASED", {}))
+
+    def with_unlabelled(self, name: str) -> dict[str, Any]:
+        """Returns option -> its default where recordings without a label teach, where that is another one."""
+        return self._open(name, cast(dict[str, Any], self.constant(name, "UNLABELLED", {})))
 
     def version(self, name: str, options: Mapping[str, Any]) -> int:
         """Returns the version of a method's loss with these options: 1, or more where it became another one."""

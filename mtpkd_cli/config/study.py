@@ -129,7 +129,9 @@ class DistillSection(FitOptions, UnlabelledOptions):
     """Distillation. Keys that are left out take the default of each method (`mtpkd methods` lists them)."""
 
     methods: list[str] = Field(["student-only", "kd", "pkdot", "mt-pkdot", *CONTROLS], min_length=1)
-    selection: Literal["batch", "sample", "soft", "mean"] | None = Field(None, description="which teacher speaks")
+    selection: Literal["skill", "batch", "sample", "soft", "mean"] | None = Field(
+        None, description="which teacher speaks: by its skill on other recordings, or by its loss on the labels"
+    )
     outputs: Literal["crossfit", "train"] | None = Field(None, description="whose word on a training sample counts")
     anchors: Literal["shared", "least", "most", "random"] | None = None
     anchors_k: Count | None = None

@@ -12,6 +12,8 @@ then formula and source) and is one of three kinds. A method is fitted with its 
     GUARD  optional; with `distill.guard = true`, the method whose student is kept unless this one's has a smaller
            validation loss
     LABELS optional; "all": labels that data.label_share hides are given back, which makes an upper line
+    UNLABELLED optional; option -> its default where recordings without a label teach: what teachers say of them is then
+           most of what there is to learn
     TAUGHT optional; False: no term reads the bank. Every other method has a placebo, NAME-placebo
     LEAST  optional; samples that its terms need in a batch: 2 for pairs, 3 for triplets; of fewer they are 0
     RELEASED optional, of a method that stands for a publication; option -> the only values that it may have, its

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from mtpkd_cli.methods._held_out import HeldOut, Mixture
 from mtpkd_cli.models import Output, TargetScale
 
 
@@ -17,12 +18,13 @@ class TeacherBank:
         embeddings: (K, N, d) aligned embeddings of the teachers fitted on the training part.
         logits: (K, N, C) logits of the same teachers. On training samples they are over-confident. In regression they
             are predictions, within a lesson in standard deviations, as its labels and the student's logits are.
-        crossfit_logits: (K, N, C) logits of teachers that have not learned from the sample: for a training sample
-            those of the inner fold that held its subject out, at the temperature that fits them best (align.calibrate),
-            for any other sample the same as `logits`.
+        crossfit_logits: (K, N, C) logits of teachers that have not learned from the sample, at the temperature that
+            fits them best (align.calibrate): for a training or validation sample those of the inner fold that held its
+            subject out, for one without a label the mean of all inner folds.
         present: (K, N) bool; False where the teacher could see nothing of the sample (its row is then zero).
         sees: Per teacher the role of the modalities that it sees: "prevalent", "privileged" or "both"; empty =
             unknown, and `seeing` is then refused.
+        held_out: What teachers say of labelled samples; from it follows what they are worth in `mixture`.
     """
 
     names: list[str]
@@ -31,6 +33,7 @@ class TeacherBank:
     crossfit_logits: Tensor
     present: Tensor
     sees: tuple[str, ...] = ()
+    held_out: HeldOut | None = None
 
     def __post_init__(self) -> None:
         if self.embeddings.requires_grad or self.logits.requires_grad or self.crossfit_logits.requires_grad:
@@ -50,6 +53,22 @@ class TeacherBank:
             return self
         logits, crossfit_logits = (scale.of_predictions(column) for column in (self.logits, self.crossfit_logits))
         return replace(self, logits=logits, crossfit_logits=crossfit_logits)
+
+    def knowing(self, labels: Tensor, rows: Tensor) -> "TeacherBank":
+        """The bank with what its teachers are worth by their held-out words on some labelled rows.
+
+        Args:
+            labels: (N,) or (N, C), in standard deviations as the bank's logits are.
+            rows: (n,) long.
+        """
+        of_rows = self.rows(rows)
+        return replace(self, held_out=HeldOut.of(self.names, of_rows.crossfit_logits, labels[rows], of_rows.present))
+
+    def mixture(self) -> Mixture:
+        """How much each of these teachers counts; all alike where nobody has said by what (`knowing`)."""
+        if self.held_out is None:
+            return Mixture(torch.full((len(self.names),), 1 / len(self.names), device=self.logits.device), 1.0)
+        return self.held_out.mixture(self.names)
 
     def seeing(self, role: str) -> "TeacherBank":
         """Keeps the teachers that see modalities of one role alone, "prevalent" or "privileged"; maybe none."""

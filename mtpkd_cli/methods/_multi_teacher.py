@@ -45,7 +45,13 @@ def multi_teacher_terms(
         )
     if soft_label_weight:
         soft = mixed_soft_labels(
-            lesson.bank, lesson.student.logits, lesson.labels, weights, outputs=outputs, temperature=temperature
+            lesson.bank,
+            lesson.student.logits,
+            lesson.labels,
+            weights,
+            outputs=outputs,
+            temperature=temperature,
+            mixture=lesson.bank.mixture() if selection == "skill" else None,
         )
         terms["soft_labels"] = Term(soft, soft_label_weight)
     return terms

@@ -4,19 +4,24 @@ import torch
 from torch import Tensor
 
 from mtpkd_cli.methods import TeacherBank
-from mtpkd_cli.models.losses import Term, loss_per_sample
+from mtpkd_cli.methods._held_out import weights_of
+from mtpkd_cli.models.losses import Term, is_labelled, loss_per_sample
 
 
 def select(bank: TeacherBank, labels: Tensor, *, selection: str, outputs: str, tau: float = 1.0) -> Tensor:
-    """Chooses teachers by their loss on the labels.
+    """Chooses teachers by their skill on other recordings, or by their loss on the labels.
+
+    A sample without a label has no loss: with "batch" the choice of the labelled stands for it, with "sample" and
+    "soft" its weights are those of "skill".
 
     The joint teacher, last in the bank, is always a candidate, so that a bad teacher can do no harm. On training
     samples "train" outputs, those of the released code, favour the teacher that has over-fitted most; "crossfit"
     outputs come from teachers that have not learned from the sample.
 
     Args:
-        labels: (B,) or (B, C).
-        selection: "batch" (one teacher for all samples: the least mean loss, as released), "sample" (the least loss
+        labels: (B,) or (B, C); -1, or NaN, of a sample without a label.
+        selection: "skill" (held-out likelihood on other recordings, times how sure the teacher is of this one, label
+            unseen), "batch" (one teacher for all samples: the least mean loss, as released), "sample" (the least loss
             per sample), "soft" (softmax of -loss / tau per sample), "mean" (all teachers alike) or "joint" (the last
             teacher alone, whatever its loss).
         outputs: "crossfit" or "train".
@@ -26,15 +31,26 @@ def select(bank: TeacherBank, labels: Tensor, *, selection: str, outputs: str, t
     """
     if selection == "joint":
         return joint_only(bank)
-    logits = bank.crossfit_logits if outputs == "crossfit" else bank.logits
-    losses = loss_per_sample(logits, labels)
-    absent = ~bank.present
     if selection == "mean":
         return (bank.present / bank.present.sum(0).clamp(min=1)).T
+    logits = bank.crossfit_logits if outputs == "crossfit" else bank.logits
+    if selection == "skill":
+        return weights_of(bank.mixture().weights, logits, bank.present, regression=labels.is_floating_point())
+    chosen = _by_loss(bank, logits, labels, selection, tau)
+    if selection == "batch" or is_labelled(labels).all():
+        return chosen
+    by_skill = select(bank, labels, selection="skill", outputs=outputs)
+    return torch.where(is_labelled(labels)[:, None], chosen, by_skill)
+
+
+def _by_loss(bank: TeacherBank, logits: Tensor, labels: Tensor, selection: str, tau: float) -> Tensor:
+    """(B, K) weights by the loss on the labels; those of samples without one mean nothing, unless of "batch"."""
+    losses, absent = loss_per_sample(logits, labels), ~bank.present
     if selection == "soft":
         return (torch.softmax((-losses / tau).masked_fill(absent, -1e9), dim=0) * bank.present).T
     if selection == "batch":
-        mean = (losses * bank.present).sum(1) / bank.present.sum(1)
+        judged = bank.present & is_labelled(labels)
+        mean = (losses * judged).sum(1) / judged.sum(1)
         # One teacher for the batch; a sample that it could not see falls back to the next best.
         losses = mean.nan_to_num(torch.inf)[:, None].expand_as(losses)
     best = losses.masked_fill(absent, torch.inf).argmin(0)

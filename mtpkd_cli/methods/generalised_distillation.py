@@ -17,6 +17,7 @@ from mtpkd_cli.methods._selection import select
 from mtpkd_cli.models.losses import Term, squared_distance, task_loss
 
 TNET = "untrained"
+UNLABELLED = {"imitation_weight": 0.9}
 GRID = {"temperature": (1.0, 2.0, 5.0), "imitation_weight": (0.25, 0.5, 0.75)}
 
 

@@ -13,6 +13,7 @@ from mtpkd_cli.methods._soft_labels import mixed_soft_labels
 from mtpkd_cli.models.losses import Term, task_loss
 
 TNET = "untrained"
+UNLABELLED = {"soft_label_weight": 0.9}
 GRID = {"temperature": (1.0, 2.0, 4.0), "soft_label_weight": (0.25, 0.5, 0.75)}
 
 

@@ -1,12 +1,14 @@
 """Structure and soft labels of several teachers, by optimal transport (MT-PKDOT).
 
-L = w_task task + w_OT OT(S^T, S^S) + w_soft t^2 KL(sum_k w_k softmax(z_k / t) || softmax(z_S / t))
+L = w_task task + w_OT OT(S^T, S^S) + w_soft t^2 KL(mixture_k w_k softmax(z_k / t) || softmax(z_S / t))
   + w_cent |mean_i S^T_i - mean_i S^S_i|, w_cent = 0 unless asked for.
 
-Each sample has its own weights w_k over teachers, the joint one among them, by how likely its label is to teachers that
-have not learned from it (cross-fitted and calibrated). S^T comes from the same mixture, with anchors that all rows
-share, so that which sample is which is kept. With distill.guard, on by default, the student falls back to student-only
-where validation subjects do not show that the teachers help. Soft labels and guard are this project's.
+Weights w_k over all teachers, the joint and the prevalent one among them, are those that make held-out labels of other
+recordings the most likely, times exp(-entropy) of what the teacher says of this one (selection = "skill"): no label is
+asked for, so a recording without one is taught like any other. The mixture is then calibrated once more: a mean of
+teachers is less sure than it should be. S^T comes from the same mixture, with anchors that all rows share, so that
+which sample is which is kept. With distill.guard, on by default, the student falls back to student-only where that one
+is better on the validation people by more than a standard error over them. Soft labels and guard are this project's.
 
 Source: Aslam, Pedersoli, Koerich, Granger, "Multi Teacher Privileged Knowledge Distillation for Multimodal Expression
 Recognition", arXiv 2408.09035, and released code, whose loss is mt-pkdot-released: here it takes selection = "batch",
@@ -20,8 +22,9 @@ from mtpkd_cli.models.losses import Term
 
 TNET = "fitted"
 GUARD = "student-only"
+UNLABELLED = {"soft_label_weight": 0.9, "task_weight": 0.1}
 GRID = {
-    "selection": ("soft", "mean"),
+    "selection": ("skill", "mean"),
     "soft_label_weight": (0.25, 0.5, 1.0),
     "transport_weight": (0.0, 0.2, 1.0),
 }
@@ -32,7 +35,7 @@ VERSIONS = {2: {"structure": "clouds"}}
 def terms(
     lesson: Lesson,
     *,
-    selection: str = "soft",
+    selection: str = "skill",
     outputs: str = "crossfit",
     structure: str = "rows",
     anchors: str = "shared",

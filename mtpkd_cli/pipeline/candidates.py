@@ -25,12 +25,15 @@ MOST_DROPOUT = 0.6
 
 
 def method_options(study: Study, method: str) -> dict[str, Any]:
-    """Returns a method's options: its defaults, then shared keys of [distill], then the method's table of the study.
+    """Returns a method's options: its defaults, those for recordings without a label where there may be some, then
+    shared keys of [distill], then the method's table of the study.
 
     A control is another method but for one thing, so it takes that method's table first, and then the control's. What
     a publication has settled is no shared key's to change.
     """
     defaults, released = METHODS.options(method), METHODS.released(method)
+    if study.data.has_unlabelled:
+        defaults = defaults | METHODS.with_unlabelled(method)
     shared = {key: value for key, value in _shared(study, method).items() if key not in released}
     tables = [study.distill.method.get(name, {}) for name in (METHODS.control_of(method), method) if name]
     of_tables = {key: value for table in tables for key, value in table.items() if key in defaults}

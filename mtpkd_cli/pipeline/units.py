@@ -127,6 +127,8 @@ def _teachers(run: RunFolder, study: Study, fold: int, seed: int) -> Iterator[Un
             value(task=study.study.task, seed=seed),
             *learned_targets(study),
             labels_of(study),
+            # Until 2026-11 cross-fitting was over training people alone; what it made is stale.
+            value_as({"crossfit": "all labelled people"}),
             value_as({"teachers": {name: seen}}, modalities=seen),
             features_of(run, seen),
             place(name=name, fold=fold),

@@ -11,10 +11,10 @@ from mtpkd_cli.artifacts import read_parquet
 from mtpkd_cli.config.recordings import ALL_LABELS, LabelBudget
 from mtpkd_cli.config.study import AlignSection, ModelSection
 from mtpkd_cli.models import Teacher
+from mtpkd_cli.models.calibration import fit_temperature
 from mtpkd_cli.stages import Counts, Job
 from mtpkd_cli.training.alignment import ALIGNMENT_WEIGHTS, Alignment
 from mtpkd_cli.training.bank import tensor_of, write_teacher
-from mtpkd_cli.training.calibration import fit_temperature
 from mtpkd_cli.training.checkpoints import load_model, load_weights
 from mtpkd_cli.training.data import read_fold
 from mtpkd_cli.training.teachers import CROSSFIT, MEMBERS, apply
@@ -37,7 +37,8 @@ def build(
     """Writes one Parquet file per teacher: aligned embedding, logits and cross-fitted logits, calibrated, per sample.
 
     In regression logits are predictions in units of the targets, like all that lies on disk. The cross-fitted ones of a
-    recording without a label are the mean of all members of the teacher: none has learned from it.
+    training or validation recording are of the member that held its person out, those of a recording without a label
+    the mean of all members: none has learned from it.
 
     Args:
         teachers: Teacher -> folder with its model, crossfit.parquet and, maybe, members.parquet.

@@ -59,8 +59,8 @@ def build(
         teachers: Names in the bank, the joint one last.
         sees: Per teacher the role of its modalities: prevalent, privileged or both.
         privileged: Number of privileged modalities that are hallucinated.
-        candidates: Methods, options and settings that are tried; the student with the least validation loss at its best
-            temperature is kept, the first of equals.
+        candidates: Methods, options and settings that are tried; of a method the student with the least validation loss
+            at its best temperature is kept, the first of equals, and of the guard's method one that is clearly better.
         unlabelled: How recordings without a label teach.
         settings: Method of a candidate -> who has settled its options: a default that does not fit the samples gives
             way, and what the study states is refused.
@@ -86,27 +86,27 @@ def build(
     starts = Starts(prevalent_teacher if student.init == "teacher" else None, alignment / TNET_WEIGHTS)
     tries = Tries(data, bank_rows, sides, arguments, starts, fit, unlabelled, fold, seed)
     advance = job.reporter.progress(f"fold {fold} seed {seed} student {method}", len(candidates))
-    resuming, best, losses = Resuming(job.last), *_fitted_before(guard, candidates, job.device)
+    resuming, (spared, losses) = Resuming(job.last), _fitted_before(guard, candidates, job.device)
+    best = {} if spared is None else {spared.candidate.method: (min(losses), spared)}
     for number, candidate in enumerate(candidates):
         if number >= len(losses):
             one = tries.fitted(candidate, resuming, f"try {number}")
-            loss = tries.validation_loss(one.network)
-            if best is None or loss < min(losses):
-                best = one
-            losses.append(loss)
+            losses.append(tries.validation_loss(one.network))
+            if candidate.method not in best or losses[-1] < best[candidate.method][0]:
+                best[candidate.method] = losses[-1], one
         advance()
-    assert best is not None
+    kept = tries.kept([one for _, one in best.values()])
     tried = [TriedCandidate(**one.plain(), validation_loss=loss) for one, loss in zip(candidates, losses, strict=True)]
     about = Description(
-        kind=type(best.network).__name__, arguments=best.arguments, task=task, outputs=data.outputs,
-        modalities=list(features), method=method, chosen=best.candidate, tried=tried,
+        kind=type(kept.network).__name__, arguments=kept.arguments, task=task, outputs=data.outputs,
+        modalities=list(features), method=method, chosen=kept.candidate, tried=tried,
         adjusted=adjusted,
     )  # fmt: skip
-    save_model(out, best.network, about, best.history)
+    save_model(out, kept.network, about, kept.history)
     parts = {"validation": sides.validation, "test": sides.test}
-    write_parquet(out / PREDICTIONS, predictions_of(data, best.network, parts))
-    epoch = min(best.history, key=lambda entry: entry["validation"])["epoch"]
-    counts = {"epochs": len(best.history), "best_epoch": epoch, "validation_loss": min(losses), "tried": len(tried)}
+    write_parquet(out / PREDICTIONS, predictions_of(data, kept.network, parts))
+    epoch = min(kept.history, key=lambda entry: entry["validation"])["epoch"]
+    counts = {"epochs": len(kept.history), "best_epoch": epoch, "validation_loss": min(losses), "tried": len(tried)}
     return counts | {"fell_back": about.fell_back}
 
 

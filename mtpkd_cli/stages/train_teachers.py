@@ -18,7 +18,7 @@ from mtpkd_cli.training.descriptions import Description
 from mtpkd_cli.training.resuming import Resuming
 from mtpkd_cli.training.seeding import derived_seed
 from mtpkd_cli.training.splits import inner_folds
-from mtpkd_cli.training.teachers import CROSSFIT, MEMBERS, crossfit, fit_teacher, logits_of
+from mtpkd_cli.training.teachers import CROSSFIT, MEMBERS, crossfit, fit_teacher
 
 
 def build(
@@ -38,7 +38,7 @@ def build(
     labels: LabelBudget = ALL_LABELS,
 ) -> Counts:
     """Fits the teacher and writes its model, history and crossfit.parquet; and, where recordings have no label,
-    members.parquet: what it and the members of cross-fitting predict of them.
+    members.parquet: what the members of cross-fitting predict of them.
 
     Args:
         features: Modality -> folder of its cache.
@@ -49,12 +49,13 @@ def build(
     data, sides = read_fold(samples, splits, fold, features, job.device, model.normalise, labels)
     outputs = data.outputs
     options = train.model_dump(exclude={"crossfit_folds"})
-    parts, finding = fitted_inner_folds(train, len(sides.people.train))
+    people = [*sides.people.train, *sides.people.validation]
+    parts, finding = fitted_inner_folds(train, len(people))
     if finding is not None:
         if finding.kind != "note":
             raise StudyError(finding.text, where="train.crossfit_folds", todo=finding.todo)
         job.reporter.note(f"fold {fold} seed {seed} {name}: {finding.text}")
-    held_out = inner_folds(sides.people.train, parts, derived_seed(seed, fold, "inner"))
+    held_out = inner_folds(people, parts, derived_seed(seed, fold, "inner"))
     advance = job.reporter.progress(f"fold {fold} seed {seed} teacher {name}", 1 + len(held_out))
     settings: dict[str, Any] = {"outputs": len(outputs), "sizes": model.sizes, "options": options}
     resuming = Resuming(job.last)
@@ -85,8 +86,7 @@ def build(
     ids = data.samples["sample_id"]
     write_parquet(out / CROSSFIT, pa.table({"sample_id": pa.array(ids), "logits": fixed_lists(members.held_out)}))
     if len(sides.unlabelled):
-        predicted = [logits_of(teacher, data, modalities, sides.unlabelled), *members.of_unlabelled]
-        columns = {f"logits_{number}": fixed_lists(logits) for number, logits in enumerate(predicted)}
+        columns = {f"logits_{number}": fixed_lists(logits) for number, logits in enumerate(members.of_unlabelled)}
         write_parquet(out / MEMBERS, pa.table({"sample_id": pa.array(ids.iloc[sides.unlabelled.numpy()])} | columns))
     counts = {"inner_folds": len(held_out), "labelled": len(sides.labelled), "unlabelled": len(sides.unlabelled)}
     best = min(history, key=lambda entry: entry["validation"])

@@ -69,11 +69,11 @@ def fitted_options(method: MethodSettings, samples: int, batch_size: int) -> tup
 
 
 def fitted_inner_folds(train: TrainSection, people: int) -> tuple[int, Finding | None]:
-    """Returns how many inner folds so many training people give, and what is to be known of it."""
+    """Returns how many inner folds so many training and validation people give, and what is to be known of it."""
     asked = train.crossfit_folds
     if asked <= people:
         return asked, None
-    text = f"train.crossfit_folds = {asked}, but {people} people train, and each inner fold holds somebody out"
+    text = f"train.crossfit_folds = {asked}, but {people} people teach, and each inner fold holds somebody out"
     if "crossfit_folds" in train.model_fields_set:
         return asked, Finding(text, f"--set train.crossfit_folds={people}", "study")
     return people, Finding(f"{text}: {people} inner folds are used")
@@ -140,7 +140,7 @@ def _batches(facts: Facts) -> Iterator[Finding]:
 
 
 def _inner_folds(facts: Facts) -> Iterator[Finding]:
-    people = min((len(fold.train) for fold in facts.folds), default=0)
+    people = min((len(fold.train) + len(fold.validation) for fold in facts.folds), default=0)
     if people and (finding := fitted_inner_folds(facts.study.train, people)[1]) is not None:
         yield finding
 
@@ -173,12 +173,13 @@ def lacking_modalities(facts: Facts) -> Iterator[str]:
 
 
 def _inner_lacking(facts: Facts, number: int, fold: Fold, teacher: str, names: str) -> Iterator[str]:
-    """Cross-fitting holds training people out: the others must have what the teacher sees."""
+    """Cross-fitting holds people out: the others must have what the teacher sees."""
     train, seen = facts.study.train, facts.study.teacher_modalities[teacher]
-    parts = fitted_inner_folds(train, len(fold.train))[0]
+    people = [*fold.train, *fold.validation]
+    parts = fitted_inner_folds(train, len(people))[0]
     for seed in facts.study.study.seeds:
-        for held_out in inner_folds(fold.train, parts, derived_seed(seed, number, "inner")):
-            rest = [person for person in fold.train if person not in set(held_out)]
+        for held_out in inner_folds(people, parts, derived_seed(seed, number, "inner")):
+            rest = [person for person in people if person not in set(held_out)]
             if not facts.seen(rest, seen):
                 yield f"fold {number}, seed {seed}: without {', '.join(held_out[:3])} nobody who trains has {names}"
                 return

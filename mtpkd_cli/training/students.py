@@ -39,7 +39,7 @@ def fit_student(
 
     Args:
         data: Only the modalities of the student and the labels are read.
-        bank: Rows in the order of `data`; only training rows are read.
+        bank: Rows in the order of `data`; of validation rows only the held-out words, by which teachers are weighed.
         terms: The method's `terms`.
         sides: Rows that train, labelled or not, and rows that validate; all have what the student sees.
         method_options: Keyword arguments of `terms`.
@@ -54,6 +54,7 @@ def fit_student(
     taught = bank.present.any(0).cpu()
     without = sides.unlabelled[taught[sides.unlabelled]]
     data, bank = data.with_standard_targets(student.scale), bank.with_standard_targets(student.scale)
+    bank = bank.knowing(data.labels, torch.cat([sides.labelled, sides.validation]))
 
     def step(rows: Tensor) -> Terms:
         rows = rows.to(data.labels.device)  # once, and not for every column of the bank

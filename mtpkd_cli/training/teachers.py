@@ -94,8 +94,8 @@ class Crossfit(NamedTuple):
     """What the members of cross-fitting predict: each is a teacher fitted without the people that it is asked about.
 
     Args:
-        held_out: (N, C) logits of a labelled training recording by the member that held its person out; NaN where a
-            row is none, or has none of the modalities.
+        held_out: (N, C) logits of a labelled training or validation recording by the member that held its person out;
+            NaN where a row is none, or has none of the modalities.
         of_unlabelled: (K, n, C) logits of all members of the n unlabelled rows, of which none has learned.
     """
 
@@ -114,11 +114,14 @@ def crossfit(
     advance: Callable[[], None],
     **settings: Any,
 ) -> Crossfit:
-    """Fits one teacher per inner fold and applies it to the training subjects that were held out from it.
+    """Fits one teacher per inner fold and applies it to the subjects that were held out from it.
+
+    All people whose labels are seen take part, those who validate too: with few of them each counts. The people who are
+    held out say when a member stops. A part in which nobody has any of the modalities has no member.
 
     Args:
-        sides: Of the outer fold; its validation subjects stop each inner fit early.
-        held_out: Subjects of each inner fold, a partition of the training subjects.
+        sides: Of the outer fold.
+        held_out: Subjects of each inner fold, a partition of the training and validation subjects.
         seeds: One seed per inner fold.
         resuming: Where each of the fits goes on after an interrupt.
         advance: Called after each inner fold.
@@ -130,24 +133,24 @@ def crossfit(
     logits = torch.full((len(data.samples), settings["outputs"]), torch.nan)
     present = data.present(modalities).cpu()
     subjects = data.samples["subject"]
-    unlabelled, of_unlabelled = sides.unlabelled, []
+    labelled, of_unlabelled = torch.cat([sides.labelled, sides.validation]), []
+    labelled = labelled[present[labelled]]
     for number, (people, seed) in enumerate(zip(held_out, seeds, strict=True)):
-        is_held = torch.from_numpy(subjects.isin(people).to_numpy(copy=True))[sides.labelled]
-        rest, rows = sides.labelled[~is_held], sides.labelled[is_held]
-        teacher, _ = fit_teacher(
-            data,
-            modalities,
-            rest,
-            sides.validation,
-            unlabelled=unlabelled,
-            seed=seed,
-            checkpoint=resuming.fit(f"inner fold {number}"),
-            **settings,
-        )
-        rows = rows[present[rows]]
+        is_held = torch.from_numpy(subjects.isin(people).to_numpy(copy=True))[labelled]
+        rest, rows = labelled[~is_held], labelled[is_held]
         if len(rows):
+            teacher, _ = fit_teacher(
+                data,
+                modalities,
+                rest,
+                rows,
+                unlabelled=sides.unlabelled,
+                seed=seed,
+                checkpoint=resuming.fit(f"inner fold {number}"),
+                **settings,
+            )
             logits[rows] = apply(teacher, data, modalities, rows).logits.cpu()
-        of_unlabelled.append(logits_of(teacher, data, modalities, unlabelled))
+            of_unlabelled.append(logits_of(teacher, data, modalities, sides.unlabelled))
         advance()
     return Crossfit(logits, torch.stack(of_unlabelled))
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -11,7 +12,8 @@ from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.config.study import FitOptions, UnlabelledOptions
 from mtpkd_cli.methods import TeacherBank, load_method
 from mtpkd_cli.models import Student, Teacher
-from mtpkd_cli.training.calibration import calibrated_loss
+from mtpkd_cli.models.calibration import calibrated_loss, fit_temperature
+from mtpkd_cli.models.losses import loss_per_sample
 from mtpkd_cli.training.checkpoints import load_model, load_weights
 from mtpkd_cli.training.data import StudyData
 from mtpkd_cli.training.descriptions import Candidate
@@ -22,6 +24,8 @@ from mtpkd_cli.training.sides import Sides
 from mtpkd_cli.training.students import fit_student
 from mtpkd_cli.training.teachers import apply
 from mtpkd_cli.training.unlabelled import confident, sharpened, with_student
+
+_LEAST_PEOPLE = 3
 
 
 class Starts(NamedTuple):
@@ -100,6 +104,32 @@ class Tries:
         """The loss on validation rows at the temperature that suits it best."""
         rows = self.sides.validation
         return calibrated_loss(self._logits(network, rows), self.data.labels[rows])
+
+    def kept(self, best: list[FittedStudent]) -> FittedStudent:
+        """Of the best students of a guard and of a method, or of a method alone, the one that is kept.
+
+        It is the method's unless the guard's is better for the validation people by more than a standard error over
+        them: less is a coin, which would throw good students away. Of fewer than three people there is no such error to
+        speak of; two over recordings, which are too alike to be counted as one, stand for it.
+        """
+        *guards, taught = best
+        if not guards:
+            return taught
+        rows = self.sides.validation
+        people = self.data.samples["subject"].iloc[rows.numpy()].to_numpy()
+        losses = [self._losses(one.network, rows) for one in (guards[0], taught)]
+        worse, errors = pd.Series((losses[1] - losses[0]).numpy()), 2
+        if len(set(people)) >= _LEAST_PEOPLE:
+            worse, errors = worse.groupby(people).mean(), 1
+        # Of one recording there is no deviation, and nothing is clear.
+        return guards[0] if worse.mean() > errors * worse.std(ddof=1) / len(worse) ** 0.5 else taught
+
+    def _losses(self, network: Student, rows: Tensor) -> Tensor:
+        """(n,) of each row, at the temperature that suits the student best; of targets in standard deviations."""
+        scale, logits, labels = network.scale, self._logits(network, rows), self.data.labels[rows]
+        if scale is not None:
+            return loss_per_sample(scale.of_predictions(logits), scale.standardised(labels)).cpu()
+        return loss_per_sample(logits / fit_temperature(logits, labels), labels).cpu()
 
     def _logits(self, network: Student, rows: Tensor) -> Tensor:
         return apply(network, self.data, network.trunk.modalities, rows).logits

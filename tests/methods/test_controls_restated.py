@@ -14,9 +14,11 @@ from mtpkd_cli.models import Output
 from mtpkd_cli.models.losses import Term, task_loss
 
 B, D, K, C = 23, 5, 3, 4
+WITHOUT = (1, 6, 11, 22)
+"""Samples without a label."""
 STRUCTURE: dict[str, Any] = {"structure": "rows", "anchors": "shared", "anchors_k": 16, "epsilon": 0.1}
 MT_PKDOT: dict[str, Any] = STRUCTURE | {
-    "selection": "soft",
+    "selection": "skill",
     "outputs": "crossfit",
     "task_weight": 0.5,
     "transport_weight": 0.2,
@@ -36,6 +38,7 @@ def make_lesson(task: str) -> Lesson:
     bank = TeacherBank(["face", "heart", "joint"], *columns, present, ("prevalent", "privileged", "both"))
     student = Output(torch.randn(B, D, generator=generator), torch.randn(B, C, generator=generator), torch.ones(B, 1))
     labels = torch.arange(B) % C if task == "classification" else torch.randn(B, C, generator=generator)
+    labels[[*WITHOUT]] = -1 if task == "classification" else torch.nan
     return Lesson(labels, student, bank, generator)
 
 
@@ -51,10 +54,12 @@ def values(terms: dict[str, Term]) -> dict[str, tuple[float, float]]:
 
 def permuted(lesson: Lesson) -> Lesson:
     """Teachers' rows and labels of another sample each: the next one in a random cycle."""
-    cycle = torch.randperm(B, generator=lesson.generator).tolist()
+    kinds = [[i for i in range(B) if i not in WITHOUT], [i for i in range(B) if i in WITHOUT]]
     other = [0] * B
-    for place, sample in enumerate(cycle):
-        other[sample] = cycle[place - 1]
+    for kind in kinds:
+        cycle = [kind[i] for i in torch.randperm(len(kind), generator=lesson.generator).tolist()]
+        for place, sample in enumerate(cycle):
+            other[sample] = cycle[place - 1]
     rows = torch.tensor(other)
     return replace(lesson, bank=lesson.bank.rows(rows), labels=lesson.labels[rows])
 
@@ -103,7 +108,8 @@ def test_self_is_mt_pkdot_of_the_prevalent_teachers(task: str, changed: dict[str
 def test_label_structure_is_the_structure_of_one_teacher_who_is_the_labels(changed: dict[str, Any]) -> None:
     lesson = make_lesson("classification")
     one_hot = torch.eye(C)[lesson.labels]
-    expected = lone_teacher_terms(drawn(lesson), one_hot, torch.ones(B, dtype=torch.bool), **changed)
+    labelled = torch.tensor([i not in WITHOUT for i in range(B)])
+    expected = lone_teacher_terms(drawn(lesson), one_hot, labelled, **changed)
     assert values(load_method("label-structure").terms(drawn(lesson), **changed)) == values(expected)
 
 

@@ -107,11 +107,13 @@ def test_a_lesson_holds_the_same_samples_in_labels_student_and_bank() -> None:
 
 @every_method
 @pytest.mark.parametrize("task", ["classification", "regression"])
-def test_only_training_rows_of_the_bank_are_read(name: str, task: str) -> None:
+def test_only_training_rows_of_the_bank_are_read_and_held_out_words_on_validation_rows(name: str, task: str) -> None:
     bank = make_bank()
-    not_trained = (~torch.isin(torch.arange(N), TRAIN))[None, :, None]
-    columns = {key: getattr(bank, key) for key in ("embeddings", "logits", "crossfit_logits")}
-    spoilt = replace(bank, **{key: torch.where(not_trained, torch.nan, column) for key, column in columns.items()})
+    others = (~torch.isin(torch.arange(N), TRAIN))[None, :, None]
+    columns = {key: torch.where(others, torch.nan, getattr(bank, key)) for key in ("embeddings", "logits")}
+    others = (~torch.isin(torch.arange(N), torch.cat([TRAIN, VALIDATION])))[None, :, None]
+    columns["crossfit_logits"] = torch.where(others, torch.nan, bank.crossfit_logits)
+    spoilt = replace(bank, **columns)
     assert_equal(teach(name, make_data(task), spoilt), taught(name, task))
 
 

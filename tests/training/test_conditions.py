@@ -148,10 +148,12 @@ def test_people_of_a_side_who_lack_a_modality_are_told_with_folds_that_work() ->
     assert "modalities" not in _found(study, samples, folds)
 
 
-def test_the_only_person_with_a_modality_cannot_be_held_out() -> None:
-    samples = _samples(lacking={"eda": "bc"})
-    lines = [str(finding) for finding in _found(_study(), samples, [FOLD])["modalities"]]
-    assert lines[0] == "fold 0, seed 0: without a nobody who trains has eda"
+def test_the_only_people_with_a_modality_cannot_be_held_out_together() -> None:
+    """With seed 2 c, who trains, and d, who validates, are one inner fold."""
+    samples = _samples(lacking={"eda": "ab"})
+    assert "modalities" not in _found(_study(), samples, [FOLD])
+    lines = [str(finding) for finding in _found(_study(study={"seeds": [2]}), samples, [FOLD])["modalities"]]
+    assert lines[0] == "fold 0, seed 2: without c, d nobody who trains has eda"
 
 
 def test_test_people_without_the_students_modality_are_noted() -> None:

@@ -23,11 +23,11 @@ from mtpkd_cli.artifacts import RunFolder, read_parquet
 from mtpkd_cli.config import read_study, set_keys
 from mtpkd_cli.config.methods import METHODS as REGISTRY
 from mtpkd_cli.models import Student, Teacher
+from mtpkd_cli.models.calibration import fit_temperature
 from mtpkd_cli.pipeline import STAGES, Choice, do_stage
 from mtpkd_cli.pipeline.parallel import Collected
 from mtpkd_cli.stages import Extraction, Job
 from mtpkd_cli.training.bank import read_bank, tensor_of
-from mtpkd_cli.training.calibration import fit_temperature
 from mtpkd_cli.training.checkpoints import load_model, read_weights
 from mtpkd_cli.training.data import read_data
 from mtpkd_cli.training.splits import read_folds

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from mtpkd_cli.training.calibration import LIMITS, calibrated_loss, fit_temperature
+from mtpkd_cli.models.calibration import LIMITS, calibrated_loss, fit_temperature
 
 N, C = 4001, 3
 
