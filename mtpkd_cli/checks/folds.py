@@ -1,5 +1,6 @@
-"""Folds: every side has subjects, and every class is among the samples of every side."""
+"""Folds: every side has subjects, and every class is among the labelled samples of every side; who has no label."""
 
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
@@ -8,11 +9,15 @@ from mtpkd_cli.checks import CheckResult
 from mtpkd_cli.config.study import DataSection
 from mtpkd_cli.datasets import SIDES
 from mtpkd_cli.errors import DataError
+from mtpkd_cli.training.missing_labels import Count, FoldLabels
 from mtpkd_cli.training.splits import Fold, folds_of
 
 
 def look_at_folds(samples: pd.DataFrame, classes: list[str], data: DataSection) -> tuple[CheckResult, list[Fold]]:
-    """Counts subjects and classes of every side of every fold; no folds where the subjects cannot be split."""
+    """Counts subjects and classes of every side of every fold; no folds where the subjects cannot be split.
+
+    A side's samples are those whose label is seen; recordings that teach without one are a side of their own.
+    """
     try:
         folds = folds_of(samples, data)
     except DataError as err:
@@ -21,11 +26,11 @@ def look_at_folds(samples: pd.DataFrame, classes: list[str], data: DataSection) 
     problems: list[str] = []
     notes: list[str] = []
     for number, fold in enumerate(folds):
+        labels = FoldLabels.of(samples, fold, number, data.labels)
         for side in SIDES:
-            of_side = samples[samples["subject"].isin(getattr(fold, side))]
-            row: dict[str, Any] = {"fold": number, "side": side, "subjects": of_side["subject"].nunique()}
-            row["samples"] = len(of_side)
+            row = {"fold": number, "side": side} | asdict(Count.of(samples, getattr(labels, side)))
             if classes:
+                of_side = samples[getattr(labels, side)]
                 counts = [int((of_side["label"] == index).sum()) for index in range(len(classes))]
                 row["classes"] = dict(zip(classes, counts, strict=True))
                 if absent := [name for name, count in zip(classes, counts, strict=True) if not count]:
@@ -33,7 +38,19 @@ def look_at_folds(samples: pd.DataFrame, classes: list[str], data: DataSection) 
                     # Leave-one-subject-out tests people who may show one class only.
                     (problems if side == "train" else notes).append(text)
             rows.append(row)
+        rows += _without_labels(samples, number, labels)
     sizes = [row["samples"] for row in rows if row["side"] == "test"]
     few, many = min(sizes), max(sizes)
     summary = f"{len(folds)} ({data.split}), {few if few == many else f'{few} to {many}'} test samples"
     return CheckResult("folds", summary, problems, notes, {"folds": rows}), folds
+
+
+def _without_labels(samples: pd.DataFrame, number: int, labels: FoldLabels) -> list[dict[str, Any]]:
+    """Rows of recordings that teach without a label, and of those that take no part, where there are any."""
+    rows: list[dict[str, Any]] = []
+    if labels.unlabelled.any():
+        row = {"fold": number, "side": "unlabelled"} | asdict(Count.of(samples, labels.unlabelled))
+        rows.append(row | {"hidden": asdict(Count.of(samples, labels.hidden))})
+    if labels.unused.any():
+        rows.append({"fold": number, "side": "unused"} | asdict(Count.of(samples, labels.unused)))
+    return rows

@@ -43,9 +43,10 @@ def look_for_leakage(
 
 
 def parted(subjects: set[str], folds: list[Fold]) -> bool:
-    """Whether a fold tests or validates some of these subjects and trains with others."""
+    """Whether a fold tests or validates some of these subjects and trains with others, with a label or without."""
     for fold in folds:
-        sides = [subjects & set(side) for side in (fold.train, fold.validation, fold.test)]
+        training = [*fold.train, *fold.unlabelled]
+        sides = [subjects & set(side) for side in (training, fold.validation, fold.test)]
         if sum(bool(side) for side in sides) > 1:
             return True
     return False

@@ -1,6 +1,6 @@
 """`mtpkd check`: everything that can be known of a study before any compute."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -64,17 +64,22 @@ def _print(results: "list[CheckResult]") -> None:
 
 
 def _print_folds(rows: object) -> None:
-    """Samples of each class (or all of them) and subjects, one row per fold."""
+    """Samples of each class (or all of them) and subjects of each side, one row per fold."""
     assert isinstance(rows, list)
     sides = list(dict.fromkeys(row["side"] for row in rows))
     table = Table("fold", *(f"{side}: subjects, samples" for side in sides), title="folds", title_justify="left")
     folds = list(dict.fromkeys(row["fold"] for row in rows))
     for fold in folds[:MOST_FOLDS]:
-        cells = []
-        for row in (row for row in rows if row["fold"] == fold):
-            classes = ", ".join(f"{name} {count}" for name, count in row.get("classes", {}).items())
-            cells.append(f"{row['subjects']}, {row['samples']}" + (f" ({classes})" if classes else ""))
-        table.add_row(str(fold), *cells)
+        of_fold = {row["side"]: _cell(row) for row in rows if row["fold"] == fold}
+        table.add_row(str(fold), *(of_fold.get(side, "-") for side in sides))
     wide_console().print(table)
     if len(folds) > MOST_FOLDS:
         print(f"and {len(folds) - MOST_FOLDS} folds more; --json lists them all")
+
+
+def _cell(row: dict[str, Any]) -> str:
+    """Subjects and samples of one side, of each class where there are some, and how many of the labels are hidden."""
+    inside = ", ".join(f"{name} {count}" for name, count in row.get("classes", {}).items())
+    if hidden := row.get("hidden", {}).get("samples"):
+        inside = f"{hidden} labels of {row['hidden']['subjects']} subjects hidden"
+    return f"{row['subjects']}, {row['samples']}" + (f" ({inside})" if inside else "")

@@ -16,6 +16,7 @@ from mtpkd_cli.config.presets import preset_help, preset_names, preset_text
 from mtpkd_cli.config.reading import changed_text, parse_study
 from mtpkd_cli.errors import DataError, StudyError, did_you_mean
 from mtpkd_cli.library import status
+from mtpkd_cli.pipeline import label_facts
 
 
 def init_run(
@@ -48,7 +49,7 @@ def init_run(
     root = str(data) if data.is_absolute() else os.path.relpath(data.resolve(), folder.resolve())
     text = preset_text(preset, _study_name(folder), root)
     if ready_features_wanted(text):
-        text = with_ready_features(text, data)
+        text = with_ready_features(text, data, assignments)
     modalities = parse_study(text, where=f"preset {preset}").modalities
     for name in prevalent:
         if name not in modalities:
@@ -80,11 +81,15 @@ def _order(run: RunFolder, study: Study) -> str:
 
 def show_status(folder: Path, json: bool) -> None:
     """Prints the state of every stage."""
-    study, entries = read_study(RunFolder(folder).study), status(folder)
+    run = RunFolder(folder)
+    study, entries = read_study(run.study), status(folder)
+    listed = any(entry.unit == "." and entry.state == "done" for entry in entries)
+    labels = label_facts(run, study.data.labels) if listed else None
     if json:
-        print_json({"study": study.study.name, "units": [asdict(entry) for entry in entries]})
+        units = [asdict(entry) for entry in entries]
+        print_json({"study": study.study.name, "units": units, "labels": labels.plain() if labels else {}})
     else:
-        print_status(entries, f"{study.study.name} in {folder}")
+        print_status(entries, f"{study.study.name} in {folder}", labels.sentences if labels else [])
 
 
 def list_presets() -> None:

@@ -18,8 +18,12 @@ MARKS = {
 WORST = ("failed", "running", "stale", "missing", "done")
 
 
-def print_status(entries: list[UnitStatus], title: str) -> None:
-    """One row per stage, and per optional result that was asked for, with its reason."""
+def print_status(entries: list[UnitStatus], title: str, labels: list[str]) -> None:
+    """One row per stage, and per optional result that was asked for, with its reason; then what was noted of samples.
+
+    Args:
+        labels: Sentences on the labels that there are, and on those that are hidden.
+    """
     table = Table("stage", "state", "done", "what is left", title=title, title_justify="left")
     stages = dict.fromkeys([*STAGES, *(entry.stage for entry in entries)])
     for stage in stages:
@@ -40,3 +44,5 @@ def print_status(entries: list[UnitStatus], title: str) -> None:
     if notes := listing.get("notes"):
         told = "; ".join(f"{note}: {count}" for note, count in notes.items())
         print(f"{listing['samples']} samples of {listing['subjects']} subjects; {told}")
+    for sentence in labels:
+        print(sentence)

@@ -11,13 +11,16 @@ from mtpkd_cli.artifacts import RunFolder, read_parquet, replaced_folder, write_
 from mtpkd_cli.artifacts.feature_parts import part_about, part_files
 from mtpkd_cli.artifacts.records import Record, write_record
 from mtpkd_cli.config import Study
-from mtpkd_cli.config.recordings import READY_FEATURES
+from mtpkd_cli.config.recordings import ALL_LABELS, READY_FEATURES
+from mtpkd_cli.datasets import is_labelled
 from mtpkd_cli.deploy.choice import ChosenStudent, check_encoders, threshold_of
 from mtpkd_cli.deploy.exporting import CHECKS, FILES, Format, export_student, input_names
 from mtpkd_cli.errors import ArtifactError, StudyError
 from mtpkd_cli.evaluation.summary import Estimate, Summary, summary_of
 from mtpkd_cli.models import Student
+from mtpkd_cli.pipeline import label_facts
 from mtpkd_cli.training.checkpoints import load_model
+from mtpkd_cli.training.descriptions import LearnedRecordings
 
 EXAMPLE, DESCRIPTION = "predict_onnx.py", "features.json"
 
@@ -121,7 +124,7 @@ def hand_over(run: RunFolder, study: Study, chosen: ChosenStudent, kind: Format,
             checked=ExportCheck(samples=CHECKS, largest_difference=worst),
         )
         write_record(place / DESCRIPTION, description)
-        write_text(place / "MODEL_CARD.md", model_card(run, study, chosen, description))
+        write_text(place / "MODEL_CARD.md", model_card(run, study, chosen, description, about.recordings))
         if kind == "onnx":
             write_text(place / EXAMPLE, Path(__file__).with_name(EXAMPLE).read_text(encoding="utf-8"))
     return worst
@@ -139,7 +142,13 @@ def _exported_student(chosen: ChosenStudent, taught_by: str) -> ExportedStudent:
     )
 
 
-def model_card(run: RunFolder, study: Study, chosen: ChosenStudent, description: ExportDescription) -> str:
+def model_card(
+    run: RunFolder,
+    study: Study,
+    chosen: ChosenStudent,
+    description: ExportDescription,
+    recordings: LearnedRecordings | None,
+) -> str:
     """What a stranger must know of the student, in Markdown; it names what the run folder no longer holds."""
     environment = Environment(
         loader=PackageLoader(__package__, "."), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -147,7 +156,12 @@ def model_card(run: RunFolder, study: Study, chosen: ChosenStudent, description:
     environment.globals |= {"cell": _cell, "share": _share}
     summary = _summary(run)
     content = environment.get_template("model_card.md").render(
-        study=study, chosen=chosen, about=description, summary=summary, data=_data(run)
+        study=study,
+        chosen=chosen,
+        about=description,
+        summary=summary,
+        recordings=recordings,
+        data=_data(run, study, chosen),
     )
     return content.rstrip() + "\n"
 
@@ -165,13 +179,17 @@ def _summary(run: RunFolder) -> Summary | None:
         return None  # not evaluated, or copied without: the card says so
 
 
-def _data(run: RunFolder) -> dict[str, Any] | None:
+def _data(run: RunFolder, study: Study, chosen: ChosenStudent) -> dict[str, Any] | None:
     if not run.samples.is_file():
         return None
     table = read_parquet(run.samples).to_pandas()
     counts = {"samples": len(table), "subjects": table["subject"].nunique()}
-    classes = Counter(table["label_name"]) if "label_name" in table else {}
-    return counts | {"classes": {str(name): count for name, count in sorted(classes.items())}}
+    classes = Counter(table.loc[is_labelled(table), "label_name"]) if "label_name" in table else {}
+    # A final student learns from every label that there is.
+    seen = (run.final, ALL_LABELS) if chosen.final else (run, study.data.labels)
+    labels = label_facts(*seen)
+    told = {"classes": {str(name): count for name, count in sorted(classes.items())}}
+    return counts | told | {"labels": labels.sentences if labels else []}
 
 
 def _cell(estimate: Estimate) -> str:

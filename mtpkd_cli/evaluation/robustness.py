@@ -20,6 +20,7 @@ from mtpkd_cli import metrics
 from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.artifacts.records import Record, read_record
 from mtpkd_cli.artifacts.run_folder import repetition_name
+from mtpkd_cli.datasets import is_labelled
 from mtpkd_cli.evaluation.summary import Estimate
 from mtpkd_cli.models import ModalityBatch, Student, TargetScale
 from mtpkd_cli.registry import METRICS
@@ -193,8 +194,8 @@ class Bench:
         """Standardises by person where the study says so; by the recordings in `data`, damaged or not."""
         if self.normalise != "subject":
             return data
-        people = data.samples["subject"].to_numpy()
-        return replace(data, sequences={n: (standardised(v, m, people), m) for n, (v, m) in data.sequences.items()})
+        by = data.samples["subject"].to_numpy(), is_labelled(data.samples)
+        return replace(data, sequences={n: (standardised(v, m, *by), m) for n, (v, m) in data.sequences.items()})
 
     def rows(self, fold: int) -> Tensor:
         """Rows of the chosen samples that are tested in a fold."""

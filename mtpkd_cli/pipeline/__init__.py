@@ -3,7 +3,7 @@
 from mtpkd_cli.pipeline.choice import Choice
 from mtpkd_cli.pipeline.doing import do_optional, do_stage
 from mtpkd_cli.pipeline.states import State, States
-from mtpkd_cli.pipeline.status import UnitStatus, status_of
+from mtpkd_cli.pipeline.status import UnitStatus, label_facts, status_of
 from mtpkd_cli.pipeline.unit import STAGES, Unit
 from mtpkd_cli.pipeline.units import units_of
 
@@ -16,6 +16,7 @@ __all__ = [
     "UnitStatus",
     "do_optional",
     "do_stage",
+    "label_facts",
     "status_of",
     "units_of",
 ]

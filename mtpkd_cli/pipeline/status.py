@@ -3,13 +3,16 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from mtpkd_cli.artifacts import RunFolder, read_manifest
+from mtpkd_cli.artifacts import RunFolder, read_manifest, read_parquet
 from mtpkd_cli.artifacts.tasks import Failure, failure_of, running
 from mtpkd_cli.config import Study
+from mtpkd_cli.config.recordings import LabelBudget
 from mtpkd_cli.pipeline.optional_units import optional_units
 from mtpkd_cli.pipeline.states import States
 from mtpkd_cli.pipeline.unit import Unit
 from mtpkd_cli.pipeline.units import units_of
+from mtpkd_cli.training.missing_labels import LabelFacts
+from mtpkd_cli.training.splits import read_folds
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,17 @@ def status_of(run: RunFolder, study: Study) -> list[UnitStatus]:
         others += units_of_ablations(run, study)
     states = States(run, study, [*units, *others])
     return [_status(run, states, unit) for unit in [*units, *others]]
+
+
+def label_facts(run: RunFolder, labels: LabelBudget) -> LabelFacts | None:
+    """What becomes of the labels, as samples and splits are listed; None where they are not listed yet.
+
+    Args:
+        labels: How many labels are seen.
+    """
+    if not (run.samples.is_file() and run.splits.is_file()):
+        return None
+    return LabelFacts.of(read_parquet(run.samples).to_pandas(), read_folds(run.splits), labels)
 
 
 def _status(run: RunFolder, states: States, unit: Unit) -> UnitStatus:

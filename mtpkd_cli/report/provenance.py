@@ -7,19 +7,27 @@ from typing import Any
 from mtpkd_cli.artifacts import Manifest, read_manifest, read_parquet
 from mtpkd_cli.artifacts.quality import Quality, reasons_in_words
 from mtpkd_cli.errors import ArtifactError
+from mtpkd_cli.pipeline import label_facts
 from mtpkd_cli.report.results import Results
 
 MOST_FAILURES = 10
 
 
 def listing(results: Results) -> str:
-    """How many samples of how many subjects were listed, and what was mended or left out for it; "" where unknown."""
+    """How many samples of how many subjects were listed, what was mended or left out for it, and how many labels there
+    are and are hidden; "" where unknown.
+    """
     manifest = _manifest(results.run.root)
     if manifest is None or "samples" not in manifest.counts:
         return ""
     counts = manifest.counts
     notes = "".join(f"; {note}: {count:,}" for note, count in counts.get("notes", {}).items())
-    return f"{counts['samples']:,} samples of {counts.get('subjects', 'unknown')} subjects{notes}."
+    told = [f"{counts['samples']:,} samples of {counts.get('subjects', 'unknown')} subjects{notes}"]
+    try:
+        labels = label_facts(results.run, results.study.data.labels)
+    except ArtifactError:
+        labels = None  # a damaged table: the stages refuse it with a message
+    return ". ".join([*told, *(labels.sentences if labels else [])]) + "."
 
 
 def extraction(results: Results) -> list[dict[str, Any]]:

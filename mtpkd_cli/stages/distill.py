@@ -18,7 +18,7 @@ from mtpkd_cli.training.batches import unlabelled_in_epoch
 from mtpkd_cli.training.checkpoints import HISTORY, load_model, read_history, save_model
 from mtpkd_cli.training.conditions import fitted_options
 from mtpkd_cli.training.data import read_fold
-from mtpkd_cli.training.descriptions import Adjustment, Candidate, Description, TriedCandidate
+from mtpkd_cli.training.descriptions import Adjustment, Candidate, Description, LearnedRecordings, TriedCandidate
 from mtpkd_cli.training.facts import MethodSettings
 from mtpkd_cli.training.predictions import PREDICTIONS, predictions_of
 from mtpkd_cli.training.resuming import Resuming
@@ -100,7 +100,7 @@ def build(
     about = Description(
         kind=type(kept.network).__name__, arguments=kept.arguments, task=task, outputs=data.outputs,
         modalities=list(features), method=method, chosen=kept.candidate, tried=tried,
-        adjusted=adjusted,
+        adjusted=adjusted, recordings=_recordings(sides, kept.candidate.method),
     )  # fmt: skip
     save_model(out, kept.network, about, kept.history)
     parts = {"validation": sides.validation, "test": sides.test}
@@ -108,6 +108,11 @@ def build(
     epoch = min(kept.history, key=lambda entry: entry["validation"])["epoch"]
     counts = {"epochs": len(kept.history), "best_epoch": epoch, "validation_loss": min(losses), "tried": len(tried)}
     return counts | {"fell_back": about.fell_back}
+
+
+def _recordings(sides: Sides, method: str) -> LearnedRecordings:
+    taught = taught_sides(sides, method)
+    return LearnedRecordings(labelled=len(taught.labelled), unlabelled=len(taught.unlabelled))
 
 
 def _fitting(

@@ -17,7 +17,9 @@ def build(out: Path, job: Job, *, samples: Path, data: DataSection) -> Counts:
     fold = final_fold(read_parquet(samples).to_pandas(), data)
     settings = {"split": "final", "validation_share": data.validation_share, "seed": data.split_seed}
     write_json(out / "splits.json", to_json([fold], settings))
+    without = f"{len(fold.unlabelled)} teach without a label, " if fold.unlabelled else ""
     job.reporter.note(
-        f"final: {len(fold.train)} people train, {len(fold.validation)} say when to stop, nobody is left to test it"
+        f"final: {len(fold.train)} people train, {without}{len(fold.validation)} say when to stop, nobody is left to "
+        "test it"
     )
     return {"subjects": len(fold.train) + len(fold.validation), "validation_subjects": len(fold.validation)}

@@ -6,6 +6,7 @@ import pandas as pd
 
 from mtpkd_cli.artifacts import write_json, write_parquet
 from mtpkd_cli.config import parse_options
+from mtpkd_cli.config.recordings import ALL_LABELS
 from mtpkd_cli.config.study import DataSection
 from mtpkd_cli.datasets import LISTED_COLUMN, MEDIA_PREFIX, TARGET_PREFIX, is_labelled
 from mtpkd_cli.errors import DataError, StudyError, first_ten
@@ -14,7 +15,7 @@ from mtpkd_cli.registry import DATASETS
 from mtpkd_cli.stages import Counts, Job
 from mtpkd_cli.training.conditions import order_of_classes
 from mtpkd_cli.training.exclusion import frames_of_kept, without_excluded
-from mtpkd_cli.training.missing_labels import LabelCounts, as_asked, with_places
+from mtpkd_cli.training.missing_labels import LabelCounts, LabelFacts, as_asked, with_places
 from mtpkd_cli.training.splits import check_folds, folds_of, to_json
 
 # Aff-Wild2's mark of a frame to be left out, among valence and arousal in [-1, 1]; tables made of it have it too.
@@ -37,14 +38,13 @@ def build(out: Path, job: Job, *, task: str, data: DataSection, ordinal: bool = 
         raise DataError(finding.text, where="data.options.classes", todo=finding.todo)
     if classes:
         job.reporter.note(f"classes{', lowest first' if ordinal else ''}: {(' < ' if ordinal else ', ').join(classes)}")
-    counts = LabelCounts.of(samples)
-    if counts.unlabelled_samples:
-        job.reporter.note(str(counts))
-    folds = folds_of(samples, data)
+    counts, folds = LabelCounts.of(samples), folds_of(samples, data)
     if data.split == "group-kfold" and len(folds) < data.folds:
         people = counts.subjects
         job.reporter.note(f"data.folds is {data.folds} by default; {people} people allow {len(folds)}, which are made")
     check_folds(folds, samples, classes)
+    for sentence in LabelFacts.of(samples, folds, ALL_LABELS).sentences:
+        job.reporter.note(sentence)
     if classes:
         samples.insert(samples.columns.get_loc("label") + 1, "label_name", _names(samples, classes))
     write_parquet(out / "samples.parquet", samples)

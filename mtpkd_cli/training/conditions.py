@@ -14,6 +14,8 @@ from mtpkd_cli.errors import DataError, StudyError
 from mtpkd_cli.training.batches import smallest_batch
 from mtpkd_cli.training.descriptions import Adjustment
 from mtpkd_cli.training.facts import Facts, Finding, MethodSettings
+from mtpkd_cli.training.label_budget import missing_classes
+from mtpkd_cli.training.label_conditions import labels_that_teach, least_label_share, with_label_share
 from mtpkd_cli.training.seeding import derived_seed
 from mtpkd_cli.training.splits import Fold, folds_of, inner_folds
 
@@ -112,8 +114,8 @@ def _order(facts: Facts) -> Iterator[Finding]:
 def _anchors(facts: Facts) -> Iterator[Finding]:
     """Anchors of every method against the smallest batch of every fold; the worst fold speaks."""
     giving_way: dict[str, list[str]] = {}
-    if fewest := min(facts.trained(), default=0):
-        for method in facts.methods:
+    for method in facts.methods:
+        if fewest := min(facts.in_epoch(method.name), default=0):
             finding = fitted_anchors(method, fewest, facts.study.distill.batch_size)[1]
             if finding is not None and finding.kind != "note":
                 yield finding
@@ -127,11 +129,18 @@ def _batches(facts: Facts) -> Iterator[Finding]:
     """Batches against the samples that there are, and against methods that compare samples within a batch."""
     distill, fewest = facts.study.distill, min(facts.trained(), default=0)
     sections = {"train": facts.study.train, "align": facts.study.align, "distill": distill}
-    large = [f"{name}.batch_size = {one.batch_size}" for name, one in sections.items() if one.batch_size > fewest]
-    if fewest and large:
-        yield Finding(f"{', '.join(large)}: a fold trains with {fewest} samples, so all of them are one batch")
-    batch = smallest_batch(fewest, distill.batch_size)
+    # What listens to teachers, alignment among it, has those without a label too.
+    listening = [min(facts.in_epoch(method.name), default=0) for method in facts.methods] or [fewest]
+    there = {"train": fewest, "align": max(listening), "distill": max(listening)}
+    large: dict[int, list[str]] = {}
+    for name, one in sections.items():
+        if there[name] and one.batch_size > there[name]:
+            large.setdefault(there[name], []).append(f"{name}.batch_size = {one.batch_size}")
+    for count, keys in large.items():
+        yield Finding(f"{', '.join(keys)}: a fold trains with {count} samples, so all of them are one batch")
     for method in facts.methods:
+        fewest = min(facts.in_epoch(method.name), default=0)
+        batch = smallest_batch(fewest, distill.batch_size)
         if fewest and batch < method.least:
             todo = f"--set distill.batch_size={method.least}" if fewest >= method.least else "add training samples"
             what = "pairs" if method.least == 2 else "three samples at a time"
@@ -140,7 +149,7 @@ def _batches(facts: Facts) -> Iterator[Finding]:
 
 
 def _inner_folds(facts: Facts) -> Iterator[Finding]:
-    people = min((len(fold.train) + len(fold.validation) for fold in facts.folds), default=0)
+    people = min((len(fold.train) + len(fold.validation) for fold in facts.seen_folds), default=0)
     if people and (finding := fitted_inner_folds(facts.study.train, people)[1]) is not None:
         yield finding
 
@@ -153,7 +162,7 @@ def _modalities(facts: Facts) -> Iterator[Finding]:
     if lacking:
         yield Finding("these folds cannot be trained", working_folds(facts), "corpus")
     for number, fold in enumerate(facts.folds):
-        if fold.test and not facts.seen(fold.test, facts.study.prevalent):
+        if fold.test and not facts.seen(number, fold.test, facts.study.prevalent):
             seen = " or ".join(facts.study.prevalent)
             yield Finding(f"fold {number}: no test sample has {seen}: nobody is tested in it")
 
@@ -161,11 +170,11 @@ def _modalities(facts: Facts) -> Iterator[Finding]:
 def lacking_modalities(facts: Facts) -> Iterator[str]:
     """Says of every side of a fold that trains or validates which teacher has nothing to see there."""
     study = facts.study
-    for number, fold in enumerate(facts.folds):
+    for number, fold in enumerate(facts.seen_folds):
         for teacher, seen in study.teacher_modalities.items():
             names = " or ".join(seen)
             for side, people in (("training", fold.train), ("validation", fold.validation)):
-                if not facts.seen(people, seen):
+                if not facts.seen(number, people, seen):
                     yield f"fold {number}: no sample of its {len(people)} {side} people has {names} (teacher {teacher})"
                     break
             else:
@@ -180,20 +189,31 @@ def _inner_lacking(facts: Facts, number: int, fold: Fold, teacher: str, names: s
     for seed in facts.study.study.seeds:
         for held_out in inner_folds(people, parts, derived_seed(seed, number, "inner")):
             rest = [person for person in people if person not in set(held_out)]
-            if not facts.seen(rest, seen):
+            if not facts.seen(number, rest, seen):
                 yield f"fold {number}, seed {seed}: without {', '.join(held_out[:3])} nobody who trains has {names}"
                 return
 
 
 def lacking_classes(facts: Facts) -> Iterator[str]:
-    """Says of every fold which classes no training sample has."""
-    for number, fold in enumerate(facts.folds if facts.classes else []):
-        train = set(fold.train)
-        if absent := [name for name, people in zip(facts.classes, facts.of_class, strict=True) if not people & train]:
-            yield f"fold {number}: no train sample of {', '.join(absent)}"
+    """Says of every fold which classes no training sample has, or none whose label is seen."""
+    for number, side in enumerate(facts.sides if facts.classes else []):
+        if absent := missing_classes(facts.samples, side.train, facts.classes):
+            why = f", as data.label_share = {facts.study.data.label_share:g} hides labels" if side.hidden.any() else ""
+            yield f"fold {number}: no train sample of {', '.join(absent)}{why}"
 
 
 def _classes(facts: Facts) -> Iterator[Finding]:
+    """Folds without a class, whatever labels are hidden."""
+    yield from _class_findings(with_label_share(facts, 1.0))
+
+
+def _seen_classes(facts: Facts) -> Iterator[Finding]:
+    """Folds that a budget of labels leaves without a class."""
+    if facts.study.data.labels.hides and not any(lacking_classes(with_label_share(facts, 1.0))):
+        yield from _class_findings(facts)
+
+
+def _class_findings(facts: Facts) -> Iterator[Finding]:
     lacking = list(lacking_classes(facts))
     for text in lacking:
         yield Finding(text, kind="corpus")
@@ -204,12 +224,18 @@ def _classes(facts: Facts) -> Iterator[Finding]:
 def working_folds(facts: Facts) -> str:
     """A change of [data] after which every fold has all that is learned in it; what else helps where none is near."""
     data, found = facts.study.data, ""
+    if data.labels.hides and (share := least_label_share(facts, _is_whole)):
+        return f"--set data.label_share={share:g} is the least share that works"
     if data.split != "official":
         changes: list[dict[str, Any]] = [{"split_seed": seed} for seed in range(_TRIED_SEEDS)]
         changes += [{"validation_share": share} for share in (0.2, 0.15, 0.1)]
         changes += [{"folds": folds} for folds in range(data.folds + 1, data.folds + 6) if data.split == "group-kfold"]
         found = next((_in_words(change) for change in changes if _fits(facts, change)), "")
     return found or "leave those classes or modalities out, or add people who have them"
+
+
+def _is_whole(facts: Facts) -> bool:
+    return not any(lacking_classes(facts)) and not any(lacking_modalities(facts))
 
 
 def _in_words(change: dict[str, Any]) -> str:
@@ -221,8 +247,7 @@ def _fits(facts: Facts, change: dict[str, Any]) -> bool:
         folds = folds_of(facts.samples, facts.study.data.model_copy(update=change))
     except DataError:
         return False
-    changed = replace(facts, folds=folds)
-    return not any(lacking_classes(changed)) and not any(lacking_modalities(changed))
+    return _is_whole(replace(facts, folds=folds))
 
 
 def _files(facts: Facts) -> Iterator[Finding]:
@@ -250,6 +275,8 @@ CONDITIONS: dict[str, Condition] = {
     "encoders": Condition("extract", _files),
     "classes": Condition("extract", _classes),
     "modalities": Condition("train-teachers", _modalities),
+    "classes that are seen": Condition("train-teachers", _seen_classes),
+    "recordings": Condition("train-teachers", labels_that_teach),
     "inner folds": Condition("train-teachers", _inner_folds),
     "batches": Condition("distill", _batches),
     "anchors": Condition("distill", _anchors),

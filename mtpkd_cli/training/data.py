@@ -14,7 +14,7 @@ from torch import Tensor
 from mtpkd_cli.artifacts import read_parquet
 from mtpkd_cli.artifacts.feature_parts import read_parts
 from mtpkd_cli.config.recordings import LabelBudget
-from mtpkd_cli.datasets import TARGET_PREFIX
+from mtpkd_cli.datasets import TARGET_PREFIX, is_labelled
 from mtpkd_cli.errors import DataError
 from mtpkd_cli.models import ModalityBatch, Normaliser, TargetScale
 from mtpkd_cli.training.label_budget import missing_classes
@@ -82,14 +82,15 @@ def read_data(samples_file: Path, folders: dict[str, Path], device: str, normali
 
     Args:
         normalise: "training" leaves the features as they are, for the models standardise them; "subject" standardises
-            each person's by all recordings of that person.
+            each person's by all recordings of that person that have a label, or by all where none has: those without
+            one are used by nobody where the person validates or is tested.
     """
     samples = read_parquet(samples_file).to_pandas()
     ids = samples["sample_id"].tolist()
     sequences = {name: _read_sequences(folder, ids) for name, folder in folders.items()}
     if normalise == "subject":
-        people = samples["subject"].to_numpy()
-        sequences = {name: (standardised(values, mask, people), mask) for name, (values, mask) in sequences.items()}
+        by = samples["subject"].to_numpy(), is_labelled(samples)
+        sequences = {name: (standardised(values, mask, *by), mask) for name, (values, mask) in sequences.items()}
     on_device = {name: (values.to(device), mask.to(device)) for name, (values, mask) in sequences.items()}
     return StudyData(samples, labels_of(samples).to(device), on_device, outputs_of(samples))
 
@@ -126,19 +127,21 @@ def read_fold(
     return data.with_labels_of(torch.cat([sides.labelled, sides.validation])), sides
 
 
-def standardised(values: Tensor, mask: Tensor, people: np.ndarray) -> Tensor:
+def standardised(values: Tensor, mask: Tensor, people: np.ndarray, counted: np.ndarray | None = None) -> Tensor:
     """Subtracts each person's mean and divides by each person's deviation over all existing steps, label unseen.
 
     Args:
         values: (N, T, D); NaN cells stay NaN.
         mask: (N, T).
         people: (N,) who each sample is of.
+        counted: (N,) bool, samples by which a person is standardised; None = all, as of a person who has none of these.
     """
     result = values.clone()
     for person in np.unique(people):
         rows = torch.from_numpy(np.flatnonzero(people == person))
+        of = rows if counted is None or not counted[rows].any() else rows[counted[rows]]
         normaliser = Normaliser(values.shape[2])
-        normaliser.fit(values[rows], mask[rows])
+        normaliser.fit(values[of], mask[of])
         result[rows] = (values[rows] - normaliser.mean) / normaliser.scale
     return torch.where(mask.unsqueeze(-1), result, 0.0)
 

@@ -57,6 +57,13 @@ class Adjustment(Record):
     reason: str
 
 
+class LearnedRecordings(Record):
+    """How many recordings have taught a student: with their label, and without one."""
+
+    labelled: int
+    unlabelled: int
+
+
 class Description(Record):
     """A fitted model.
 
@@ -71,6 +78,7 @@ class Description(Record):
         chosen: Of a student, the candidate that was kept.
         tried: Of a student, all candidates.
         adjusted: Of a student, defaults of its method that gave way to the size of the corpus.
+        recordings: Of a student, what it has learned from; None of one that an earlier version fitted.
     """
 
     kind: str
@@ -82,6 +90,7 @@ class Description(Record):
     chosen: Candidate | None = None
     tried: list[TriedCandidate] = Field(default_factory=list)
     adjusted: list[Adjustment] = Field(default_factory=list)
+    recordings: LearnedRecordings | None = None
 
     @property
     def fell_back(self) -> bool:

@@ -9,6 +9,10 @@ import numpy as np
 import pandas as pd
 
 from mtpkd_cli.config import Study
+from mtpkd_cli.config.methods import METHODS
+from mtpkd_cli.training.batches import unlabelled_in_epoch
+from mtpkd_cli.training.label_budget import seen_labels
+from mtpkd_cli.training.missing_labels import FoldLabels
 from mtpkd_cli.training.splits import Fold
 
 
@@ -55,30 +59,45 @@ class Facts:
     methods: list[MethodSettings] = field(default_factory=list)
     files: Mapping[str, list[str]] = field(default_factory=dict)
 
-    def having(self, people: list[str], modalities: list[str]) -> int:
-        """Samples of these people that have at least one of the modalities."""
-        seen = np.any([self.present[name] for name in modalities], axis=0)
-        return int((seen & self.samples["subject"].isin(people).to_numpy()).sum())
-
-    def seen(self, people: list[str], modalities: list[str]) -> bool:
-        """Whether one of these people has a sample with one of the modalities."""
-        return any(not self._people[name].isdisjoint(people) for name in modalities)
+    @cached_property
+    def sides(self) -> list[FoldLabels]:
+        """What every fold makes of the labels of the samples."""
+        labels = self.study.data.labels
+        return [FoldLabels.of(self.samples, fold, number, labels) for number, fold in enumerate(self.folds)]
 
     @cached_property
-    def _people(self) -> dict[str, set[str]]:
-        """Modality -> who has it in a sample."""
-        subjects = self.samples["subject"].to_numpy()
-        return {name: set(subjects[present]) for name, present in self.present.items()}
+    def seen_folds(self) -> list[Fold]:
+        """The folds, people whose labels are hidden moved to the unlabelled ones."""
+        labels = self.study.data.labels
+        return [seen_labels(self.samples, fold, number, labels)[0] for number, fold in enumerate(self.folds)]
+
+    def having(self, rows: np.ndarray, modalities: list[str]) -> int:
+        """How many of the samples that are True in (N,) bool have at least one of the modalities."""
+        return int((np.any([self.present[name] for name in modalities], axis=0) & rows).sum())
+
+    def seen(self, fold: int, people: list[str], modalities: list[str]) -> bool:
+        """Whether one of these people has, in a fold, a label that is seen of a sample with one of the modalities."""
+        return any(not self._people[fold][name].isdisjoint(people) for name in modalities)
 
     @cached_property
-    def of_class(self) -> list[set[str]]:
-        """Who shows each class."""
+    def _people(self) -> list[dict[str, set[str]]]:
+        """Fold -> modality -> who has it in a sample whose label is seen."""
         subjects = self.samples["subject"].to_numpy()
-        return [set(subjects[(self.samples["label"] == c).to_numpy()]) for c in range(len(self.classes))]
+        return [
+            {name: set(subjects[present & side.seen]) for name, present in self.present.items()} for side in self.sides
+        ]
 
     def trained(self) -> list[int]:
-        """Per fold, how many samples a student is fitted to."""
-        return [self.having(fold.train, self.study.prevalent) for fold in self.folds]
+        """Per fold, how many samples a student is fitted to with their labels."""
+        return [self.having(side.train, self.study.prevalent) for side in self.sides]
+
+    def in_epoch(self, method: str) -> list[int]:
+        """Per fold, how many samples an epoch of a method's student has, those without a label among them."""
+        share = self.study.distill.unlabelled_share
+        if not METHODS.constant(method, "TAUGHT", True):
+            return self.trained()
+        others = [self.having(side.unlabelled, self.study.prevalent) for side in self.sides]
+        return [n + unlabelled_in_epoch(n, more, share) for n, more in zip(self.trained(), others, strict=True)]
 
 
 @dataclass(frozen=True)

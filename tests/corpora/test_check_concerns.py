@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -102,3 +103,37 @@ def test_sought_frames_of_each_kind_of_video_say_who_reads_them(tmp_path: Path) 
     result = look_at_sought_frames(tmp_path, "video", probes, ExtractSection(workers=0))
     assert result.found == "none"
     assert len(result.notes) == 1
+
+
+def test_samples_without_a_label_are_counted_and_are_no_class_and_no_contradiction() -> None:
+    samples = _samples_of_one_video([0, 1, -1, 1])
+    result = look_at_labels(samples, ["x", "y"], None, set())
+    assert result.facts["classes"] == {"x": 1, "y": 2}
+    assert result.facts["unlabelled"] == {"samples": 1, "subjects": 1, "partly_labelled_subjects": 0}
+    assert "3 samples of 3 people have labels, 1 have none" in result.found
+    assert result.problems == []
+    assert result.notes == []
+    twins = samples.assign(start_s=[0.0, 1.0, 1.0, 2.0], end_s=[1.0, 2.0, 2.0, 3.0])
+    notes = look_at_labels(twins, ["x", "y"], None, set()).notes
+    assert notes == ["s1, s2: the same part of the same media, with a label and without"]
+    rated = samples.drop(columns="label").assign(target_pain=[1.0, 2.5, np.nan, 2.0])
+    result = look_at_labels(rated, [], None, set())
+    assert (result.problems, result.facts["targets"]) == ([], {"pain": [1.0, 2.5]})
+    assert "1 have none" in result.found
+    partly = rated.assign(target_fear=[0.5, np.nan, np.nan, 1.0])
+    result = look_at_labels(partly, [], None, set())
+    assert (result.problems, result.notes) == ([], ["target 'fear': 1 samples have no finite value"])
+
+
+def test_a_medium_of_who_is_tested_and_of_who_teaches_without_a_label_is_a_leak() -> None:
+    samples = _samples_of_one_video([0, 1, 0, -1])
+    apart = [Fold(["p1"], ["p2"], ["p0"], ["p3"])]
+    [problem] = look_for_leakage(samples.iloc[[0, 3]], apart, [], set()).problems
+    assert "v.mp4 is a medium of 'p0', 'p3'" in problem
+
+
+def _samples_of_one_video(labels: list[int]) -> pd.DataFrame:
+    """One sample of each of some people, one after the other in one video."""
+    number = np.arange(len(labels))
+    table = pd.DataFrame({"sample_id": [f"s{i}" for i in number], "subject": [f"p{i}" for i in number]})
+    return table.assign(start_s=number * 1.0, end_s=number + 1.0, label=labels, media_v="v.mp4")
