@@ -10,6 +10,7 @@ if TYPE_CHECKING:
         ablate,
         check,
         compare,
+        curve,
         evaluate,
         export,
         extract,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         read_study,
         run,
         status,
+        transfer,
     )
 
 __version__ = "0.1.0"
@@ -28,6 +30,7 @@ __all__ = [
     "ablate",
     "check",
     "compare",
+    "curve",
     "evaluate",
     "export",
     "extract",
@@ -38,6 +41,7 @@ __all__ = [
     "read_study",
     "run",
     "status",
+    "transfer",
 ]
 
 

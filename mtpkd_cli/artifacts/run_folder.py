@@ -12,6 +12,11 @@ def repetition_name(fold: int, seed: int) -> str:
     return f"fold-{fold}/seed-{seed}"
 
 
+def share_name(share: float) -> str:
+    """How one share of the labels is called, on disk and in results."""
+    return f"share-{share:g}"
+
+
 def parse_repetition(name: str) -> tuple[int, int]:
     """(fold, seed) of what `repetition_name` gives."""
     fold, seed = (int(part.split("-")[1]) for part in name.split("/"))
@@ -26,11 +31,13 @@ class RunFolder:
         root: The folder itself. It may be moved or shared: nothing below it holds an absolute path.
         branch: Folder below the root for students and evaluation of a variant of the study; all else is of the run.
         repetitions: Folder below that for splits, and for all that is fitted by them; "" = that of the study's folds.
+        teaching: Folder below the root for teachers, alignment and bank of a variant; "" = those of the run.
     """
 
     root: Path
     branch: str = ""
     repetitions: str = ""
+    teaching: str = ""
 
     @property
     def study(self) -> Path:
@@ -58,7 +65,7 @@ class RunFolder:
 
     def repetition(self, fold: int, seed: int) -> Path:
         """Folder of one (fold, seed)."""
-        return self.root / self.repetitions / repetition_name(fold, seed)
+        return self.root / self.teaching / self.repetitions / repetition_name(fold, seed)
 
     def teacher(self, fold: int, seed: int, name: str) -> Path:
         """Folder of one trained teacher."""
@@ -104,6 +111,16 @@ class RunFolder:
         return sorted(path.name for path in (self.root / "ablation").glob("*") if path.is_dir())
 
     @property
+    def curve(self) -> Path:
+        """Folder of the learning curve over labels: what was asked for, its table, and a folder per share."""
+        return self.root / "curve"
+
+    def share(self, share: float) -> "RunFolder":
+        """The same run, of which all that is fitted and scored with another share of the labels is meant."""
+        place = f"curve/{share_name(share)}"
+        return replace(self, branch=place, teaching=place)
+
+    @property
     def evaluation(self) -> Path:
         """Folder of metrics, predictions, figures and the report."""
         return self.root / self.branch / "evaluation"
@@ -117,6 +134,11 @@ class RunFolder:
     def classical(self) -> Path:
         """Folder of what models of pooled features reach."""
         return self.root / self.branch / "classical"
+
+    @property
+    def transfer(self) -> Path:
+        """Folder of what teachers know beyond the student's modalities, before any student is trained."""
+        return self.root / "transfer"
 
     def damaged(self, modality: str) -> Path:
         """Folder of one modality's features of damaged media, one file per kind and level."""

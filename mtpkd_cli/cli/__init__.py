@@ -11,7 +11,9 @@ from mtpkd_cli.cli import (
     ablate,
     check,
     cluster_commands,
+    curve,
     deploy_commands,
+    transfer,
 )
 from mtpkd_cli.cli.stage_commands import app
 from mtpkd_cli.errors import Interrupted, MtpkdError, StorageError
@@ -22,8 +24,10 @@ __all__ = [
     "app",
     "check",
     "cluster_commands",
+    "curve",
     "deploy_commands",
     "main",
+    "transfer",
 ]
 
 

@@ -44,7 +44,8 @@ def slurm(
     """Write batch scripts for what is not done into RUN/slurm: extraction, then arrays over folds and seeds.
 
     Each stage begins when the one before has succeeded. A task writes a checkpoint before its time is up and goes back
-    into the queue. After a failure, run this again: only what is not done is planned.
+    into the queue. After a failure, run this again: only what is not done is planned. A curve over labels that is asked
+    for (mtpkd curve --plan) becomes an array over shares, folds and seeds, and then its scores.
     """
     from mtpkd_cli.cli import batch
     from mtpkd_cli.cluster import SlurmRequest

@@ -1,12 +1,14 @@
-"""Results as tables on stdout: scores, gains, classical models, damaged recordings, ablations."""
+"""Results as tables on stdout: scores, gains, classical models, damaged recordings, ablations, curves over labels."""
 
 from collections.abc import Mapping
 
+from rich import box
 from rich.table import Table
 
 from mtpkd_cli.cli.console import ONE_LINE_WIDTH, wide_console
 from mtpkd_cli.evaluation.ablation import AblationScores
 from mtpkd_cli.evaluation.classical import ClassicalScores
+from mtpkd_cli.evaluation.curve import CurveScores
 from mtpkd_cli.evaluation.robustness import DamageCurves, RobustnessScores
 from mtpkd_cli.evaluation.summary import TEACHER_PREFIX, TRIVIAL, Estimate, FrameScores, MethodScores, Summary, p_text
 
@@ -177,18 +179,42 @@ def print_ablation(ablation: AblationScores) -> None:
         )
 
 
+def print_curve(curve: CurveScores) -> None:
+    """One row per share and method, within 80 columns; then what the curve says in people."""
+    title = (
+        f"{curve.label} of {curve.tested} samples of {curve.subjects} subjects, {len(curve.repetitions)} fold x seed, "
+        f"with 95 % intervals over subjects; labelled people and samples are means over folds"
+    )
+    columns = ("share", "people", "samples", "method", "score", f"minus {curve.reference}")
+    # No lines between columns: a row has to fit a terminal of 80 columns.
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    for column in columns:
+        right, folds = column in ("people", "samples"), column == "method"
+        table.add_column(column, justify="right" if right else "left", no_wrap=not folds, overflow="fold")
+    for one in curve.shares:
+        cells = (f"{one.share:g}", f"{one.people:.3g}", f"{one.samples:.0f}")
+        for number, (method, point) in enumerate(one.methods.items()):
+            scores = (interval_text(point.score, " ", comma=","), interval_text(point.difference, " ", "+", comma=","))
+            table.add_row(*cells, method, *scores, end_section=number == len(one.methods) - 1)
+    wide_console().print(table)
+    for sentence in curve.sentences:
+        print(sentence)
+    if not curve.sentences:
+        print("no share has a gain whose interval allows to say how many labels it is worth")
+
+
 def value_text(estimate: Estimate) -> str:
     """A value without its interval, "-" where there is none."""
     return "-" if estimate.value is None else f"{estimate.value:.3f}"
 
 
-def interval_text(estimate: Estimate | None, between: str, sign: str = "") -> str:
+def interval_text(estimate: Estimate | None, between: str, sign: str = "", comma: str = ", ") -> str:
     """A value with its interval, "-" where there is none; `between` stands between the two."""
     if estimate is None or estimate.value is None:
         return "-"
     if estimate.low is None or estimate.high is None:
         return f"{estimate.value:{sign}.3f}"
-    return f"{estimate.value:{sign}.3f}{between}[{estimate.low:{sign}.3f}, {estimate.high:{sign}.3f}]"
+    return f"{estimate.value:{sign}.3f}{between}[{estimate.low:{sign}.3f}{comma}{estimate.high:{sign}.3f}]"
 
 
 def _share(value: float | None) -> str:

@@ -68,6 +68,9 @@ def job_script(study: str, job: BatchJob, request: SlurmRequest) -> str:
             f"seeds=({' '.join(str(seed) for _, seed in job.repetitions)})",
         ]
         arguments += ["--fold", '"${folds[$SLURM_ARRAY_TASK_ID]}"', "--seed", '"${seeds[$SLURM_ARRAY_TASK_ID]}"']
+    if job.shares:
+        table.append(f"shares=({' '.join(f'{share:g}' for share in job.shares)})")
+        arguments += ["--label-shares", '"${shares[$SLURM_ARRAY_TASK_ID]}"']
     if job.stage == "extract":
         arguments += ["--workers", str(request.cpus), *(["--shard", "slurm"] if job.shards > 1 else [])]
     if job.stage in ON_GPU:
@@ -134,7 +137,7 @@ def _options(study: str, job: BatchJob, request: SlurmRequest) -> list[str]:
         "time": request.time,
         "mem": request.memory,
         "cpus-per-task": str(request.cpus if job.stage == "extract" else 1),
-        "gpus": request.gpus if job.stage in ON_GPU else None,
+        "gpus": request.gpus if job.trains else None,
         "output": f"{OUTPUT}/%x-{'%A_%a' if array else '%j'}.txt",
         "open-mode": "append",
         "signal": f"B:USR1@{request.warn_s}",

@@ -23,6 +23,9 @@ CONSTANTS = {
 }
 """Kind of a file -> the constants that it may have."""
 
+PROPOSED = "mt-pkdot"
+"""The method that this program proposes: reports speak of it, and controls are named for what they change of it."""
+
 _KNOWN = [constant for constants in CONSTANTS.values() for constant in constants]
 _PLACEBO = "placebo"
 _SUFFIX = f"-{_PLACEBO}"

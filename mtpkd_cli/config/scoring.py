@@ -23,3 +23,9 @@ def headline_of(names: Sequence[str], task: str) -> str:
     """The metric that a study is judged by: the usual one of its task where it is asked for, else the first."""
     usual = _HEADLINES[task]
     return usual if usual in names else names[0]
+
+
+def headline_without_threshold(names: Sequence[str], task: str) -> str:
+    """The same of predictions for which no validation subject chooses a threshold."""
+    plain = [name for name in names if METRICS.constant(name, "THRESHOLD") is None]
+    return headline_of(plain, task) if plain else _HEADLINES[task]

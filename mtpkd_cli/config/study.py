@@ -100,6 +100,11 @@ class StudentSection(Options):
     init: Literal["teacher", "scratch"] = Field(
         "teacher", description="start from the prevalent teacher's weights (the fusion student only)"
     )
+    balanced: bool = Field(
+        True,
+        description="shift logits so that no class is said oftener than others, as balanced accuracy asks for (classes "
+        "in an order are not); false = probabilities follow how frequent the classes are",
+    )
 
 
 class UnlabelledOptions(Options):
@@ -183,6 +188,12 @@ class Study(Options):
         """The model section with the classifier that it has in this study."""
         usual = "ordinal" if self.study.ordinal else "softmax"
         return self.model.model_copy(update={"classifier": self.model.classifier or usual})
+
+    @property
+    def balanced(self) -> bool:
+        """Whether classes count alike, however frequent they are; classes in an order keep their thresholds."""
+        classes = self.study.task == "classification" and self.network.classifier == "softmax"
+        return self.student.balanced and classes
 
     @property
     def prevalent(self) -> list[str]:

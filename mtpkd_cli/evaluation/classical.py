@@ -17,6 +17,7 @@ from mtpkd_cli.errors import DataError
 from mtpkd_cli.evaluation.comparison import Draws
 from mtpkd_cli.evaluation.predictions import Predictions
 from mtpkd_cli.evaluation.summary import Difference, Estimate
+from mtpkd_cli.models.class_balance import balanced_probabilities
 from mtpkd_cli.models.losses import task_loss, valid_targets
 from mtpkd_cli.models.targets import TargetUnits
 from mtpkd_cli.registry import METRICS
@@ -101,7 +102,9 @@ def pool_features(data: StudyData, modalities: Sequence[str]) -> PooledFeatures:
     return PooledFeatures(torch.cat(columns, dim=1).cpu().numpy(), present, modalities)
 
 
-def predict_classical(model: str, data: StudyData, seen: PooledFeatures, sides: Sides, seed: int) -> pd.DataFrame:
+def predict_classical(
+    model: str, data: StudyData, seen: PooledFeatures, sides: Sides, seed: int, *, balanced: bool = False
+) -> pd.DataFrame:
     """Fits a model on training subjects, chooses its strength by validation subjects, and predicts.
 
     Args:
@@ -109,6 +112,7 @@ def predict_classical(model: str, data: StudyData, seen: PooledFeatures, sides: 
         sides: Of the fold; labels that are hidden there are not learned from.
         seen: What it sees; samples with no modality are left out, a missing one is the training mean.
         seed: Of the forest's draws.
+        balanced: Classes count alike, as in networks: by what the model says of the training side.
 
     Returns:
         sample_id, part (validation or test) and scores (C,) float32: probabilities, or predictions in regression.
@@ -134,9 +138,11 @@ def predict_classical(model: str, data: StudyData, seen: PooledFeatures, sides: 
         loss = task_loss(scores.clamp(min=1e-6).log() if labels.ndim == 1 else scores, labels[validation]).item()
         if best is None or loss < lowest:
             best, lowest = candidate, loss
-    frames = []
+    frames, trained = [], torch.from_numpy(_scores(best, inputs[there.training.numpy()], outputs))
     for part in ("validation", "test"):
         predicted = _scores(best, inputs[rows[part]], outputs) if len(rows[part]) else np.zeros((0, outputs))
+        if balanced:
+            predicted = balanced_probabilities(torch.from_numpy(predicted), trained).numpy()
         predicted = TargetUnits(scale)(torch.from_numpy(predicted)).numpy()
         names = data.samples["sample_id"].to_numpy()[rows[part]]
         frames.append(pd.DataFrame({"sample_id": names, "part": part, "scores": list(predicted.astype(np.float32))}))

@@ -15,7 +15,8 @@ from mtpkd_cli.artifacts import read_parquet
 from mtpkd_cli.artifacts.run_folder import parse_repetition, repetition_name
 from mtpkd_cli.datasets import TARGET_PREFIX
 from mtpkd_cli.models import TargetScale
-from mtpkd_cli.training.bank import samples_of_part
+from mtpkd_cli.models.class_balance import balancing_shift
+from mtpkd_cli.training.bank import samples_of_part, tensor_of
 from mtpkd_cli.training.data import labels_of
 from mtpkd_cli.training.predictions import PREDICTIONS
 
@@ -50,8 +51,11 @@ def read_student_predictions(folder: Path) -> pd.DataFrame:
     return read_parquet(folder / PREDICTIONS, columns=["sample_id", "part", "scores"]).to_pandas()
 
 
-def read_teacher_predictions(path: Path, task: str) -> pd.DataFrame:
+def read_teacher_predictions(path: Path, task: str, balanced: bool) -> pd.DataFrame:
     """Reads a teacher's predictions from the bank; samples of which it could see nothing are left out.
+
+    Args:
+        balanced: Classes count alike, as in students: by what the teacher says of the training side.
 
     Returns:
         As `read_student_predictions`.
@@ -62,9 +66,19 @@ def read_teacher_predictions(path: Path, task: str) -> pd.DataFrame:
         return rows.rename(columns={"logits": "scores"})
     logits = np.stack(rows["logits"].to_list()).astype(np.float64)
     if task == "classification":
+        if balanced:
+            logits += _shift_of_teacher(path)
         logits = np.exp(logits - logits.max(1, keepdims=True))
         logits /= logits.sum(1, keepdims=True)
     return rows[["sample_id", "part"]].assign(scores=list(logits.astype(np.float32)))
+
+
+def _shift_of_teacher(path: Path) -> np.ndarray:
+    """(C,) shift by which the classes have the same mean over held-out words on the training side."""
+    filters = [("part", "in", ["train", "unlabelled"]), ("present", "==", True)]
+    words = tensor_of(read_parquet(path, columns=["crossfit_logits"], filters=filters).column("crossfit_logits"))
+    shift: np.ndarray = balancing_shift(words.double()).numpy()
+    return shift
 
 
 def predict_training_mean(banks: Mapping[str, Path], samples: pd.DataFrame) -> Predictions:

@@ -8,6 +8,7 @@ A run folder is given by its path. Progress goes to a `Reporter`; without one th
 `mtpkd_cli.errors`, each with what is wrong, where, and what to do.
 """
 
+from mtpkd_cli.library.curves import curve
 from mtpkd_cli.library.making import Evaluation, ablate, do_stages, evaluate, extract, fit_final, run
 from mtpkd_cli.library.reading import (
     Exported,
@@ -20,6 +21,7 @@ from mtpkd_cli.library.reading import (
     read_study,
     status,
 )
+from mtpkd_cli.library.transferring import transfer
 
 __all__ = [
     "Evaluation",
@@ -27,6 +29,7 @@ __all__ = [
     "ablate",
     "check",
     "compare",
+    "curve",
     "do_stages",
     "evaluate",
     "export",
@@ -38,4 +41,5 @@ __all__ = [
     "read_study",
     "run",
     "status",
+    "transfer",
 ]

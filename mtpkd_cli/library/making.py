@@ -258,13 +258,17 @@ def ablate(
 def _tell_stale(run: RunFolder, study: Study, reporter: Reporter) -> None:
     """Says which optional results are of other scores than those that the run has now."""
     from mtpkd_cli.pipeline import States, units_of
+    from mtpkd_cli.pipeline.curve import units_of_curve
     from mtpkd_cli.pipeline.optional_units import optional_units
 
-    if others := optional_units(run, study):
-        states = States(run, study, [*units_of(run, study), *others])
-        for unit in others:
+    others, curve = optional_units(run, study), units_of_curve(run, study)
+    if others or curve:
+        states = States(run, study, [*units_of(run, study), *others, *curve])
+        # Of a curve its table stands for all that it is made of.
+        for unit in [*others, *curve[-1:]]:
             if (state := states.of(unit)).kind == "stale":
-                again = f"final {run.root}" if unit.stage == "final" else f"evaluate {run.root} --{unit.stage}"
+                alone = unit.stage in ("final", "transfer", "curve")
+                again = f"{unit.stage} {run.root}" if alone else f"evaluate {run.root} --{unit.stage}"
                 reporter.note(f"{unit.label}: stale, {state.reason}; mtpkd {again}")
 
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from mtpkd_cli.models.calibration import fit_temperature
 from mtpkd_cli.models.losses import is_labelled, loss_per_sample
 
-_PRIOR = 0.1
+_PRIOR = 0.25
 """Pseudo-recordings of the prior, as a share of the labelled ones: with few of them no teacher is left out."""
 _ITERATIONS = 200
 _LEAST = 1e-12

@@ -35,6 +35,7 @@ from mtpkd_cli.metrics._comparison import (
     subject_swaps,
 )
 from mtpkd_cli.metrics._confusion import confusion
+from mtpkd_cli.metrics._inputs import Weights
 from mtpkd_cli.metrics._targets import mean_over_recordings, parts_by_recording, target_metric
 from mtpkd_cli.metrics._threshold import USUAL as USUAL_THRESHOLD
 from mtpkd_cli.metrics._threshold import best_threshold, scores_at_threshold
@@ -63,6 +64,7 @@ __all__ = [
     "Resampled",
     "Transfer",
     "Versus",
+    "Weights",
     "around",
     "best_of",
     "best_threshold",

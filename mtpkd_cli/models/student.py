@@ -32,6 +32,7 @@ class Student(InTargetUnits):
         stochastic_depth: Of kind "fusion" only: probability that in training a fusion leaves a sample's summaries out.
         imputed: Of kind "imputed" only: modality of the joint teacher -> (feature size, steps that stand in for it).
         targets: In regression mean and scale of each target, as of `TargetScale`.
+        class_shift: In classification C numbers that are added to the logits, as of `balancing_shift`.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Student(InTargetUnits):
         stochastic_depth: float = 0.0,
         imputed: dict[str, tuple[int, int]] | None = None,
         targets: dict[str, list[float]] | None = None,
+        class_shift: list[float] | None = None,
     ) -> None:
         super().__init__()
         self.kind = kind
@@ -60,7 +62,7 @@ class Student(InTargetUnits):
         else:
             self.trunk = PooledTrunk(features, embedding, dropout, kind)
         self.head = nn.Sequential(nn.Dropout(dropout), head_of(head, embedding, outputs))
-        self.units = units_of(targets)
+        self.units = units_of(targets, class_shift)
 
     def forward(self, batch: ModalityBatch) -> Output:
         """Reads the prevalent modalities and nothing else; gates are (B, 1 + P), of the other kinds (B, M)."""

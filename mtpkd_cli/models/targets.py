@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mtpkd_cli.models.class_balance import ClassShift
 from mtpkd_cli.models.losses import valid_targets
 
 
@@ -82,9 +83,9 @@ class TargetUnits(nn.Module):
 
 
 class InTargetUnits(nn.Module):
-    """A model whose outputs are in units of the targets: `units` is the last step of its `forward`."""
+    """A model whose outputs are in units of the targets, or of balanced classes: `units` is its last step."""
 
-    units: TargetUnits
+    units: TargetUnits | ClassShift
 
     @property
     def scale(self) -> TargetScale | None:
@@ -93,7 +94,7 @@ class InTargetUnits(nn.Module):
 
     @contextmanager
     def standard_units(self) -> Iterator[None]:
-        """Within the block its outputs stay in standard deviations, as losses take them."""
+        """Within the block its outputs are as losses take them: in standard deviations, without a shift of classes."""
         units, self.units = self.units, TargetUnits(None)
         try:
             yield
@@ -101,6 +102,10 @@ class InTargetUnits(nn.Module):
             self.units = units
 
 
-def units_of(targets: dict[str, list[float]] | None) -> TargetUnits:
-    """The last step of a model, from its argument `targets`: mean and scale, or None in classification."""
+def units_of(
+    targets: dict[str, list[float]] | None, class_shift: list[float] | None = None
+) -> TargetUnits | ClassShift:
+    """The last step of a model, from its arguments: mean and scale of targets, a shift of classes, or neither."""
+    if class_shift is not None:
+        return ClassShift(class_shift)
     return TargetUnits(None if targets is None else TargetScale(**targets))

@@ -43,3 +43,8 @@ def labels_of(study: Study) -> Ingredient:
     """How many labels of the training side are seen; nothing where all are."""
     labels = study.data.labels
     return value_as({"labels": labels.model_dump()} if labels.hides else {}, labels=labels)
+
+
+def balanced_of(study: Study) -> Ingredient:
+    """Whether decisions are taken as if classes were equally frequent."""
+    return value_as({"student": {"balanced": study.balanced}}, balanced=study.balanced)

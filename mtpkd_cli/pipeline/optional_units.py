@@ -1,15 +1,34 @@
-"""Results that are no part of `run`: classical models, damaged recordings, final students, as units like the others."""
+"""Results that are no part of `run`, units like the others: what teachers could teach, classical models, and so on."""
 
 from mtpkd_cli.artifacts import MANIFEST, RunFolder, read_manifest
 from mtpkd_cli.artifacts.run_folder import repetition_name
 from mtpkd_cli.config import Study
 from mtpkd_cli.config.methods import METHODS
-from mtpkd_cli.config.scoring import evaluated_section, headline_of
+from mtpkd_cli.config.scoring import evaluated_section, headline_of, headline_without_threshold
 from mtpkd_cli.errors import ArtifactError
 from mtpkd_cli.pipeline.final import units_of_final
-from mtpkd_cli.pipeline.ingredients import features_of, labels_of, sides_of, students_of
+from mtpkd_cli.pipeline.ingredients import balanced_of, features_of, labels_of, sides_of, students_of
 from mtpkd_cli.pipeline.unit import Ingredient, Unit, artifacts, place, value, value_as
 from mtpkd_cli.pipeline.units import bank_folders, repetitions_of, student_folders
+
+
+def transfer_unit(run: RunFolder, study: Study) -> Unit:
+    """What teachers know that the student's modalities do not show, by their cross-fitted predictions."""
+    teachers, evaluate = study.teacher_modalities, evaluated_section(study)
+    pairs = repetitions_of(run, study)
+    folders = {repetition_name(*pair): {name: run.teacher(*pair, name) for name in teachers} for pair in pairs}
+    by_key = {f"{key}/teachers/{name}": path for key, of in folders.items() for name, path in of.items()}
+    counted = {key: getattr(evaluate, key) for key in ("resamples", "bootstrap_seed")}
+    ingredients = (
+        sides_of(run),
+        labels_of(study),
+        Ingredient({"crossfits": folders}, {"keys": list(folders)}, by_key),
+        value(teachers=teachers, prevalent=study.prevalent, prevalent_teacher=study.prevalent_teacher),
+        value(task=study.study.task, ordinal=study.study.ordinal),
+        value(metric=headline_without_threshold(evaluate.metrics, study.study.task)),
+        value_as({"evaluate": counted}, evaluate=evaluate),
+    )
+    return Unit("transfer", "transfer", run.transfer, "transfer", ingredients)
 
 
 def classical_unit(run: RunFolder, study: Study) -> Unit:
@@ -23,6 +42,7 @@ def classical_unit(run: RunFolder, study: Study) -> Unit:
         value(teachers=teachers, prevalent=study.prevalent, seeds=study.study.seeds, task=study.study.task),
         _standardisation(study),
         labels_of(study),
+        balanced_of(study),
         _evaluate_keys(study, "reference", "resamples", "permutations", "bootstrap_seed"),
     )
     return Unit("classical", "classical", run.classical, "classical", ingredients)
@@ -66,7 +86,7 @@ def corrupt_unit_as_made(run: RunFolder, study: Study) -> Unit:
 
 def optional_units(run: RunFolder, study: Study) -> list[Unit]:
     """Those that somebody has asked for in this run: their folder is there, or they are being made, or failed."""
-    units = [classical_unit(run, study), corrupt_unit_as_made(run, study)]
+    units = [transfer_unit(run, study), classical_unit(run, study), corrupt_unit_as_made(run, study)]
     return [*(unit for unit in units if _asked_for(run, unit)), *units_of_final(run, study)]
 
 

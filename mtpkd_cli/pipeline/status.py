@@ -68,6 +68,10 @@ def status_of(run: RunFolder, study: Study) -> list[UnitStatus]:
         from mtpkd_cli.pipeline.ablation import units_of_ablations
 
         others += units_of_ablations(run, study)
+    if run.curve.is_dir():
+        from mtpkd_cli.pipeline.curve import units_of_curve  # as above
+
+        others += units_of_curve(run, study)
     states = States(run, study, [*units, *others])
     return [_status(run, states, unit) for unit in [*units, *others]]
 

@@ -12,8 +12,8 @@ from mtpkd_cli.artifacts.run_folder import repetition_name
 from mtpkd_cli.config.options import Options
 
 STAGES = ("extract", "train-teachers", "align", "distill", "evaluate")
-OPTIONAL_STAGES = ("classical", "corrupt", "ablate", "final")
-"""What `evaluate --classical`, `evaluate --corrupt`, `ablate` and `final` make; no part of `run`."""
+OPTIONAL_STAGES = ("transfer", "classical", "corrupt", "ablate", "final", "curve")
+"""What `transfer`, `evaluate --classical`, `evaluate --corrupt`, `ablate`, `final` and `curve` make; no part of `run`."""
 
 LISTING = "listing of the samples"
 """What features read of the samples table, its names, media and times, as an input in a manifest."""
@@ -137,7 +137,7 @@ class Unit:
     @property
     def in_place(self) -> bool:
         """It fills its folder bit by bit, or shares it with others; all other units replace theirs as a whole."""
-        return self.module in ("samples", "extract", "ablate", "final")
+        return self.module in ("samples", "extract", "ablate", "final", "curve")
 
 
 def _merge(whole: dict[str, Any], part: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from mtpkd_cli.config.study import EvaluateSection, FitOptions, UnlabelledOption
 from mtpkd_cli.encoders.running import resolved_encoder
 from mtpkd_cli.pipeline.candidates import candidates_of, method_settings
 from mtpkd_cli.pipeline.ingredients import (
+    balanced_of,
     features_of,
     labels_of,
     learned_targets,
@@ -203,6 +204,7 @@ def _students(run: RunFolder, study: Study, fold: int, seed: int) -> Iterator[Un
         seen = place(labels=ALL_LABELS) if METHODS.constant(method, "LABELS") == "all" else labels_of(study)
         of_method = (
             value_as(tried, candidates=candidates),
+            place(balanced=study.balanced),
             seen,
             _unlabelled(study),
             place(method=method, settings=settings),
@@ -230,6 +232,7 @@ def _imputation(run: RunFolder, study: Study, fold: int, seed: int, method: str,
         sides_of(run),
         section(model=study.network),
         value(prevalent=study.prevalent, impute=impute, task=study.study.task),
+        balanced_of(study),
         labels_of(study),
         value_as({"teachers": {joint: seen}}),
         artifact("align", align, alignment=align),
@@ -270,6 +273,7 @@ def evaluation_unit(
         value(teachers=needs, task=study.study.task),
         section(evaluate=evaluate),
         *_metric_versions(evaluate),
+        balanced_of(study),
         students_of(students),
         Ingredient({"banks": banks}, {"keys": list(banks)}, {f"{key}/bank": path for key, path in banks.items()}),
     )

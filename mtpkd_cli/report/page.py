@@ -14,6 +14,7 @@ from mtpkd_cli.report.agreement import agreement
 from mtpkd_cli.report.curves import student_curves, teacher_curves
 from mtpkd_cli.report.drawing import Block
 from mtpkd_cli.report.forest import forest
+from mtpkd_cli.report.label_curve import label_curve
 from mtpkd_cli.report.matrices import similarity_matrices
 from mtpkd_cli.report.numbers import csv_table, latex_table
 from mtpkd_cli.report.people import people
@@ -34,10 +35,12 @@ from mtpkd_cli.report.tables import (
     gain_rows,
     target_rows,
 )
+from mtpkd_cli.report.transfer import transfer_table
 
 FIGURES: dict[str, Callable[[Results], Block]] = {
     "forest": forest,
     "people": people,
+    "label_curve": label_curve,
     "student_curves": student_curves,
     "teacher_curves": teacher_curves,
     "selection": selection,
@@ -109,6 +112,7 @@ def _context(results: Results) -> dict[str, Any]:
         "targets": target_rows(results),
         "frames": frame_table(results),
         "classical": classical_table(results),
+        "transfer": transfer_table(results),
         "headline": summary.metrics[summary.headline].label,
         "reference": results.reference,
         "classification": results.classification,

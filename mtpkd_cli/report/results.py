@@ -6,13 +6,13 @@ from pathlib import Path
 
 from mtpkd_cli.artifacts import RunFolder
 from mtpkd_cli.config import Study, read_study
+from mtpkd_cli.config.methods import PROPOSED
 from mtpkd_cli.evaluation.summary import Summary, summary_of
 from mtpkd_cli.pipeline import State, States, units_of
-from mtpkd_cli.pipeline.optional_units import classical_unit, corrupt_unit_as_made
+from mtpkd_cli.pipeline.curve import units_of_curve
+from mtpkd_cli.pipeline.optional_units import classical_unit, corrupt_unit_as_made, transfer_unit
 from mtpkd_cli.training.checkpoints import HISTORY, read_history
 from mtpkd_cli.training.fitting import History
-
-PROPOSED = "mt-pkdot"
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,11 @@ class Results:
     @cached_property
     def optional_states(self) -> dict[str, State]:
         """Stage of an optional result -> whether it is there, and of the study and the models as they are."""
-        units = [classical_unit(self.run, self.study), corrupt_unit_as_made(self.run, self.study)]
-        states = States(self.run, self.study, [*units_of(self.run, self.study), *units])
-        return {unit.stage: states.of(unit) for unit in units}
+        makers = (transfer_unit, classical_unit, corrupt_unit_as_made)
+        units = [make(self.run, self.study) for make in makers]
+        curve = units_of_curve(self.run, self.study)
+        states = States(self.run, self.study, [*units_of(self.run, self.study), *units, *curve])
+        return {"curve": State("missing")} | {unit.stage: states.of(unit) for unit in [*units, *curve[-1:]]}
 
 
 def read_results(run: RunFolder) -> Results:

@@ -49,6 +49,7 @@ def build(
     task: str,
     model: ModelSection,
     evaluate: EvaluateSection,
+    balanced: bool,
     labels: LabelBudget = ALL_LABELS,
 ) -> Counts:
     """Fits the models on what each network sees; writes classical.json.
@@ -60,6 +61,7 @@ def build(
         teachers: Teacher -> modalities that it sees.
         prevalent: What the student sees.
         evaluate: Metrics, of which the headline is used, reference, resamples and permutations.
+        balanced: Whether classes count alike, however frequent they are.
         labels: How many labels are seen.
 
     Raises:
@@ -88,13 +90,15 @@ def build(
                 tables = {}
                 for fold, seed in product(range(len(sides)), seeds):
                     interruption.check()
-                    tables[repetition_name(fold, seed)] = predict_classical(name, data, inputs, sides[fold], seed)
+                    tables[repetition_name(fold, seed)] = predict_classical(
+                        name, data, inputs, sides[fold], seed, balanced=balanced
+                    )
                 rivals[tuple(seen)][name] = with_labels(tables, table, binary)
         if network == evaluate.reference:
             tables = {key: read_student_predictions(folder) for key, folder in students.items()}
         else:
             file = f"{network.removeprefix(TEACHER_PREFIX)}.parquet"
-            tables = {key: read_teacher_predictions(folder / file, task) for key, folder in banks.items()}
+            tables = {key: read_teacher_predictions(folder / file, task, balanced) for key, folder in banks.items()}
         predictions = {network: with_labels(tables, table, binary)} | rivals[tuple(seen)]
         rows.append(compare_with_classical(network, predictions, seen, metric, draws))
         advance()

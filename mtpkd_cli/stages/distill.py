@@ -11,6 +11,7 @@ from mtpkd_cli.config.recordings import ALL_LABELS, LabelBudget
 from mtpkd_cli.config.study import AS_IT_IS, FitOptions, ModelSection, StudentSection, UnlabelledOptions
 from mtpkd_cli.errors import ArtifactError
 from mtpkd_cli.models import Student
+from mtpkd_cli.models.targets import units_of
 from mtpkd_cli.stages import Counts, Job
 from mtpkd_cli.training.alignment import TNET_WEIGHTS
 from mtpkd_cli.training.bank import read_bank
@@ -47,6 +48,7 @@ def build(
     task: str,
     model: ModelSection,
     student: StudentSection,
+    balanced: bool,
     fit: FitOptions,
     unlabelled: UnlabelledOptions = AS_IT_IS,
     guard: Path | None = None,
@@ -61,6 +63,7 @@ def build(
         privileged: Number of privileged modalities that are hallucinated.
         candidates: Methods, options and settings that are tried; of a method the student with the least validation loss
             at its best temperature is kept, the first of equals, and of the guard's method one that is clearly better.
+        balanced: Whether classes are to count alike, however frequent they are.
         unlabelled: How recordings without a label teach.
         settings: Method of a candidate -> who has settled its options: a default that does not fit the samples gives
             way, and what the study states is refused.
@@ -96,6 +99,8 @@ def build(
                 best[candidate.method] = losses[-1], one
         advance()
     kept = tries.kept([one for _, one in best.values()])
+    if balanced:
+        kept = tries.balanced(kept)
     tried = [TriedCandidate(**one.plain(), validation_loss=loss) for one, loss in zip(candidates, losses, strict=True)]
     about = Description(
         kind=type(kept.network).__name__, arguments=kept.arguments, task=task, outputs=data.outputs,
@@ -144,4 +149,6 @@ def _fitted_before(
     if about.chosen is None or tried != [one.plain() for one in candidates[: len(tried)]]:
         return None, []
     losses = [one.validation_loss for one in about.tried if one.validation_loss is not None]
-    return FittedStudent(network.to(device), about.arguments, about.chosen, history), losses
+    arguments = {name: value for name, value in about.arguments.items() if name != "class_shift"}
+    network.units = units_of(arguments.get("targets"))  # candidates are compared before classes are balanced
+    return FittedStudent(network.to(device), arguments, about.chosen, history), losses

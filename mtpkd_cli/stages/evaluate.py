@@ -56,6 +56,7 @@ def build(
     teachers: dict[str, bool],
     task: str,
     evaluate: EvaluateSection,
+    balanced: bool,
 ) -> Counts:
     """Writes predictions.parquet, subjects.parquet and metrics.json.
 
@@ -64,12 +65,13 @@ def build(
         students: Method -> "fold/seed" -> folder of the student.
         banks: "fold/seed" -> folder of the teacher bank, for the teachers' own test scores (upper bounds).
         teachers: Name in the bank -> whether it needs privileged modalities.
+        balanced: Whether classes count alike, however frequent they are.
     """
     table = read_parquet(samples).to_pandas()
     outputs = outputs_of(table)
     names = metrics_of(evaluate.metrics, len(outputs))
     headline = headline_of(names, task)
-    predictions = _read_predictions(students, banks, teachers, table, task)
+    predictions = _read_predictions(students, banks, teachers, table, task, balanced)
     tested = {key: tested_samples(folder) for key, folder in banks.items()}
     subjects = subjects_of(table, tested)
     limits = {"resamples": evaluate.resamples, "permutations": evaluate.permutations, "seed": evaluate.bootstrap_seed}
@@ -132,6 +134,7 @@ def _read_predictions(
     teachers: dict[str, bool],
     samples: pd.DataFrame,
     task: str,
+    balanced: bool,
 ) -> dict[str, Predictions]:
     """Method, or teacher with its prefix -> predictions beside the labels."""
     binary = task == "classification" and len(outputs_of(samples)) == 2
@@ -141,7 +144,8 @@ def _read_predictions(
     }
     for teacher in teachers:
         tables[TEACHER_PREFIX + teacher] = {
-            key: read_teacher_predictions(folder / f"{teacher}.parquet", task) for key, folder in banks.items()
+            key: read_teacher_predictions(folder / f"{teacher}.parquet", task, balanced)
+            for key, folder in banks.items()
         }
     return {method: with_labels(by_repetition, samples, binary) for method, by_repetition in tables.items()}
 

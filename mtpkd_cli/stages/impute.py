@@ -9,6 +9,7 @@ from mtpkd_cli.artifacts import write_parquet
 from mtpkd_cli.config.recordings import ALL_LABELS, LabelBudget
 from mtpkd_cli.config.study import ModelSection
 from mtpkd_cli.models import Student, Teacher
+from mtpkd_cli.models.class_balance import ClassShift, balancing_shift
 from mtpkd_cli.models.imputed import ImputedTrunk
 from mtpkd_cli.models.losses import task_loss
 from mtpkd_cli.stages import Counts, Job
@@ -35,6 +36,7 @@ def build(
     impute: str,
     task: str,
     model: ModelSection,
+    balanced: bool,
     labels: LabelBudget = ALL_LABELS,
 ) -> Counts:
     """Writes the model and its predictions of validation and test samples.
@@ -45,6 +47,7 @@ def build(
         prevalent: Modalities that are seen at test.
         teacher: Folder of the joint teacher; `alignment` holds the weights that it was tuned to.
         impute: "zero" or "mean", what stands in for a privileged feature.
+        balanced: Whether classes count alike, however frequent they are.
         labels: How many labels are seen.
     """
     data, sides = read_fold(samples, splits, fold, features, job.device, model.normalise, labels)
@@ -73,6 +76,10 @@ def build(
             trunk.fill(name).copy_(encoder.normaliser.mean)  # type: ignore[arg-type]
     network = network.to(job.device).eval()
     there = sides.having(data.present(prevalent))
+    if balanced:
+        shift = balancing_shift(apply(network, data, prevalent, there.training).logits)
+        arguments["class_shift"] = shift.tolist()
+        network.units = ClassShift(arguments["class_shift"]).to(job.device)
     rows = {"validation": there.validation, "test": there.test}
     about = Description(
         kind=type(network).__name__, arguments=arguments, task=task, outputs=data.outputs,

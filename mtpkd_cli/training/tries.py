@@ -13,6 +13,7 @@ from mtpkd_cli.config.study import FitOptions, UnlabelledOptions
 from mtpkd_cli.methods import TeacherBank, load_method
 from mtpkd_cli.models import Student, Teacher
 from mtpkd_cli.models.calibration import calibrated_loss, fit_temperature
+from mtpkd_cli.models.class_balance import ClassShift, balancing_shift
 from mtpkd_cli.models.losses import loss_per_sample
 from mtpkd_cli.training.checkpoints import load_model, load_weights
 from mtpkd_cli.training.data import StudyData
@@ -123,6 +124,13 @@ class Tries:
             worse, errors = worse.groupby(people).mean(), 1
         # Of one recording there is no deviation, and nothing is clear.
         return guards[0] if worse.mean() > errors * worse.std(ddof=1) / len(worse) ** 0.5 else taught
+
+    def balanced(self, student: FittedStudent) -> FittedStudent:
+        """The student with the shift of its logits by which classes have the same mean over all training rows."""
+        logits = self._logits(student.network, self.sides.training)
+        shift = balancing_shift(logits).tolist()
+        student.network.units = ClassShift(shift).to(logits.device)
+        return student._replace(arguments=student.arguments | {"class_shift": shift})
 
     def _losses(self, network: Student, rows: Tensor) -> Tensor:
         """(n,) of each row, at the temperature that suits the student best; of targets in standard deviations."""

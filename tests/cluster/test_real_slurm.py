@@ -108,6 +108,30 @@ def test_a_task_that_fails_stops_its_dependents_and_the_rest_is_submitted_later(
     assert tiny.undone() == set()
 
 
+def test_a_curve_runs_as_an_array_beside_the_study_to_its_table(
+    slurm: Any, tmp_path: Path, make_tiny: Callable[..., Any]
+) -> None:
+    tiny = make_tiny(tmp_path / "s", study={'["student-only", "kd", "pkdot", "mt-pkdot"]': '["student-only", "kd"]'})
+    run = tiny.run.root
+    tiny.do("extract")
+    call = ["curve", run, "--label-shares", "0.5,1", "--method", "kd", "--method", "self"]
+    _mtpkd(slurm, *call, "--plan")
+    jobs = _submitted(slurm, run)
+    assert {name: row["tasks"] for name, row in jobs.items() if row["stage"] == "curve"} == {
+        "curve": 2,
+        "curve-study": 2,
+        "curve-scores": 1,
+    }
+    slurm.wait_for(jobs, 300)
+    assert {unit["state"] for unit in _units(slurm, run).values()} == {"done"}
+    table = json.loads((run / "curve" / "curve.json").read_text())
+    assert [one["share"] for one in table["shares"]] == [0.5, 1]
+    assert {tuple(one["methods"]) for one in table["shares"]} == {("student-only", "kd", "self")}
+    again = _mtpkd(slurm, "curve", run, "--json")
+    assert json.loads(again.stdout) == table
+    assert "curve: nothing to train" in again.stderr
+
+
 def test_a_job_that_meets_its_time_limit_goes_back_into_the_queue_and_completes(
     slurm: Any, limited: tuple[Any, dict[str, Any]]
 ) -> None:

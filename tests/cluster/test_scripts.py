@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+import mtpkd_cli
 from mtpkd_cli.cluster import SlurmRequest, plan_jobs, write_scripts
 from mtpkd_cli.cluster.scripts import job_script
+from mtpkd_cli.pipeline.curve_request import CurveRequest, write_request
 
 
 def _planned(tiny: Any, **options: int) -> dict[str, Any]:
@@ -112,3 +114,58 @@ def test_a_script_passes_signals_on_and_keeps_the_exit_code(
     if requeued:
         # Not 17: where this is the last task of an array, that would put back all of its tasks.
         assert (tmp_path / "asked").read_text() == "requeue 15_1\n"
+
+
+def _shares(jobs: dict[str, Any], name: str) -> list[tuple[float, int, int]]:
+    return [(share, *pair) for share, pair in zip(jobs[name].shares, jobs[name].repetitions, strict=True)]
+
+
+def test_a_curve_is_an_array_over_share_fold_and_seed_and_then_its_scores(tiny: Any) -> None:
+    write_request(tiny.run, CurveRequest(shares=[0.5, 1.0], methods=["mt-pkdot", "self"]))
+    jobs = _planned(tiny)
+    assert list(jobs) == ["curve", "curve-study", "curve-scores"]
+    assert _shares(jobs, "curve") == [(0.5, 0, 0), (0.5, 1, 0)]
+    assert _shares(jobs, "curve-study") == [(1.0, 0, 0), (1.0, 1, 0)]  # self, which the study does not list
+    assert [job.after for job in jobs.values()] == [(), (), ("curve", "curve-study")]
+    text = job_script("tiny", jobs["curve"], SlurmRequest(gpus="1"))
+    subprocess.run(["bash", "-n"], input=text, text=True, check=True)
+    assert "shares=(0.5 0.5)\n" in text
+    wanted = '-m mtpkd_cli curve . --fold "${folds[$SLURM_ARRAY_TASK_ID]}" --seed "${seeds[$SLURM_ARRAY_TASK_ID]}" '
+    assert f'{wanted}--label-shares "${{shares[$SLURM_ARRAY_TASK_ID]}}" --jobs 1 &' in text
+    assert "#SBATCH --array=0-1\n" in text
+    assert "#SBATCH --gpus=1\n" in text
+    scores = job_script("tiny", jobs["curve-scores"], SlurmRequest(gpus="1"))
+    assert "-m mtpkd_cli curve . --jobs 1 &" in scores
+    assert "--gpus" not in scores
+
+
+def test_a_curve_waits_for_what_it_reads_and_for_nothing_else(tmp_path: Path, make_tiny: Callable[..., Any]) -> None:
+    tiny = make_tiny(tmp_path / "s", study={'name = "tiny"': 'name = "tiny"\nseeds = [0, 1, 2]'})
+    tiny.do("extract")
+    write_request(tiny.run, CurveRequest(shares=[0.5, 1.0], methods=["self"]))
+    jobs = _planned(tiny, array_limit=4)
+    after = {name: job.after for name, job in jobs.items() if job.stage == "curve"}
+    # Features are there; what is added at the study's own share needs the run's teachers, banks and students.
+    distilled, pieces = ("distill-1", "distill-2"), ("curve-1", "curve-2", "curve-study-1", "curve-study-2")
+    assert after == {
+        "curve-1": (),
+        "curve-2": (),
+        "curve-study-1": distilled,
+        "curve-study-2": distilled,
+        "curve-scores": (*pieces, "evaluate"),
+    }
+    assert sorted(_shares(jobs, "curve-1") + _shares(jobs, "curve-2")) == [
+        (0.5, fold, seed) for fold in (0, 1) for seed in (0, 1, 2)
+    ]
+    (tiny.run.features("eda") / "manifest.json").unlink()
+    jobs = _planned(tiny)
+    assert (jobs["curve"].after, jobs["curve-study"].after) == (("extract",), ("distill",))
+
+
+def test_of_a_curve_only_what_is_left_is_planned(tiny: Any) -> None:
+    mtpkd_cli.curve(tiny.run.root, [0.5, 1.0], methods=["kd"], folds=[0], device="cpu", jobs=1)
+    jobs = _planned(tiny)
+    assert list(jobs) == ["curve", "curve-scores"]
+    assert _shares(jobs, "curve") == [(0.5, 1, 0)]
+    mtpkd_cli.curve(tiny.run.root, folds=[1], device="cpu", jobs=1)
+    assert list(_planned(tiny)) == ["curve-scores"]

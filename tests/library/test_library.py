@@ -35,8 +35,8 @@ def test_importing_it_loads_nothing_and_naming_a_verb_no_torch() -> None:
 def test_every_verb_is_a_function_with_a_docstring_and_other_names_are_refused() -> None:
     verbs = set(mtpkd_cli.__all__) - {"__version__"}
     assert verbs == {
-        "ablate", "check", "compare", "evaluate", "export", "extract", "fit_final", "predict", "read_predictions",
-        "read_scores", "read_study", "run", "status",
+        "ablate", "check", "compare", "curve", "evaluate", "export", "extract", "fit_final", "predict",
+        "read_predictions", "read_scores", "read_study", "run", "status", "transfer",
     }  # fmt: skip
     assert verbs <= set(dir(mtpkd_cli))
     assert all(callable(getattr(mtpkd_cli, verb)) and getattr(mtpkd_cli, verb).__doc__ for verb in verbs)

@@ -37,7 +37,7 @@ def test_weights_are_the_most_likely_ones_of_a_mixture_under_the_prior() -> None
 
     def loss(free: np.ndarray) -> float:
         weights = np.exp(free) / np.exp(free).sum()
-        return float(-np.log(weights @ p).sum() - 0.1 * N / K * np.log(weights).sum())
+        return float(-np.log(weights @ p).sum() - 0.25 * N / K * np.log(weights).sum())
 
     best = minimize(loss, np.zeros(K), method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-9, "maxiter": 5000}).x
     expected = np.exp(best) / np.exp(best).sum()

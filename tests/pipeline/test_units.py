@@ -12,8 +12,10 @@ from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.config.options import Options
 from mtpkd_cli.config.reading import parse_study
 from mtpkd_cli.pipeline.ablation import ablation_units, cells_of
+from mtpkd_cli.pipeline.curve import shares_of, table_unit
+from mtpkd_cli.pipeline.curve_request import CurveRequest
 from mtpkd_cli.pipeline.final import final_units
-from mtpkd_cli.pipeline.optional_units import classical_unit, corrupt_unit
+from mtpkd_cli.pipeline.optional_units import classical_unit, corrupt_unit, transfer_unit
 from mtpkd_cli.pipeline.unit import OPTIONAL_STAGES, STAGES, Ingredient, Unit, section, value, value_as
 from mtpkd_cli.pipeline.units import units_of
 
@@ -42,9 +44,20 @@ def _units(tmp_path: Path) -> list[Unit]:
     units = []
     for adapter, encoder in (("biovid", "eda"), ("affwild2", "table")):
         study = parse_study(STUDY.format(adapter=adapter, encoder=encoder, methods=methods), where=run.study)
-        units += [*units_of(run, study), classical_unit(run, study), corrupt_unit(run, study, 7)]
+        units += [
+            *units_of(run, study),
+            transfer_unit(run, study),
+            classical_unit(run, study),
+            corrupt_unit(run, study, 7),
+        ]
     study = parse_study(run.study.read_text(), where=run.study)
     cells = cells_of(run, "mt-pkdot", ["distill.anchors=least,most"], "x")
+    request = CurveRequest(shares=[0.5, 1.0], methods=["kd"])
+    shares = shares_of(run, study, request)
+    units += [
+        *(unit for one in shares for unit in [*one.fits, one.evaluation]),
+        table_unit(run, study, request, shares),
+    ]
     return [*units, *ablation_units(run, study, cells, "mt-pkdot", "x"), *final_units(run, study, ["mt-pkdot"])]
 
 
@@ -81,9 +94,10 @@ def test_what_is_passed_is_hashed_is_read_or_says_where_the_result_lies(tmp_path
         "train_teachers": {"name", "fold", "labels"},
         "align": {"fold", "labels"},
         "bank": {"fold", "labels"},
-        # Who has settled the options that are hashed.
-        "distill": {"fold", "method", "settings", "labels"},
+        # Who has settled the options that are hashed, and what follows from hashed sections.
+        "distill": {"fold", "method", "settings", "labels", "balanced"},
         "impute": {"fold", "method", "labels"},
+        "transfer": {"labels"},
         "classical": {"labels"},
         "corrupt": {"extract", "damaged", "labels"},  # limits, and where features are kept
         "ablate": {"name"},

@@ -90,7 +90,8 @@ def _edit(study: Any, change: Callable[[dict[str, Any]], None]) -> None:
 
 
 def test_every_figure_has_drawings_and_a_caption(page: Page) -> None:
-    assert len(page.figures) == len(whole.FIGURES) - 1  # what --corrupt measures was not asked for
+    assert len(page.figures) == len(whole.FIGURES) - 2  # what --corrupt measures and the curve were not asked for
+    assert "Not measured: mtpkd curve RUN does it." in page.text
     assert "Not measured: mtpkd evaluate RUN --corrupt does it." in page.text
     assert all(figure["svg"] >= 1 and figure["caption"] > 80 for figure in page.figures)
 

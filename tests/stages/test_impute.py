@@ -27,7 +27,7 @@ METHODS = ("zero-imputation", "mean-imputation")
 def imputed(finished: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The finished study with both baselines beside student-only."""
     tiny = finished.copy(tmp_path_factory.mktemp("imputed") / "copy")
-    tiny.put('distill.methods=["student-only", "zero-imputation", "mean-imputation"]')
+    tiny.put('distill.methods=["student-only", "zero-imputation", "mean-imputation"]', "student.balanced=false")
     tiny.do("distill", "evaluate")
     return tiny
 
@@ -74,7 +74,7 @@ def test_what_is_privileged_does_not_matter_at_test(
     table.loc[tested, privileged] = np.random.default_rng(0).normal(40, 100, (int(tested.sum()), len(privileged)))
     table.loc[table.index[tested][:3], privileged] = np.nan
     other = make_tiny(tmp_path / "other", table)
-    other.put('distill.methods=["student-only", "zero-imputation", "mean-imputation"]')
+    other.put('distill.methods=["student-only", "zero-imputation", "mean-imputation"]', "student.balanced=false")
     for stage in ("extract", "train-teachers", "align", "distill"):
         other.do(stage, choice=None if stage == "extract" else Choice(fold=0))
     for method in METHODS:
