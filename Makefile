@@ -21,6 +21,8 @@ SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder --ignore=tes
 demo: $(VENV)/installed
 	test -f $(RUN)/study.toml || $(BIN)/mtpkd init $(RUN) --preset sample --data sample_data
 	$(BIN)/mtpkd run $(RUN)
+	# The same with the labels of three people in ten: what unlabelled recordings teach, and what controls gain.
+	$(BIN)/mtpkd curve $(RUN) --label-shares 0.3,1 --method mt-pkdot --method self --method placebo --method all-labels
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

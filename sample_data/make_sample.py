@@ -19,7 +19,7 @@ import pandas as pd
 import sensors
 import simulate
 from sensors import AUDIO_RATE_HZ, SIGNAL_RATE_HZ
-from simulate import FRAME_RATE_HZ, LEVELS, N_SUBJECTS, N_TRIALS
+from simulate import FRAME_RATE_HZ, LEVELS, N_SUBJECTS, N_UNLABELLED
 
 X264 = {"crf": "30", "preset": "veryslow", "threads": "1", "g": "250"}
 AUDIO_BIT_RATE = 12_000
@@ -61,24 +61,17 @@ def write_signals(path: Path, signals: dict[str, np.ndarray]) -> None:
     path.write_text("\n".join(rows) + "\n", newline="\n")
 
 
-def make_clip(out: Path, subject: int, level: str, trial: int) -> tuple[Path, Path]:
-    """Make one clip under `out` from nothing but its coordinates.
-
-    Args:
-        out: root of the study.
-        subject: 1 to 16.
-        level: "BL1" or "PA4".
-        trial: 0 to 5.
+def make_clip(out: Path, clip: simulate.Trial) -> tuple[Path, Path]:
+    """Write the two files of one trial under `out`, the root of the study.
 
     Returns:
         The paths of the mp4 and of the csv.
     """
-    clip = simulate.make_trial(simulate.make_subject(subject), level, trial)
     video = out / "video" / clip.subject.name / f"{clip.name}.mp4"
     signals = out / "biosignals_filtered" / clip.subject.name / f"{clip.name}_bio.csv"
     for path in (video, signals):
         path.parent.mkdir(parents=True, exist_ok=True)
-    look = face.make_look(simulate.generator(subject, 7))
+    look = face.make_look(simulate.generator(clip.subject.number, 7))
     motion, rng = sensors.face_motion(clip), clip.rng(4)
     light = rng.normal(1, 0.04)
     frames = [
@@ -90,15 +83,18 @@ def make_clip(out: Path, subject: int, level: str, trial: int) -> tuple[Path, Pa
     return video, signals
 
 
+def all_trials() -> list[simulate.Trial]:
+    """Every trial of the study, in the table's order."""
+    people = range(1, N_SUBJECTS + N_UNLABELLED + 1)
+    return [trial for number in people for trial in simulate.make_trials(simulate.make_subject(number))]
+
+
 def make_table(out: Path) -> None:
-    """Write `starting_point/samples.csv`, one row per clip."""
-    rows: list[tuple[int, str, int, str, int, str]] = []
-    for number in range(1, N_SUBJECTS + 1):
-        subject = simulate.make_subject(number)
-        for level, class_id in LEVELS.items():
-            for index in range(N_TRIALS):
-                name = simulate.make_trial(subject, level, index).name
-                rows.append((number, subject.name, class_id, level, len(rows) + 1, name))
+    """Write `starting_point/samples.csv`, one row per clip; the class's cells are empty where nobody labelled it."""
+    rows: list[tuple[int, str, str, str, int, str]] = []
+    for clip in all_trials():
+        label = (str(LEVELS[clip.level]), clip.level) if clip.subject.labelled else ("", "")
+        rows.append((clip.subject.number, clip.subject.name, *label, len(rows) + 1, clip.name))
     columns = ["subject_id", "subject_name", "class_id", "class_name", "sample_id", "sample_name"]
     path = out / "starting_point" / "samples.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -126,9 +122,8 @@ def _measures(clip: simulate.Trial) -> dict[str, float]:
 
 
 def describe() -> pd.DataFrame:
-    """AUROC of BL1 against PA4 for each measure, as it is and less the subject's own mean."""
-    subjects = [simulate.make_subject(number) for number in range(1, N_SUBJECTS + 1)]
-    clips = [simulate.make_trial(s, level, i) for s in subjects for level in LEVELS for i in range(N_TRIALS)]
+    """AUROC of BL1 against PA4 for each measure, as it is and less the subject's own mean; of labelled clips."""
+    clips = [clip for clip in all_trials() if clip.subject.labelled]
     table = pd.DataFrame([_measures(clip) for clip in clips])
     body = table[["skin conductance rise", "muscle rms", "heart rate"]]
     table["body: mean of the three, standardised"] = ((body - body.mean()) / body.std()).mean(axis=1)
@@ -152,10 +147,8 @@ def main() -> None:
         print(describe().to_string())
         return
     make_table(options.out)
-    for subject in range(1, N_SUBJECTS + 1):
-        for level in LEVELS:
-            for trial in range(N_TRIALS):
-                make_clip(options.out, subject, level, trial)
+    for clip in all_trials():
+        make_clip(options.out, clip)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,9 @@ PA4, plus a floor and trial noise, so the two levels overlap. Every modality see
 
 Parameters are round numbers near those of human physiology; README.md says how they were chosen. Every draw comes from
 a generator named by (subject, class, trial, stream), so each clip can be made alone.
+
+The last people were recorded without labels: drawn by the same process, each for half a session. Their clips are
+numbered in an order that is drawn too, and neither name nor number tells the level.
 """
 
 from dataclasses import dataclass
@@ -15,6 +18,8 @@ import numpy as np
 SEED = 20240816
 N_SUBJECTS = 16
 N_TRIALS = 6
+N_UNLABELLED = 8
+N_UNLABELLED_TRIALS = 3
 LEVELS = {"BL1": 0, "PA4": 4}
 DURATION_S = 5.0
 FRAME_RATE_HZ = 10
@@ -34,10 +39,13 @@ class Subject:
         name: BioVid's form `<6 digits>_<w|m>_<age>`; 90 is no month, so no id of a real corpus is met.
         responsiveness: reaction that PA4 adds on average, around 1.
         face_weights: (4,) share of the reaction that each of `CHANNELS` shows, 0 or more.
+        labelled: whether the level of this person's trials is written down anywhere.
+        trials: level -> the number that each of its trials has in the names of clips.
     """
 
     number: int
     name: str
+    labelled: bool
     responsiveness: float
     face_weights: np.ndarray
     sway_px: float
@@ -63,8 +71,9 @@ class Trial:
 
     @property
     def name(self) -> str:
-        """The sample's name as BioVid writes it, such as `900101_w_34-BL1-081`."""
-        return f"{self.subject.name}-{self.level}-{self.subject.trials[self.level][self.index]:03d}"
+        """The sample's name, as BioVid writes it `900101_w_34-BL1-081`, or without a level `900117_w_34-002`."""
+        level = f"-{self.level}" if self.subject.labelled else ""
+        return f"{self.subject.name}{level}-{self.subject.trials[self.level][self.index]:03d}"
 
     def rng(self, stream: int) -> np.random.Generator:
         """An independent generator for one modality of this trial."""
@@ -78,13 +87,18 @@ class Trial:
 
 
 def make_subject(number: int) -> Subject:
-    """Draw the person with this running number (1 to `N_SUBJECTS`); the same number gives the same person."""
-    rng = generator(number)
+    """Draw the person with this running number; the same number gives the same person.
+
+    Args:
+        number: 1 to `N_SUBJECTS` for those with labels, and the `N_UNLABELLED` after these for those without.
+    """
+    rng, labelled = generator(number), number <= N_SUBJECTS
     woman = number % 2 == 1
     expressiveness = 0.9 * rng.lognormal(0, 0.45)
     return Subject(
         number=number,
         name=f"9001{number:02d}_{'w' if woman else 'm'}_{rng.integers(20, 66)}",
+        labelled=labelled,
         responsiveness=rng.lognormal(0, 0.35),
         face_weights=expressiveness * rng.dirichlet(np.full(len(CHANNELS), 0.8)),
         sway_px=rng.uniform(0.8, 2.5),
@@ -94,15 +108,32 @@ def make_subject(number: int) -> Subject:
         scr_us=0.45 * rng.lognormal(0, 0.35),
         heart_rate_bpm=rng.normal(72, 8),
         muscle_uv=8 * rng.lognormal(0, 0.4),
-        trials={
-            "BL1": list(range(81, 81 + N_TRIALS)),
-            "PA4": sorted(rng.choice(np.arange(1, 81), N_TRIALS, replace=False).tolist()),
-        },
+        trials=_numbered(rng) if labelled else _numbered_blindly(rng),
     )
 
 
+def _numbered(rng: np.random.Generator) -> dict[str, list[int]]:
+    """BioVid's own numbers: 81 and on for BL1, any before that for PA4."""
+    return {
+        "BL1": list(range(81, 81 + N_TRIALS)),
+        "PA4": sorted(rng.choice(np.arange(1, 81), N_TRIALS, replace=False).tolist()),
+    }
+
+
+def _numbered_blindly(rng: np.random.Generator) -> dict[str, list[int]]:
+    """Numbers from 1, the levels in any order."""
+    numbers = (1 + rng.permutation(len(LEVELS) * N_UNLABELLED_TRIALS)).reshape(len(LEVELS), N_UNLABELLED_TRIALS)
+    return dict(zip(LEVELS, numbers.tolist(), strict=True))
+
+
+def make_trials(subject: Subject) -> list[Trial]:
+    """Draw a person's trials in the order in which the table lists them: that of the levels, or of the numbers."""
+    trials = [make_trial(subject, level, i) for level in LEVELS for i in range(len(subject.trials[level]))]
+    return trials if subject.labelled else sorted(trials, key=lambda trial: trial.name)
+
+
 def make_trial(subject: Subject, level: str, index: int) -> Trial:
-    """Draw the latent reaction of trial `index` (0 to `N_TRIALS` - 1) at `level` ("BL1" or "PA4")."""
+    """Draw the latent reaction of trial `index` (from 0) at `level` ("BL1" or "PA4")."""
     rng = generator(subject.number, LEVELS[level], index)
     mean = 0.3 + (subject.responsiveness if level == "PA4" else 0.0)
     reaction = max(0.0, mean + rng.normal(0, 0.5))

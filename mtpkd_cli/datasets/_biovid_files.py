@@ -3,6 +3,9 @@
 As handed out: `video/<subject>/<sample>.mp4` and `biosignals_filtered/<subject>/<sample>_bio.csv`. Re-organised, as
 MT-PKDOT's authors did: `<class>/<sample>/img_00001.jpg ...`, class 0 for BL1 to 4 for PA4 (75 images are the seconds 2
 to 5 at 25 per second), and `physio/<class>/<sample>_bio.csv`.
+
+A window that nobody labelled has no level in its name, `071309_w_21-081`, and in the re-organised corpus the folder
+`unlabelled` in place of that of a class.
 """
 
 import re
@@ -10,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LEVELS = ("BL1", "PA1", "PA2", "PA3", "PA4")
-NAME = re.compile(r"^(\d{6}_[wm]_\d{2})-(BL1|PA[1-4])-(\d{3})(?:_bio\.csv|\.mp4)?$")
+NAME = re.compile(r"^(\d{6}_[wm]_\d{2})(?:-(BL1|PA[1-4]))?-(\d{3})(?:_bio\.csv|\.mp4)?$")
 
-_CLASSES = tuple(str(i) for i in range(len(LEVELS)))
+# Folder of the re-organised corpus -> the level of its windows, None where nobody knows it.
+_FOLDERS = {str(number): level for number, level in enumerate(LEVELS)} | {"unlabelled": None}
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ def find_files(root: Path, biosignals: str) -> dict[str, WindowFiles]:
         root: The corpus folder.
         biosignals: Folder of the biosignals in the corpus as handed out.
     """
-    if not (root / "video").is_dir() and any((root / number).is_dir() for number in _CLASSES):
+    if not (root / "video").is_dir() and any((root / folder).is_dir() for folder in _FOLDERS):
         return {
             "video": _by_class(root, "<class>/<sample>", ""),
             "biosignals": _by_class(root, "physio/<class>/<sample>_bio.csv", "_bio.csv"),
@@ -70,15 +74,16 @@ def _by_class(root: Path, expected: str, suffix: str) -> WindowFiles:
     above, paths, problems = expected.partition("<class>")[0], {}, []
     if not (root / above).is_dir():
         problems.append(f"{root / above}: no such folder, expected one folder of {suffix} files per class")
-    for number, level in enumerate(LEVELS):
-        folder = root / above / str(number)
+    for name, level in _FOLDERS.items():
+        folder = root / above / name
         for path in sorted(folder.iterdir()) if folder.is_dir() else []:
             sample = path.name.removesuffix(suffix)
             match = NAME.match(sample)
             if match is None or not path.name.endswith(suffix) or (not suffix and not path.is_dir()):
                 continue
             if match[2] == level:
-                paths[sample] = f"{above}{number}/{path.name}"
+                paths[sample] = f"{above}{name}/{path.name}"
             else:
-                problems.append(f"{path}: {match[2]} in the folder of class {number}, which is {level}")
+                whose = f"of class {name}, which is {level}" if level else "of windows without a label"
+                problems.append(f"{path}: {match[2] or 'no level in the name, and'} in the folder {whose}")
     return WindowFiles(expected, paths, problems)

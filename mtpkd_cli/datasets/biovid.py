@@ -5,12 +5,16 @@ Reads the corpus as it is handed out: `starting_point/samples.csv` where it exis
 folder per class (see `_biovid_files.py`). Gives one sample per window, its class the position of its level in `levels`.
 Part B, with facial EMG, has the same layout.
 
+A window without a label has no level in its name (`071309_w_21-081`), whether the listing names it or not, or an empty
+class in the listing.
+
 References:
     Walter et al., "The BioVid Heat Pain Database", CYBCONF 2013. Werner et al., "Analysis of Facial Expressiveness
     During Experimentally Induced Heat Pain", ACIIW 2017 (the subjects whose faces hardly react).
 """
 
 import io
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -21,13 +25,15 @@ from mtpkd_cli.config import Options
 from mtpkd_cli.datasets._biovid_files import LEVELS, NAME, find_files
 from mtpkd_cli.errors import DataError, did_you_mean, first_ten
 from mtpkd_cli.media.csv_text import decoded
+from mtpkd_cli.media.wide_tables import NOTES, reads_like_nothing
 from mtpkd_cli.storage import reading
 
 Level = Literal["BL1", "PA1", "PA2", "PA3", "PA4"]
 
 _LISTING = "starting_point/samples.csv"
 # Positions in the listing; its header's names differ between releases.
-_SUBJECT, _CLASS, _SAMPLE = 1, 2, 5
+_SUBJECT, _CLASS, _LEVEL, _SAMPLE = 1, 2, 3, 5
+_NO_CLASS = "windows without a class in the listing, though their names have a level"
 # Much of the literature leaves these 20 subjects out, since their faces hardly react to the heat.
 # fmt: off
 _NON_REACTIVE = frozenset({
@@ -65,7 +71,7 @@ def classes(_root: Path, config: Config) -> tuple[str, ...]:
 
 
 def samples(root: Path, config: Config) -> pd.DataFrame:
-    """Lists the windows of the wanted levels and subjects.
+    """Lists the windows of the wanted levels and subjects, and those without a level.
 
     Args:
         root: The corpus folder, which holds `video` and the biosignals, or folders of classes and `physio`.
@@ -73,7 +79,7 @@ def samples(root: Path, config: Config) -> pd.DataFrame:
 
     Returns:
         The samples table (see `mtpkd_cli.datasets`) with media_video and media_biosignals, "" where a window's file is
-        absent.
+        absent, and label -1 where a window has no level.
 
     Raises:
         DataError: A folder is missing or holds none of the windows, a level or subject has no window, or the
@@ -85,14 +91,15 @@ def samples(root: Path, config: Config) -> pd.DataFrame:
     if problems:
         raise _not_biovid(root, problems)
     listing = root / _LISTING
-    listed = set().union(*(window_files.paths for window_files in files.values()))
-    names = _read_listing(listing) if listing.is_file() else sorted(listed)
+    levels = {name: _named(name)[1] for window_files in files.values() for name in window_files.paths}
+    notes: Counter[str] = Counter()
+    if listing.is_file():
+        levels = {name: level for name, level in levels.items() if not level} | _read_listing(listing, notes)
     table = pd.DataFrame(
-        [(name, *NAME.match(name).group(1, 2)) for name in names],  # type: ignore[union-attr]
-        columns=["sample_id", "subject", "level"],
+        [(name, _named(name)[0], level) for name, level in levels.items()], columns=["sample_id", "subject", "level"]
     )
     problems += _absent(table, config, listing if listing.is_file() else root)
-    table = table[table["level"].isin(config.levels)]
+    table = table[table["level"].isin([*config.levels, ""])]
     if config.subjects:
         table = table[table["subject"].isin(config.subjects)]
     if config.exclude_nonreactive:
@@ -102,18 +109,25 @@ def samples(root: Path, config: Config) -> pd.DataFrame:
         problems.append("no window is left; every subject asked for is one of the non-reactive ones")
     table["recording"] = table["sample_id"]
     table["start_s"] = table["end_s"] = float("nan")
-    table["label"] = table["level"].map(config.levels.index).astype("int64")
+    table["label"] = table["level"].map({level: i for i, level in enumerate(config.levels)} | {"": -1}).astype("int64")
     for kind, window_files in files.items():
         table[f"media_{kind}"] = [window_files.paths.get(name, "") for name in table["sample_id"]]
         if not table.empty and not table[f"media_{kind}"].any():
             problems.append(f"{kind}: none of the {len(table)} windows is here, expected {window_files.expected}")
     if problems:
         raise _not_biovid(root, problems)
+    table.attrs[NOTES] = {note: count for note, count in notes.items() if count}
     return table.drop(columns="level")
 
 
-def _read_listing(path: Path) -> list[str]:
-    """Names of the samples in the list that the corpus brings, in its order."""
+def _named(sample: str) -> tuple[str, str]:
+    """Subject and level, "" where there is none, by the name of a sample."""
+    match = NAME.match(sample)
+    return (match[1], match[2] or "") if match else ("", "")
+
+
+def _read_listing(path: Path, notes: Counter[str]) -> dict[str, str]:
+    """Name -> level of each sample in the list that the corpus brings, "" where its class is empty."""
     todo = "put the corpus's own file back, or remove it: without it the folders are listed"
     with reading(path, "the listing", expected="a tab separated table", todo=todo):
         text, _ = decoded(path.read_bytes(), path)
@@ -125,22 +139,34 @@ def _read_listing(path: Path) -> list[str]:
             expected="tab separated: subject_id, subject_name, class_id, class_name, sample_id, sample_name",
             todo=todo,
         )
-    problems, seen = [], set()
+    problems, levels = [], dict[str, str]()
     for row, cells in enumerate(table.itertuples(index=False, name=None), start=1):
-        subject, level, name = (str(cells[place]).strip() for place in (_SUBJECT, _CLASS, _SAMPLE))
-        match = NAME.match(name)
-        if match is None:
+        subject, number, level_name, name = (str(cells[i]).strip() for i in (_SUBJECT, _CLASS, _LEVEL, _SAMPLE))
+        named, level = _named(name)
+        known = _level_of_class(number)
+        if not named:
             if row > 1:
                 problems.append(f"row {row}: sample name '{name}' is not like 071309_w_21-BL1-081")
-        elif (subject, level) != (match[1], str(LEVELS.index(match[2]))):
-            problems.append(f"row {row}: subject '{subject}' and class {level} disagree with sample name '{name}'")
-        elif name in seen:
+        elif subject != named or known not in ("", level):
+            problems.append(f"row {row}: subject '{subject}' and class {number} disagree with sample name '{name}'")
+        elif not known and level_name in LEVELS:
+            problems.append(f"row {row}: sample '{name}' has no class, though it is named {level_name}")
+        elif name in levels:
             problems.append(f"row {row}: sample '{name}' is listed twice")
         else:
-            seen.add(name)
+            levels[name] = known
+            notes[_NO_CLASS] += bool(level) and not known
     if problems:
         raise DataError(f"the listing has {len(problems)} bad rows\n{first_ten(problems)}", where=path)
-    return sorted(seen)
+    return levels
+
+
+def _level_of_class(number: str) -> str | None:
+    """Level of a class as the listing writes it, "" of an empty cell, None of what is no class."""
+    if not number or reads_like_nothing(number):
+        return ""
+    # One empty cell makes pandas write the others as 0.0 and 4.0.
+    return {str(place): level for place, level in enumerate(LEVELS)}.get(number.removesuffix(".0"))
 
 
 def _absent(table: pd.DataFrame, config: Config, where: Path) -> list[str]:
@@ -149,7 +175,7 @@ def _absent(table: pd.DataFrame, config: Config, where: Path) -> list[str]:
     problems = [
         f"subjects: '{s}' has no window{did_you_mean(s, subjects)}" for s in config.subjects if s not in subjects
     ]
-    levels = set(table["level"])
+    levels = set(table["level"]) - {""}
     present = ", ".join(sorted(levels)) or "none"
     problems += [f"{where}: level {v} has no window, found {present}" for v in config.levels if v not in levels]
     return problems

@@ -16,6 +16,10 @@ TRIALS = {"BL1": (81, 97, 100), "PA1": (3, 5), "PA2": (12,), "PA3": (21,), "PA4"
 NAMES = [f"{s}-{v}-{t:03d}" for s in SUBJECTS for v, trials in TRIALS.items() for t in trials]
 
 
+# Of a person with labels, and of one without any.
+UNLABELLED = ["071309_w_21-003", "071309_w_21-081", "099999_m_30-001"]
+
+
 def _biosignals(path: Path, n_rows: int = 2816) -> None:
     t = np.arange(n_rows) / 512
     columns = ("gsr", "ecg", "emg_trapezius", "emg_corrugator", "emg_zygomaticus")
@@ -62,6 +66,91 @@ def test_the_table_is_as_agreed_with_and_without_the_listing(tmp_path: Path, lis
     row = table.set_index("sample_id").loc["080314_w_25-PA4-019"]
     assert row["media_video"] == "video/080314_w_25/080314_w_25-PA4-019.mp4"
     assert row["media_biosignals"] == "biosignals_filtered/080314_w_25/080314_w_25-PA4-019_bio.csv"
+
+
+def _unlabelled_files(root: Path, names: list[str] = UNLABELLED) -> None:
+    for name in names:
+        subject = name.split("-")[0]
+        for path in (
+            root / "video" / subject / f"{name}.mp4",
+            root / "biosignals_filtered" / subject / f"{name}_bio.csv",
+        ):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+
+
+def _list_more(root: Path, rows: list[str]) -> None:
+    """Adds rows to the listing, cells parted by blanks, "-" for an empty one."""
+    listing = root / "starting_point" / "samples.csv"
+    more = ["\t".join("" if cell == "-" else cell for cell in row.split()) for row in rows]
+    listing.write_text(listing.read_text() + "\n".join(more) + "\n")
+
+
+@pytest.mark.parametrize("listing", ["none", "of labelled windows", "of all"])
+def test_windows_without_a_level_have_no_label_whoever_lists_them(tmp_path: Path, listing: str) -> None:
+    _unlabelled_files(_tree(tmp_path, listing=listing != "none"))
+    if listing == "of all":
+        _list_more(tmp_path, [f"9 {name.split('-')[0]} - - 99 {name}" for name in UNLABELLED])
+    table = samples(tmp_path, Config())
+    labelled = samples(_tree(tmp_path / "without", listing=listing != "none"), Config())
+    assert table.loc[table["label"] == -1, "sample_id"].tolist() == UNLABELLED
+    assert table["sample_id"].is_monotonic_increasing
+    assert table["label"].dtype == np.int64
+    rest = table[table["label"] >= 0].reset_index(drop=True)
+    pd.testing.assert_frame_equal(rest, labelled, check_flags=False)
+    row = table.set_index("sample_id").loc["099999_m_30-001"]
+    assert row["subject"] == "099999_m_30"
+    assert row["media_video"] == "video/099999_m_30/099999_m_30-001.mp4"
+    assert row["media_biosignals"] == "biosignals_filtered/099999_m_30/099999_m_30-001_bio.csv"
+    assert table.attrs["notes"] == {}
+
+
+def test_people_left_out_take_their_windows_without_a_level_with_them(tmp_path: Path) -> None:
+    _unlabelled_files(_tree(tmp_path), ["080314_w_25-001", "082315_w_60-001"])
+    chosen = samples(tmp_path, Config(subjects=["080314_w_25"]))
+    assert chosen.loc[chosen["label"] == -1, "sample_id"].tolist() == ["080314_w_25-001"]
+    reactive = samples(tmp_path, Config(exclude_nonreactive=True))
+    assert reactive.loc[reactive["label"] == -1, "sample_id"].tolist() == ["080314_w_25-001"]
+
+
+def test_windows_without_a_level_are_no_level(tmp_path: Path) -> None:
+    _unlabelled_files(_tree(tmp_path, listing=False))
+    for path in tmp_path.rglob("*-PA4-*"):
+        path.unlink()
+    with pytest.raises(DataError, match="level PA4 has no window, found BL1, PA1, PA2, PA3"):
+        samples(tmp_path, Config())
+
+
+@pytest.mark.parametrize("written", ["", "NA", "nan", "floats"])
+def test_an_empty_class_takes_the_label_away_and_is_counted(tmp_path: Path, written: str) -> None:
+    listing = _tree(tmp_path) / "starting_point" / "samples.csv"
+    table = pd.read_csv(listing, sep="\t", dtype={} if written == "floats" else str)
+    hidden = table["subject_name"].eq("080314_w_25") & table["class_name"].isin(["BL1", "PA2"])
+    table.loc[hidden, ["class_id", "class_name"]] = None
+    table.to_csv(listing, sep="\t", index=False, na_rep="" if written == "floats" else written)
+    assert ("\t4.0\tPA4\t" in listing.read_text()) == (written == "floats")
+    result = samples(tmp_path, Config())
+    # A window of PA2 was not asked for; without a label nobody knows that.
+    names = [name for name in NAMES if "080314_w_25-BL1" in name or "080314_w_25-PA2" in name]
+    assert result.loc[result["label"] == -1, "sample_id"].tolist() == names
+    assert dict(result["label"].value_counts()) == {0: 6, 1: 6, -1: 4}
+    assert list(result.attrs["notes"].values()) == [4]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("9 099999_m_30 0 BL1 99 099999_m_30-001", "class 0 disagree with sample name '099999_m_30-001'"),
+        ("9 099999_m_30 - BL1 99 099999_m_30-001", "'099999_m_30-001' has no class, though it is named BL1"),
+        ("9 071309_w_21 - - 99 099999_m_30-001", "subject '071309_w_21' and class  disagree"),
+        ("9 080314_w_25 5 - 99 080314_w_25-PA4-019", "class 5 disagree with sample name '080314_w_25-PA4-019'"),
+        ("9 080314_w_25 - - 99 080314_w_25-PA4-019", "'080314_w_25-PA4-019' is listed twice"),
+    ],
+)
+def test_rows_that_half_say_a_class_are_refused(tmp_path: Path, row: str, message: str) -> None:
+    _list_more(_tree(tmp_path), [row])
+    with pytest.raises(DataError, match=f"row {len(NAMES) + 2}: .*{message}"):
+        samples(tmp_path, Config())
 
 
 def test_class_indices_follow_the_order_of_the_levels(tmp_path: Path) -> None:
@@ -233,3 +322,21 @@ def test_a_window_of_images_is_encoded_like_a_video(tmp_path: Path) -> None:
     assert len(features.values) == 6
     assert features.notes["steps_without_frames"] == 0
     assert len(face.encode(Segment(folder), face.Config(image_rate_hz=15.0)).values) == 10
+
+
+def test_in_the_layout_of_images_windows_without_a_label_have_a_folder(tmp_path: Path) -> None:
+    _images(tmp_path, NAMES)
+    for name in UNLABELLED:
+        (tmp_path / "unlabelled" / name).mkdir(parents=True)
+        _biosignals(tmp_path / "physio" / "unlabelled" / f"{name}_bio.csv", n_rows=9)
+    table = samples(tmp_path, Config()).set_index("sample_id")
+    assert table.index[table["label"] == -1].tolist() == UNLABELLED
+    row = table.loc["099999_m_30-001"]
+    assert row["media_video"] == "unlabelled/099999_m_30-001"
+    assert row["media_biosignals"] == "physio/unlabelled/099999_m_30-001_bio.csv"
+    (tmp_path / "unlabelled/071309_w_21-003").rename(tmp_path / "0/071309_w_21-003")
+    (tmp_path / "4/080314_w_25-PA4-019").rename(tmp_path / "unlabelled/080314_w_25-PA4-019")
+    with pytest.raises(DataError) as caught:
+        samples(tmp_path, Config())
+    assert "071309_w_21-003: no level in the name, and in the folder of class 0, which is BL1" in str(caught.value)
+    assert "080314_w_25-PA4-019: PA4 in the folder of windows without a label" in str(caught.value)
