@@ -20,6 +20,7 @@ def list_methods() -> None:
         lines = [text.splitlines()[0], _first_sentence(text, "L = "), _first_sentence(text, "Source: ")]
         if name in documents:
             lines.append(", ".join(f"{key} = {value!r}" for key, value in METHODS.options(name).items()))
+            lines.append(_unlabelled_in_words(name))
             lines.append(_released_in_words(name))
         else:
             lines.append(f"NAME is {', '.join(METHODS.with_placebo())}; options are those of NAME")
@@ -41,12 +42,21 @@ def show_method(name: str) -> None:
     else:
         print(f"The student's T-Net starts {_INITIAL[str(METHODS.constant(name, 'TNET'))]}.")
     if guard := METHODS.constant(name, "GUARD"):
-        print(f"With distill.guard = true, {guard} is kept unless validation subjects prefer this one.")
+        print(f"With distill.guard = true, {guard} is kept where validation subjects clearly prefer it.")
     table = METHODS.method_of(name)
     print(f"Options (distill.KEY for all methods that have it, distill.method.{table}.KEY for {table}):")
     print("\n".join(f"  {key} = {value!r}" for key, value in METHODS.options(name).items()) or "  none")
+    if unlabelled := _unlabelled_in_words(name):
+        print(f"{unlabelled}.")
     if released := _released_in_words(name):
         print(textwrap.fill(f"{released}. Keys for all methods do not reach them, and other values are refused.", 120))
+
+
+def _unlabelled_in_words(name: str) -> str:
+    """Which options have another default where recordings without a label teach; empty where none has."""
+    changed = METHODS.with_unlabelled(name)
+    values = ", ".join(f"{key} = {value!r}" for key, value in changed.items())
+    return f"Where recordings without a label teach: {values}" if values else ""
 
 
 def _released_in_words(name: str) -> str:
