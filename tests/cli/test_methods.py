@@ -7,7 +7,7 @@ from mtpkd_cli.cli import app
 from mtpkd_cli.config.methods import METHODS
 from mtpkd_cli.errors import StudyError
 
-NO_SOURCE = {"student-only", "tnet-only"}
+NO_SOURCE = {"student-only", "all-labels", "tnet-only"}
 
 
 @pytest.fixture(scope="module")

@@ -74,7 +74,7 @@ TRIED = {
         "selection=batch outputs=crossfit structure=rows anchors=shared anchors_k=8 epsilon=0.1 task_weight=0.75 "
         "transport_weight=0.2 centroid_weight=0.0 soft_label_weight=0.9 temperature=1.0 | selection=mean "
         "transport_weight=0.0 soft_label_weight=0.5 | selection=mean transport_weight=0.0 soft_label_weight=0.25 | "
-        "selection=soft transport_weight=1.0 soft_label_weight=0.25"
+        "selection=skill transport_weight=1.0 soft_label_weight=0.25"
     ),
     "mt-pkdot-released": "anchors_k=30 task_weight=0.8 transport_weight=0.2 centroid_weight=0.2 | - | - | -",
     "pkdot": (
@@ -89,7 +89,7 @@ TRIED = {
         "selection=batch outputs=train structure=rows anchors=shared anchors_k=8 epsilon=0.1 task_weight=0.75 "
         "transport_weight=0.2 centroid_weight=0.0 soft_label_weight=0.9 temperature=1.0 | selection=mean "
         "transport_weight=0.0 soft_label_weight=0.5 | selection=mean transport_weight=0.0 soft_label_weight=0.25 | "
-        "selection=soft transport_weight=1.0 soft_label_weight=0.25"
+        "selection=skill transport_weight=1.0 soft_label_weight=0.25"
     ),
     "random-teacher": (
         "structure=rows anchors=shared anchors_k=8 epsilon=0.1 task_weight=0.75 transport_weight=0.2 "
@@ -103,7 +103,7 @@ TRIED = {
         "selection=batch outputs=crossfit structure=rows anchors=shared anchors_k=8 epsilon=0.1 task_weight=0.8 "
         "transport_weight=0.2 centroid_weight=0.0 soft_label_weight=0.9 temperature=1.0 | selection=mean "
         "transport_weight=0.0 soft_label_weight=0.5 | selection=mean transport_weight=0.0 soft_label_weight=0.25 | "
-        "selection=soft transport_weight=1.0 soft_label_weight=0.25"
+        "selection=skill transport_weight=1.0 soft_label_weight=0.25"
     ),
     "sm": (
         "task_weight=1.0 similarity_weight=1.0 | similarity_weight=0.1 | similarity_weight=0.1 | similarity_weight=10.0"

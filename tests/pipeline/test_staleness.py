@@ -69,7 +69,7 @@ def test_a_run_that_was_moved_stays_done_with_and_without_its_corpus(tiny: Any, 
 @pytest.mark.parametrize(
     ("key", "methods", "reason"),
     [
-        ("distill.selection=sample", ("mt-pkdot",), 'selection was "soft", is "sample"'),
+        ("distill.selection=sample", ("mt-pkdot",), 'selection was "skill", is "sample"'),
         ("distill.epsilon=0.02", ("pkdot", "mt-pkdot"), ", is 0.02"),
         ("distill.method.kd.temperature=4.0", ("kd",), "temperature was 2.0, is 4.0"),
         ("distill.epochs=3", METHODS, "distill.epochs was 2, is 3"),
@@ -97,7 +97,7 @@ def test_what_is_made_again_says_why_and_leaves_the_rest_alone(tiny: Any) -> Non
     assert made == 3
     [line] = [note for note in notes if note.startswith("distill fold-0") and "made again" in note]
     assert line.startswith("distill fold-0/seed-0 mt-pkdot: made again, ")
-    assert 'selection was "soft", is "mean"' in line
+    assert 'selection was "skill", is "mean"' in line
     changed = {path for path, time in _times(tiny).items() if before.get(path) != time} - {tiny.run.study}
     allowed = (*(tiny.run.student(fold, 0, "mt-pkdot") for fold in (0, 1)), tiny.run.evaluation)
     assert changed

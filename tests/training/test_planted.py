@@ -235,17 +235,18 @@ def test_the_bank_holds_what_teachers_say_of_samples_that_they_have_not_learned_
     samples = read_parquet(run.samples).to_pandas()
     ids = samples["sample_id"].tolist()
     bank = read_bank(run.bank(0, 0), ["face", "heart", "skin", "joint"], ids, ["train", "validation", "test"])
-    is_train = torch.from_numpy(samples["subject"].isin(fold.train).to_numpy(copy=True))
+    held_out = torch.from_numpy(samples["subject"].isin([*fold.train, *fold.validation]).to_numpy(copy=True))
     assert bank.present.all()
-    assert torch.equal(bank.logits[:, ~is_train], bank.crossfit_logits[:, ~is_train])
-    assert (bank.logits[:, is_train] != bank.crossfit_logits[:, is_train]).any(-1).all()
+    assert torch.equal(bank.logits[:, ~held_out], bank.crossfit_logits[:, ~held_out])
+    assert (bank.logits[:, held_out] != bank.crossfit_logits[:, held_out]).any(-1).all()
     for t, name in enumerate(bank.names):
         table = read_parquet(run.teacher(0, 0, name) / "crossfit.parquet")
         assert table.column("sample_id").to_pylist() == ids
-        logits = tensor_of(table.column("logits"))[is_train]
-        labels = torch.from_numpy(samples["label"].to_numpy(copy=True))[is_train]
+        logits = tensor_of(table.column("logits"))[held_out]
+        labels = torch.from_numpy(samples["label"].to_numpy(copy=True))[held_out]
         expected = logits / fit_temperature(logits, labels)
-        torch.testing.assert_close(bank.crossfit_logits[t, is_train], expected, rtol=1e-5, atol=1e-6)
+        # The temperature is searched for to 1e-4, and other orders of the rows end there elsewhere.
+        torch.testing.assert_close(bank.crossfit_logits[t, held_out], expected, rtol=1e-4, atol=1e-4)
 
 
 def test_a_student_is_taught_without_the_test_rows_of_the_bank(informative: Planted) -> None:
