@@ -18,7 +18,7 @@ from mtpkd_cli.training.descriptions import Description
 from mtpkd_cli.training.resuming import Resuming
 from mtpkd_cli.training.seeding import derived_seed
 from mtpkd_cli.training.splits import inner_folds
-from mtpkd_cli.training.teachers import CROSSFIT, MEMBERS, crossfit, fit_teacher
+from mtpkd_cli.training.teachers import CROSSFIT, ENOUGH_PEOPLE, MEMBERS, crossfit, fit_teacher
 
 
 def build(
@@ -74,6 +74,9 @@ def build(
         place = err.where or f"fold {fold}, teacher '{name}'"
         raise DataError(err.what, where=place, expected=err.expected, todo=err.todo) from err
     advance()
+    best = min(history, key=lambda entry: entry["validation"])
+    if len(sides.people.validation) >= ENOUGH_PEOPLE:
+        settings["options"] = options | {"stop_after": best["epoch"] + 1}
     seeds = [derived_seed(seed, fold, name, "inner", i) for i in range(len(held_out))]
     members = crossfit(data, modalities, sides, held_out, seeds, resuming=resuming, advance=advance, **settings)
     arguments = {"features": data.sizes(modalities), "outputs": len(outputs), **model.sizes}
@@ -89,5 +92,4 @@ def build(
         columns = {f"logits_{number}": fixed_lists(logits) for number, logits in enumerate(members.of_unlabelled)}
         write_parquet(out / MEMBERS, pa.table({"sample_id": pa.array(ids.iloc[sides.unlabelled.numpy()])} | columns))
     counts = {"inner_folds": len(held_out), "labelled": len(sides.labelled), "unlabelled": len(sides.unlabelled)}
-    best = min(history, key=lambda entry: entry["validation"])
     return counts | {"epochs": len(history), "best_epoch": best["epoch"], "validation_loss": best["validation"]}

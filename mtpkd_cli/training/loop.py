@@ -19,13 +19,14 @@ Terms = dict[str, Term]
 def fit(
     model: nn.Module,
     step: Callable[[Tensor], Terms],
-    validate: Callable[[], float],
+    validate: Callable[[], float] | None,
     rows: Tensor,
     *,
     unlabelled: Tensor | None = None,
     unlabelled_share: float | None = None,
     generator: torch.Generator,
     epochs: int,
+    stop_after: int | None = None,
     batch_size: int,
     learning_rate: float,
     weight_decay: float,
@@ -41,11 +42,13 @@ def fit(
     Args:
         model: What is fitted; put into training mode for steps and evaluation mode for validation.
         step: Rows of a batch -> named loss terms; the total is the sum of weight x value.
-        validate: Gives the validation loss; lower is better. Called under no_grad once per epoch.
+        validate: Gives the validation loss; lower is better. Called under no_grad once per epoch; None = nothing is
+            validated, and the weights of the last epoch are kept.
         rows: (N,) long, the training samples.
         unlabelled: (U,) long, training samples without a label, of which each batch has the same share.
         unlabelled_share: That share; None = as there are, each of them once an epoch.
         generator: Order of the samples.
+        stop_after: Epochs that are done of a schedule of `epochs`; None = all.
         patience: Epochs without a better validation loss after which it stops; None = `usual_patience`.
         ema_decay: Decay of the weights' exponential mean over steps, which is then validated and kept; 0 = none.
         slow: Learning rate -> parameters that it is for; a rate of 0 freezes them.
@@ -71,7 +74,8 @@ def fit(
     fitting = Fitting(model, optimiser, scheduler, [generator, *draws], ema_decay)
     patience = usual_patience(n_batches) if patience is None else patience
     finished = checkpoint.begin(fitting)
-    while not finished and fitting.epoch < epochs and _waited(fitting.history) < patience:
+    last = epochs if stop_after is None else min(epochs, stop_after)
+    while not finished and fitting.epoch < last and _waited(fitting.history) < patience:
         if len(fitting.order) == 0:
             fitting.order = epoch_order(rows, others, n_others, n_batches, generator)
         _train_epoch(fitting, step, n_batches, checkpoint)
@@ -112,18 +116,18 @@ def _train_epoch(
         checkpoint.step(fitting)
 
 
-def _validate_epoch(fitting: Fitting, validate: Callable[[], float]) -> None:
+def _validate_epoch(fitting: Fitting, validate: Callable[[], float] | None) -> None:
     """Validates after an epoch's steps, keeps the weights where they are the best so far, and begins the next epoch."""
     fitting.model.eval()
     with fitting.averaged_weights(), torch.no_grad():
-        loss = validate()
+        loss = 0.0 if validate is None else validate()
         if not math.isfinite(loss):
             raise NumericalError(
                 f"the validation loss of epoch {fitting.epoch} is {loss}",
                 expected="a finite number",
                 todo="lower the learning rate, or look for extreme values in the features",
             )
-        improved = loss < fitting.best
+        improved = validate is None or loss < fitting.best
         if improved:
             fitting.keep_best(loss)
     fitting.history.append(

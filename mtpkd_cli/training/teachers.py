@@ -20,6 +20,8 @@ CROSSFIT, MEMBERS = "crossfit.parquet", "members.parquet"
 """Files of a teacher's folder: the held-out logits of `crossfit`, and what all members predict of unlabelled rows."""
 
 EVALUATION_BATCH = 512
+ENOUGH_PEOPLE = 10
+"""Validation people by whose word on a teacher's best epoch its members stop too; of fewer it is a coin."""
 
 
 def fit_teacher(
@@ -44,7 +46,7 @@ def fit_teacher(
         unlabelled: Rows that count where features are standardised, and nowhere else.
         outputs: Classes or targets C.
         sizes: Keyword arguments of `Teacher`: embedding, heads, dropout.
-        options: Keyword arguments of `loop.fit`.
+        options: Keyword arguments of `loop.fit`; with `stop_after` nothing is validated.
         checkpoint: Where the fit goes on after an interrupt.
 
     Returns:
@@ -78,7 +80,8 @@ def fit_teacher(
             return task_loss(apply(teacher, data, modalities, validation).logits, data.labels[validation]).item()
 
         with teacher.standard_units():
-            history = fit(teacher, step, validate, train, generator=generator, checkpoint=checkpoint, **options)
+            checked = None if options.get("stop_after") else validate
+            history = fit(teacher, step, checked, train, generator=generator, checkpoint=checkpoint, **options)
     return teacher, history
 
 
@@ -116,8 +119,9 @@ def crossfit(
 ) -> Crossfit:
     """Fits one teacher per inner fold and applies it to the subjects that were held out from it.
 
-    All people whose labels are seen take part, those who validate too: with few of them each counts. The people who are
-    held out say when a member stops. A part in which nobody has any of the modalities has no member.
+    All people whose labels are seen take part, those who validate too: with few of them each counts. A member stops
+    where `stop_after` in the options says, so that who is held out has no say in it; without it, where few people
+    validate, the held-out people say when. A part in which nobody has any of the modalities has no member.
 
     Args:
         sides: Of the outer fold.

@@ -257,3 +257,15 @@ def test_without_a_decay_the_weights_themselves_are_validated() -> None:
 
     fit(model, step, validate, rows, generator=torch.Generator(), ema_decay=0.0, **options)
     torch.testing.assert_close(model.weight.detach(), weights[-1], rtol=0, atol=0)
+
+
+def test_a_fit_that_is_told_when_to_stop_validates_nothing_and_is_the_beginning_of_the_whole_one() -> None:
+    """Its learning rates are those of the schedule of all epochs, and the weights of its last epoch are kept."""
+    told, judged = Toy(), Toy()
+    history = told.fit(validate=None, stop_after=3, ema_decay=0.9)
+    losses = returns([3.0, 2.0, 1.0, 4.0, 4.0, 4.0])
+    whole = judged.fit(validate=lambda: next(losses), ema_decay=0.9)
+    assert len(history) == 3
+    assert [entry["learning_rate"] for entry in history] == [entry["learning_rate"] for entry in whole[:3]]
+    assert all(torch.equal(value, judged.weights()[name]) for name, value in told.weights().items())
+    assert not told.model.training
