@@ -38,7 +38,7 @@ def made() -> tuple[StudyData, Sides]:
     return data, Sides(Fold(list("0123"), list("45"), ["8"], list("67")), *rows)
 
 
-def fitted_to(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> tuple[Any, list[tuple[set[str], set[str]]]]:
+def fitted_to(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, list[tuple[set[str], set[str]]]]:
     """What cross-fitting gives, and who trained and who was asked in each of its fits."""
     data, sides = made()
     people = data.samples["subject"].to_numpy()
@@ -50,9 +50,7 @@ def fitted_to(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> tuple[Any, li
 
     monkeypatch.setattr(teachers, "fit_teacher", counted)
     parts = [["0", "4"], ["1", "2"], ["3", "5"]]
-    given = crossfit(
-        data, ["a"], sides, parts, [1, 2, 3], resuming=Resuming(), advance=lambda: None, **SETTINGS | settings
-    )
+    given = crossfit(data, ["a"], sides, parts, [1, 2, 3], resuming=Resuming(), advance=lambda: None, **SETTINGS)
     return given, seen
 
 
@@ -68,7 +66,7 @@ def test_each_member_learns_from_all_other_labelled_people_and_is_asked_about_th
     assert given.of_unlabelled.isfinite().all()
 
 
-def test_a_member_that_is_told_when_to_stop_asks_nobody_who_is_held_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_member_that_is_told_when_to_stop_asks_nobody_who_is_held_out() -> None:
     """With the labels of the held-out people turned around it predicts the same."""
     data, sides = made()
     told = SETTINGS | {"options": OPTIONS | {"stop_after": 2}}
