@@ -6,7 +6,7 @@ import typer
 from rich.table import Table
 
 from mtpkd_cli.cli.app import app
-from mtpkd_cli.cli.console import print_json, wide_console
+from mtpkd_cli.cli.console import print_json, print_text, wide_console
 from mtpkd_cli.cli.options import Json, Quiet, Run, Workers
 from mtpkd_cli.errors import DataError, first_ten
 
@@ -60,7 +60,7 @@ def _print(results: "list[CheckResult]") -> None:
         if rows := result.facts.get("folds"):
             _print_folds(rows)
         if result.notes:
-            print(f"{result.concern}, to know:\n{first_ten(result.notes)}")
+            print_text(f"{result.concern}, to know:\n{first_ten(result.notes)}")
 
 
 def _print_folds(rows: object) -> None:
