@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 import termios
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,17 @@ def test_notes_of_a_check_and_of_a_status_are_broken_between_words(tiny: Any) ->
     lines = _shown("check", tiny.run.root, "--quiet")
     assert max(map(len, lines)) <= 80
     assert "train.batch_size = 128: a fold trains with" in " ".join(" ".join(lines).split())
+
+
+def test_names_of_classes_in_brackets_are_shown_by_a_check(
+    make_tiny: Callable[..., Any], tmp_path: Path, tiny_table: Callable[..., Any]
+) -> None:
+    table = tiny_table()
+    table["label"] = table["label"].map({0: "[bold]", 1: "[pain]"})
+    tiny = make_tiny(tmp_path / "study", table)
+    text = " ".join(" ".join(_shown("check", tiny.run.root, "--quiet")).replace("│", " ").split())
+    assert "[bold] 36, [pain] 36" in text
+    assert text.count("[bold]") == 1 + 2 * 3  # of each of two folds three sides
 
 
 def test_only_what_is_too_wide_is_broken_and_lines_that_are_set_in_stay_lines() -> None:
