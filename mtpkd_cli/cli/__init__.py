@@ -1,6 +1,7 @@
 """The command line: the only place that prints."""
 
 import contextlib
+import inspect
 import os
 import sys
 import traceback
@@ -15,6 +16,7 @@ from mtpkd_cli.cli import (
     deploy_commands,
     transfer,
 )
+from mtpkd_cli.cli.console import paragraphs
 from mtpkd_cli.cli.stage_commands import app
 from mtpkd_cli.errors import Interrupted, MtpkdError, StorageError
 from mtpkd_cli.storage import DISK_FULL
@@ -30,6 +32,10 @@ __all__ = [
     "transfer",
 ]
 
+
+# Help is broken where its reader's window ends, not where lines of a docstring do.
+for _command in app.registered_commands:
+    _command.help = paragraphs(inspect.getdoc(_command.callback) or "")
 
 _GO_ON = "interrupted; run the same command again to go on"
 

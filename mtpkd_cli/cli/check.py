@@ -3,10 +3,11 @@
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from mtpkd_cli.cli.app import app
-from mtpkd_cli.cli.console import print_json, wide_console
+from mtpkd_cli.cli.console import print_json, print_text, wide_console
 from mtpkd_cli.cli.options import Json, Quiet, Run, Workers
 from mtpkd_cli.errors import DataError, first_ten
 
@@ -46,7 +47,8 @@ def check(
         text = "\n".join(f"  - {problem}" for problem in problems)
         todo = "mend these, or leave those samples out by data.exclude; mtpkd check again before mtpkd run"
         root = RunFolder(run).data_root(library.read_study(run).data.root)
-        raise DataError(f"{len(problems)} problems\n{text}", where=root, todo=todo)
+        count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
+        raise DataError(f"{count}\n{text}", where=root, todo=todo)
 
 
 def _print(results: "list[CheckResult]") -> None:
@@ -54,13 +56,13 @@ def _print(results: "list[CheckResult]") -> None:
     table = Table("concern", "found", "problems", "notes", title="before any compute", title_justify="left")
     for result in results:
         problems = f"[red]{len(result.problems)}[/red]" if result.problems else "-"
-        table.add_row(result.concern, result.found, problems, str(len(result.notes) or "-"))
+        table.add_row(escape(result.concern), escape(result.found), problems, str(len(result.notes) or "-"))
     console.print(table)
     for result in results:
         if rows := result.facts.get("folds"):
             _print_folds(rows)
         if result.notes:
-            print(f"{result.concern}, to know:\n{first_ten(result.notes)}")
+            print_text(f"{result.concern}, to know:\n{first_ten(result.notes)}")
 
 
 def _print_folds(rows: object) -> None:
@@ -70,7 +72,7 @@ def _print_folds(rows: object) -> None:
     table = Table("fold", *(f"{side}: subjects, samples" for side in sides), title="folds", title_justify="left")
     folds = list(dict.fromkeys(row["fold"] for row in rows))
     for fold in folds[:MOST_FOLDS]:
-        of_fold = {row["side"]: _cell(row) for row in rows if row["fold"] == fold}
+        of_fold = {row["side"]: escape(_cell(row)) for row in rows if row["fold"] == fold}
         table.add_row(str(fold), *(of_fold.get(side, "-") for side in sides))
     wide_console().print(table)
     if len(folds) > MOST_FOLDS:

@@ -4,6 +4,7 @@ import re
 import shutil
 import textwrap
 
+from mtpkd_cli.cli.console import print_text
 from mtpkd_cli.config.methods import METHODS
 
 _MOST_WIDTH = 120
@@ -36,20 +37,21 @@ def show_method(name: str) -> None:
         StudyError: There is no such method; the message names the nearest.
     """
     METHODS.check(name, where="mtpkd methods")
-    print(f"{name}\n\n{METHODS.document(name)}\n")
+    print_text(f"{name}\n\n{METHODS.document(name)}\n")
     if METHODS.constant(name, "IMPUTE"):
-        print("Nothing is trained: it is the joint teacher.")
+        print_text("Nothing is trained: it is the joint teacher.")
     else:
-        print(f"The student's T-Net starts {_INITIAL[str(METHODS.constant(name, 'TNET'))]}.")
+        print_text(f"The student's T-Net starts {_INITIAL[str(METHODS.constant(name, 'TNET'))]}.")
     if guard := METHODS.constant(name, "GUARD"):
-        print(f"With distill.guard = true, {guard} is kept where validation subjects clearly prefer it.")
+        print_text(f"With distill.guard = true, {guard} is kept where validation subjects clearly prefer it.")
     table = METHODS.method_of(name)
-    print(f"Options (distill.KEY for all methods that have it, distill.method.{table}.KEY for {table}):")
+    print_text(f"Options (distill.KEY for all methods that have it, distill.method.{table}.KEY for {table}):")
     print("\n".join(f"  {key} = {value!r}" for key, value in METHODS.options(name).items()) or "  none")
     if unlabelled := _unlabelled_in_words(name):
-        print(f"{unlabelled}.")
+        print_text(f"{unlabelled}.")
     if released := _released_in_words(name):
-        print(textwrap.fill(f"{released}. Keys for all methods do not reach them, and other values are refused.", 120))
+        sentence = f"{released}. Keys for all methods do not reach them, and other values are refused."
+        print_text(textwrap.fill(sentence, _MOST_WIDTH))
 
 
 def _unlabelled_in_words(name: str) -> str:

@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from mtpkd_cli.cli.console import print_text
 from mtpkd_cli.pipeline import STAGES, UnitStatus
 
 MARKS = {
@@ -43,6 +44,6 @@ def print_status(entries: list[UnitStatus], title: str, labels: list[str]) -> No
     listing = next((entry.counts for entry in entries if entry.unit == "."), {})
     if notes := listing.get("notes"):
         told = "; ".join(f"{note}: {count}" for note, count in notes.items())
-        print(f"{listing['samples']} samples of {listing['subjects']} subjects; {told}")
+        print_text(f"{listing['samples']} samples of {listing['subjects']} subjects; {told}")
     for sentence in labels:
-        print(sentence)
+        print_text(sentence)

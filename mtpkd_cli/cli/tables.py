@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from rich import box
 from rich.table import Table
 
-from mtpkd_cli.cli.console import ONE_LINE_WIDTH, wide_console
+from mtpkd_cli.cli.console import ONE_LINE_WIDTH, print_text, wide_console
 from mtpkd_cli.evaluation.ablation import AblationScores
 from mtpkd_cli.evaluation.classical import ClassicalScores
 from mtpkd_cli.evaluation.curve import CurveScores
@@ -27,14 +27,14 @@ def print_scores(summary: Summary) -> None:
     _print_methods(summary, summary.rows, names, title)
     for method, row in summary.methods.items():
         if unseen := summary.samples - row.scored:
-            print(f"{method}: {unseen} without a score, since it could see nothing of them")
+            print_text(f"{method}: {unseen} without a score, since it could see nothing of them")
     if frames := summary.frames:
         title = f"{frames.frames} labelled frames, each by the mean of the windows that cover it"
         _print_methods(summary, frames.methods, [name for name in names if name in frames.metrics], title)
         for method, of_frames in frames.methods.items():
             if of_frames.unscored:
                 left_out = f"{of_frames.unscored} frames without a score"
-                print(f"{method}: {left_out}, since no window over them could be read")
+                print_text(f"{method}: {left_out}, since no window over them could be read")
 
 
 def _print_methods(
@@ -86,7 +86,7 @@ def print_gains(summary: Summary) -> None:
             cells += [f"{fell_back}/{repetitions}", f"{row.kept_and_worse}/{repetitions - fell_back}"]
         table.add_row(method, *cells, *["-"] * (len(columns) - len(cells)))
     wide_console().print(table)
-    print(f"p: {summary.test}.")
+    print_text(f"p: {summary.test}.")
 
 
 def print_classical(scores: ClassicalScores) -> None:
@@ -102,7 +102,7 @@ def print_classical(scores: ClassicalScores) -> None:
             cells += [value_text(rival.score), interval_text(difference, " ", sign="+"), p_text(difference.p)]
         table.add_row(row.network, value_text(row.score), *cells)
     wide_console().print(table)
-    print(f"p: {scores.test.split(';')[0]}; their strength was chosen by validation subjects.")
+    print_text(f"p: {scores.test.split(';')[0]}; their strength was chosen by validation subjects.")
 
 
 def print_robustness(scores: RobustnessScores, label: str) -> None:
@@ -113,9 +113,9 @@ def print_robustness(scores: RobustnessScores, label: str) -> None:
     """
     for name, medium in scores.media.items():
         if medium.reason:
-            print(f"{name}: features were damaged, not media: {medium.reason}")
+            print_text(f"{name}: features were damaged, not media: {medium.reason}")
         else:
-            print(
+            print_text(
                 f"{name}: damaged: {medium.sense}, encoded anew; undamaged, {medium.same} of "
                 f"{medium.encoded} samples gave the stored features bit for bit"
             )
@@ -173,7 +173,7 @@ def print_ablation(ablation: AblationScores) -> None:
     console.print(table)
     if any(row.fell_back for row in ablation.cells if row.values):
         count = ", ".join(f"{row.cell} {row.fell_back}" for row in ablation.cells if row.values)
-        print(
+        print_text(
             f"the guard kept the student that knows no teacher, of {len(ablation.repetitions)} repetitions: {count}; "
             "--over distill.guard=false compares the teaching itself"
         )
@@ -198,9 +198,9 @@ def print_curve(curve: CurveScores) -> None:
             table.add_row(*cells, method, *scores, end_section=number == len(one.methods) - 1)
     wide_console().print(table)
     for sentence in curve.sentences:
-        print(sentence)
+        print_text(sentence)
     if not curve.sentences:
-        print("no share has a gain whose interval allows to say how many labels it is worth")
+        print_text("no method gains so surely at any share that it can be said how many labels that is worth")
 
 
 def value_text(estimate: Estimate) -> str:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mtpkd_cli.evaluation.label_noise import SUREST
 from mtpkd_cli.evaluation.summary import Estimate
 from mtpkd_cli.evaluation.transfer import TransferDiagnosis
 
@@ -20,17 +21,25 @@ set gains did follow gap times log(1 + unlabelled / labelled), by a factor that 
 def sentences(diagnosis: TransferDiagnosis) -> list[str]:
     """How doubtful the labels seem, and how the numbers are to be read."""
     first, noise, lines = diagnosis.prevalent, diagnosis.noise, []
-    if wrong := _in_words(noise.wrong, 100, 0):
+    surest = "Labels: where the held-out consensus of all teachers is surest (a quarter of the recordings)"
+    if noise.wrong is not None and noise.wrong.value == 0:
+        count = max(1, round(SUREST * diagnosis.labelled))
         lines.append(
-            f"Labels: where the held-out consensus of all teachers is surest (a quarter of the recordings), {wrong} % "
-            "have another label. If wrong labels are as frequent elsewhere, at most so many are wrong."
+            f"{surest}, none has another label. Of {count} recordings this still allows {100 * _none_of(count):.0f} % "
+            "(upper 95 % bound if they are independent, more if they are not). If wrong labels are as frequent "
+            "elsewhere, at most so many are wrong."
+        )
+    elif wrong := _in_words(noise.wrong, 100, 0):
+        lines.append(
+            f"{surest}, {wrong} % have another label. If wrong labels are as frequent elsewhere, at most so many are "
+            "wrong."
         )
     reliability, ceiling = _in_words(noise.reliability, 1, 2), _in_words(noise.ceiling, 1, 2)
     if reliability and ceiling:
         views = " and ".join(noise.views)
         lines.append(
             f"Labels: reliability by the views of {views} is {reliability}: if these two share nothing but what is to "
-            f"be recognised, no prediction correlates with the labels by more than {ceiling}; else they are better."
+            f"be recognised, no prediction correlates with the labels by more than {ceiling}; else labels are better."
         )
     best = max(diagnosis.teachers[1:], key=lambda row: _value(row.beyond), default=None)
     if best is not None and best.beyond is not None:
@@ -50,6 +59,14 @@ def sentences(diagnosis: TransferDiagnosis) -> list[str]:
 def _too_narrow(people: int) -> int:
     """Per cent by which a percentile bootstrap of so many is too narrow, see `metrics`."""
     return round(100 * (1 - np.sqrt((people - 1) / people)))
+
+
+def _none_of(count: int) -> float:
+    """The share of which none of so many is seen in one case of twenty (Clopper and Pearson 1934).
+
+    A bootstrap of none is none, however few there are.
+    """
+    return float(1 - 0.05 ** (1 / count))
 
 
 def _value(estimate: Estimate | None) -> float:

@@ -10,7 +10,9 @@ from mtpkd_cli.report.results import Results
 from mtpkd_cli.report.scores import scale_in
 
 _MOST_LINES = 4
-"""Lines with a band in one panel: more cannot be told apart."""
+"""Lines in one panel: more cannot be told apart."""
+_APART = 0.016
+"""Between intervals of two methods at the same labels, as a share of the panel: they would hide each other."""
 
 
 def label_curve(results: Results) -> Block:
@@ -35,7 +37,8 @@ def _sentences(curve: CurveScores) -> list[str]:
     who = "people" if curve.label_unit == "subject" else "samples"
     shown = [
         f"Scores over the number of labelled {who} (mean over folds, those who validate among them; logarithmic); "
-        f"bands are 95 % intervals over the same {curve.subjects} tested subjects. All other labels on the training "
+        f"bars are 95 % intervals over the same {curve.subjects} tested subjects, side by side where labels are the "
+        f"same. All other labels on the training "
         f"side are hidden from all methods{f', but for {curve.upper}, the dashed line' if curve.upper else ''}."
     ]
     shown += [f"{sentence}." for sentence in curve.sentences]
@@ -48,15 +51,17 @@ def _panel(curve: CurveScores, methods: list[str], number: int, results: Results
     scale, about = scale_in(results.summary, curve.metric), results.summary.metrics[curve.metric]
     others = "other methods" if number else "what labels are worth"
     axes = new_axes(f"{about.label}: {others}", 2.9)
+    ticks = sorted({curve.labels_of(one) for one in curve.shares})
+    step = (ticks[-1] / ticks[0]) ** _APART if ticks[-1] > ticks[0] else 1 + _APART
     for index, method in enumerate([curve.reference, *methods]):
         shares = [one for one in curve.shares if method in one.methods]
-        x = [curve.labels_of(one) for one in shares]
+        x = [curve.labels_of(one) * step ** (index - len(methods) / 2) for one in shares]
         value, low, high = (
             [float("nan") if end is None else scale.factor * end for end in ends]
             for ends in zip(*(_ends(one, method) for one in shares), strict=True)
         )
         colour = SERIES[index % len(SERIES)]
-        axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
+        axes.vlines(x, low, high, color=colour, alpha=0.6, linewidth=1)
         axes.plot(x, value, ".-", color=colour, linewidth=1.4, markersize=5, label=shortened(method, 30))
     if curve.upper:
         # Where no label is hidden, the reference knows all of them.
@@ -65,7 +70,6 @@ def _panel(curve: CurveScores, methods: list[str], number: int, results: Results
         upper = [float("nan") if point is None else scale.factor * point for _, point in points]
         axes.plot([at for at, _ in points], upper, "--", color=MUTED, linewidth=1.2, label=curve.upper)
     axes.set_xscale("log")
-    ticks = sorted({curve.labels_of(one) for one in curve.shares})
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda at, _: f"{at:.3g}"))

@@ -148,17 +148,22 @@ def _best_student(results: Results, metric: str, scale: Scale) -> list[str]:
 
 
 def _over_control(results: Results, metric: str, scale: Scale) -> list[str]:
-    """Says whether the proposed method exceeds the best control, and how many people lose by it."""
-    row, sentences = results.summary.methods[results.proposed], []
+    """Says whether the proposed method exceeds the best control, and how many people lose by it.
+
+    Each sentence names it: the one before may be of another student.
+    """
+    name, sentences = results.proposed, []
+    row = results.summary.methods[name]
     over, placebo = row.over_control.get(metric), row.over_placebo.get(metric)
     if over is not None and over.value is not None:
-        sentences.append(f"Over {over.other}, the best control, its difference is {_difference_in_words(over, scale)}.")
+        stated = _difference_in_words(over, scale)
+        sentences.append(f"Over {over.other}, the best control, the difference of {name} is {stated}.")
     if placebo is not None and placebo.value is not None and (over is None or placebo.other != over.other):
-        permuted = "its own loss with the teachers' rows permuted"
-        sentences.append(f"Over {placebo.other}, {permuted}, it is {_difference_in_words(placebo, scale)}.")
+        permuted, stated = "its own loss with the teachers' rows permuted", _difference_in_words(placebo, scale)
+        sentences.append(f"Over {placebo.other}, {permuted}, the difference of {name} is {stated}.")
     if row.transfer is not None and row.transfer.lose is not None:
         share = 100 * row.transfer.lose
-        sentences.append(f"{share:.0f}\u00a0% of the subjects are scored worse by it than by {results.reference}.")
+        sentences.append(f"{share:.0f}\u00a0% of the subjects are scored worse by {name} than by {results.reference}.")
     return sentences
 
 

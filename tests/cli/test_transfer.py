@@ -125,6 +125,11 @@ def test_it_is_stale_with_its_reason_and_the_report_shows_it_once_it_is_there(
     for row in diagnosis.teachers:
         assert f'<th scope="row">{row.name}<span class="note">' in section
         assert f"{100 * (row.skill.value or 0):.1f}" in section
+    # No table is wider than a page: who is held out, and who stands beside the prevalent one.
+    tables = [table.split("<tr>")[1:] for table in section.split("<table")[1:]]
+    assert [len(rows) - 1 for rows in tables] == [len(diagnosis.teachers), len(diagnosis.teachers) - 1]
+    assert [rows[0].count('<th scope="col">') for rows in tables] == [4, 6]
+    assert all(row.count("<td>") == rows[0].count("<th") - 1 for rows in tables for row in rows[1:])
     tiny.put("evaluate.resamples=150")
     [row] = [row for row in library.status(tiny.run.root) if row.stage == "transfer"]
     assert (row.state, row.reason) == ("stale", "evaluate.resamples was 100, is 150")

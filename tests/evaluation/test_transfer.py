@@ -232,6 +232,23 @@ def test_few_people_are_told_as_such() -> None:
     assert "too narrow by 11 % or more" in told
 
 
+def test_no_wrong_label_among_few_recordings_is_not_sold_as_none() -> None:
+    """Of n recordings without an event up to 1 - .05^(1/n) are allowed; a bootstrap of none would say 0."""
+    truth, _ = _binary()
+    few = 8 * EACH
+    sure = np.stack([-4.0 * truth, 4.0 * truth], axis=1)[:few] + 2 * np.array([1, -1])
+    diagnosis = _diagnose(truth[:few], {"face": sure, "heart": sure})
+    assert diagnosis.noise.wrong is not None
+    assert (diagnosis.noise.wrong.value, diagnosis.noise.wrong.high) == (0, 0)
+    told = " ".join(sentences(diagnosis))
+    count = few // 4
+    assert (
+        f"none has another label. Of {count} recordings this still allows {100 * (1 - 0.05 ** (1 / count)):.0f} %"
+        in told
+    )
+    assert "[0, 0]" not in told
+
+
 def test_one_person_alone_and_a_teacher_that_saw_nothing_are_refused() -> None:
     labels, teacher = _binary()
     with pytest.raises(DataError, match="labels of one person only"):

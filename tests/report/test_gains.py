@@ -44,6 +44,8 @@ def test_the_gain_over_a_methods_own_placebo_is_told(tiny: Any, monkeypatch: pyt
     path.write_text(json.dumps(summary))
     text = " ".join(write_report(tiny.run).read_text().replace("\u00a0", " ").split())
     assert "minus its placebo" in text
-    sentence = "Over placebo, its own loss with the teachers&#39; rows permuted, it is +3.2 points [+1.0, +5.0], which"
-    assert sentence in text
+    sentence = (
+        "Over placebo, its own loss with the teachers&#39; rows permuted, the difference of mt-pkdot is +3.2 points"
+    )
+    assert f"{sentence} [+1.0, +5.0], which" in text
     assert "<td>+3.2 [+1.0, +5.0]</td><td>.012</td>" in text

@@ -69,6 +69,20 @@ def test_a_student_that_beats_the_proposed_one_is_named(results: Results) -> Non
     assert "Of the 4 students, kd scores best: 90.0\u00a0%." in summary_sentences(changed)
 
 
+def test_after_another_student_was_named_sentences_on_the_proposed_one_name_it(results: Results) -> None:
+    summary = results.summary.plain()
+    for name, row in summary["methods"].items():
+        row["scores"]["balanced-accuracy"]["value"] = 0.9 if name == "kd" else 0.6
+    versus = {"value": 0.032, "low": 0.01, "high": 0.05}
+    ours = summary["methods"]["mt-pkdot"]
+    ours["over_control"]["balanced-accuracy"] = versus | {"from": "self"}
+    ours["over_placebo"]["balanced-accuracy"] = versus | {"from": "mt-pkdot-placebo"}
+    sentences = summary_sentences(replace(results, summary=Summary.model_validate(summary)))
+    after = sentences[sentences.index("Of the 4 students, kd scores best: 90.0\u00a0%.") + 1 :]
+    assert [one.count("mt-pkdot ") for one in after] == [1, 1, 1]
+    assert "Over self, the best control, the difference of mt-pkdot is +3.2 points" in after[0].replace("\u00a0", " ")
+
+
 @pytest.mark.parametrize(
     ("value", "text"), [(0.0242, "+2.4"), (-0.0158, "\u22121.6"), (-0.00001, "0.0"), (0.00001, "0.0"), (None, "n/a")]
 )
