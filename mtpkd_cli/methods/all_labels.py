@@ -2,9 +2,8 @@
 
 L = task, over all recordings of the training side that have a label. Where nothing is hidden it is student-only.
 
-It starts where all students of its share do: with student.init = "teacher" from the prevalent teacher, which has seen
-the labels of that share alone. So it is not the same at every share, and a short fit may leave it below student-only of
-all labels.
+Its student starts from scratch where labels are hidden: the prevalent teacher has seen those of the share alone. So it
+is the same at every share.
 """
 
 from mtpkd_cli.methods import Lesson

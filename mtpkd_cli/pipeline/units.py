@@ -175,7 +175,7 @@ def _students(run: RunFolder, study: Study, fold: int, seed: int) -> Iterator[Un
     fit = FitOptions(**{key: getattr(study.distill, key) for key in FitOptions.model_fields})
     common = (
         sides_of(run),
-        section(model=study.network, student=study.student),
+        section(model=study.network),
         value(
             teachers=teachers,
             sees=[study.sees(name) for name in teachers],
@@ -201,16 +201,29 @@ def _students(run: RunFolder, study: Study, fold: int, seed: int) -> Iterator[Un
         guard = candidates[0].method
         spares = {"guard": run.student(fold, seed, guard)} if guard != method and guard in study.distill.methods else {}
         settings = {name: method_settings(study, name) for name in {candidate.method for candidate in candidates}}
-        seen = place(labels=ALL_LABELS) if METHODS.constant(method, "LABELS") == "all" else labels_of(study)
         of_method = (
             value_as(tried, candidates=candidates),
             place(balanced=study.balanced),
-            seen,
+            *_labels_and_start(study, method),
             _unlabelled(study),
             place(method=method, settings=settings),
         )
         folder = run.student(fold, seed, method)
         yield Unit("distill", "distill", folder, method, (*common, *of_method), fold, seed, spares=spares)
+
+
+def _labels_and_start(study: Study, method: str) -> tuple[Ingredient, Ingredient]:
+    """How many labels a method sees, and how its student begins.
+
+    The upper line knows nothing of a share: its teacher has seen the labels of that share alone, so it does not begin
+    with that one's weights.
+    """
+    student = study.student
+    if METHODS.constant(method, "LABELS") != "all":
+        return labels_of(study), section(student=student)
+    if study.data.labels.hides:
+        student = student.model_copy(update={"init": "scratch"})
+    return place(labels=ALL_LABELS), section(student=student)
 
 
 def _unlabelled(study: Study) -> Ingredient:

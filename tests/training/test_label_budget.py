@@ -12,6 +12,7 @@ import pytest
 from mtpkd_cli.artifacts import read_parquet, write_json
 from mtpkd_cli.config.recordings import LabelBudget
 from mtpkd_cli.errors import DataError
+from mtpkd_cli.pipeline import Choice
 from mtpkd_cli.training.label_budget import missing_classes, seen_labels
 from mtpkd_cli.training.sides import read_sides
 from mtpkd_cli.training.splits import Fold, make_folds, read_folds, to_json
@@ -163,3 +164,14 @@ def test_a_share_in_which_a_class_has_no_label_is_refused(make_tiny: Callable[..
     tiny.do("extract")
     with pytest.raises(DataError, match="no training recording of 1 has a label that is seen"):
         tiny.do("train-teachers")
+
+
+def test_the_upper_line_is_the_same_at_every_share(make_tiny: Callable[..., Any], tmp_path: Path) -> None:
+    students = {}
+    for share in (0.4, 0.6):
+        study = {'"mt-pkdot"]': '"all-labels"]', ROOT: f"{ROOT}\nlabel_share = {share}"}
+        tiny = make_tiny(tmp_path / f"share-{share}", study=study)
+        tiny.do("extract")
+        tiny.do("train-teachers", "align", "distill", choice=Choice(fold=0))
+        students[share] = (tiny.run.student(0, 0, "all-labels") / "model.safetensors").read_bytes()
+    assert students[0.4] == students[0.6]
