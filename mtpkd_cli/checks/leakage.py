@@ -1,5 +1,6 @@
 """Leakage: what would let a model see in training whom or what it is tested on."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -8,6 +9,8 @@ import pandas as pd
 from mtpkd_cli.checks import CheckResult
 from mtpkd_cli.datasets import MEDIA_PREFIX
 from mtpkd_cli.training.splits import Fold
+
+_LEADING_ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
 
 
 def look_for_leakage(
@@ -36,7 +39,7 @@ def look_for_leakage(
             problems.append(f"{' = '.join(group[:3])}: copies of {_listed(subjects)}, on different sides of a fold")
     alike: dict[str, set[str]] = defaultdict(set)
     for subject in samples["subject"].unique():
-        alike["".join(subject.split()).casefold()].add(subject)
+        alike[_LEADING_ZEROS.sub("", "".join(subject.split()).casefold())].add(subject)
     notes += [f"subjects {_listed(names)} are spelt alike: one person?" for names in alike.values() if len(names) > 1]
     summary = f"{len(people)} media of {samples['subject'].nunique()} subjects"
     return CheckResult("leakage", summary, problems, notes, {"media": len(people)})

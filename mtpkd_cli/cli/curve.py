@@ -53,7 +53,7 @@ def curve(
 
     with Terminal(quiet) as terminal:
         scores = library.curve(
-            run, parse_shares(label_shares) if label_shares else (), methods=method or (), folds=fold or (),
+            run, () if label_shares is None else parse_shares(label_shares), methods=method or (), folds=fold or (),
             seeds=seed or (), plan=plan, device=device, threads=threads, jobs=jobs, overwrite=overwrite,
             reporter=terminal,
         )  # fmt: skip

@@ -198,7 +198,8 @@ def final(
     """Fit one student to all people, for use in the field; it has no test score of its own.
 
     Its teachers, alignment and bank are fitted to all people too. data.validation_share of them say when to stop, as in
-    the folds, and nobody is left to test. `predict --final` and `export --final` take it.
+    the folds, and nobody is left to test. Labels that data.label_share hides are given back. `predict --final` and
+    `export --final` take it.
     """
     from mtpkd_cli.cli import work
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from mtpkd_cli.errors import DataError, first_ten
-from mtpkd_cli.media.wide_tables import one_form, reads_like_nothing
+from mtpkd_cli.media.wide_tables import marks_of_nothing, one_form, reads_like_nothing
 
 _WHOLE = re.compile(r"[+-]?\d+(\.0+)?")
 _FLOAT = re.compile(r"[+-]?\d+\.0+")
@@ -59,6 +59,11 @@ def tidy_labels(labels: pd.Series, where: Path, notes: Counter[str], listed: Seq
     notes["labels that read like an empty cell (NaN, NA, None), taken as a class"] += sum(
         map(reads_like_nothing, there)
     )
+    if not listed:
+        marks = [label for label in marks_of_nothing(there.unique()) if not reads_like_nothing(label)]
+        notes["labels of -1 beside 0 and above, taken as a class: an empty cell is no label"] += int(
+            there.isin(marks).sum()
+        )
     tidied = labels.map(tidy, na_action="ignore").astype(object)
     counts = tidied.dropna().value_counts()
     alike: dict[str, list[str]] = {}

@@ -52,6 +52,7 @@ def curve(
     from mtpkd_cli.pipeline.curve import FITTED, Chosen, score_curve, shares_of, train_curve
     from mtpkd_cli.pipeline.curve_request import (
         REFERENCE,
+        USUAL_SHARES,
         CurveRequest,
         check_chosen,
         read_request,
@@ -67,7 +68,9 @@ def curve(
     request = before = read_request(run)
     if before is None or not (folds or seeds):
         request = request_of(run, label_shares, methods)
-        shares = usable_shares(run, study, request.shares, None if label_shares or before else reporter.note)
+        # The usual shares may have been kept before there were samples that say which of them are the same.
+        is_named = bool(label_shares) or request.shares != list(USUAL_SHARES)
+        shares = usable_shares(run, study, request.shares, None if is_named else reporter.note)
         request = CurveRequest(shares=shares, methods=request.methods)
     assert request is not None
     if folds or seeds:

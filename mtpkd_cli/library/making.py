@@ -155,6 +155,8 @@ def fit_final(
     with logged(run.logs, "final"):
         job = job_of(run, study, reporter, device, threads, 1, overwrite, Extraction())
         write_request(run, [chosen])
+        if study.data.labels.hides:
+            reporter.note(f"final: data.label_share = {study.data.label_share:g} hides nothing here: all labels count")
         made = do_optional(run, study, units, job)
         reporter.note(f"final: {made} made, the student of {chosen} in {units[-1].folder}")
     return units[-1].folder

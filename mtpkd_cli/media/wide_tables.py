@@ -5,10 +5,11 @@ they are written by hand (1, whatever the table made of it), an index of pandas 
 in `attrs["notes"]` of the table: what it was -> how often.
 """
 
+import re
 import unicodedata
 import warnings
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ _MISSING = [
     "nan",
     "null",
 ]
+_WHOLE_NUMBER = re.compile(r"[+-]?\d+(\.0+)?")
 _WORDS_OF_NOTHING = frozenset(word.casefold() for word in _MISSING if word)
 
 
@@ -140,6 +142,14 @@ def one_form(text: str) -> str:
 def reads_like_nothing(text: str) -> bool:
     """Whether a word is one that programs write for an empty cell, such as NaN."""
     return text.casefold() in _WORDS_OF_NOTHING
+
+
+def marks_of_nothing(names: Iterable[str]) -> list[str]:
+    """Of all class names those that programs write for an empty cell: words such as NaN, and -1 beside 0, 1, ..."""
+    numbers = {name: float(name) if _WHOLE_NUMBER.fullmatch(name) else None for name in names}
+    others = [number for number in numbers.values() if number != -1]
+    counted = len(others) > 1 and all(number is not None and number >= 0 for number in others)
+    return [name for name, number in numbers.items() if reads_like_nothing(name) or (counted and number == -1)]
 
 
 def _stored(path: Path) -> ParquetColumns | CsvText:

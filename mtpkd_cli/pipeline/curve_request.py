@@ -11,6 +11,7 @@ from mtpkd_cli.errors import ArtifactError, StudyError, did_you_mean
 
 REQUEST = "request.json"
 USUAL_SHARES = (0.05, 0.1, 0.25, 0.5, 1.0)
+_ASK_FIRST = "ask for it first, without --fold and --seed; with --plan nothing is computed yet"
 REFERENCE, UPPER = "student-only", "all-labels"
 """The student of labelled recordings alone, in whose labels others are valued; and the one that knows hidden labels."""
 CONTROLS = ("self", "placebo")
@@ -99,9 +100,16 @@ def check_chosen(request: CurveRequest, study: Study, shares: Sequence[float], m
     for share in shares:
         if share_name(share) not in known:
             shown = ", ".join(f"{one:g}" for one in request.shares)
-            raise StudyError(f"the curve has no share {share:g}", where="--label-shares", expected=f"among {shown}")
+            raise StudyError(
+                f"the curve has no share {share:g}", where="--label-shares", expected=f"among {shown}", todo=_ASK_FIRST
+            )
     names = methods_of(request, study)
     for method in methods:
         if method not in names:
             near = did_you_mean(method, names)
-            raise StudyError(f"the curve has no method '{method}'{near}", where="--method", expected=", ".join(names))
+            raise StudyError(
+                f"the curve has no method '{method}'{near}",
+                where="--method",
+                expected=", ".join(names),
+                todo=_ASK_FIRST,
+            )

@@ -10,7 +10,7 @@ from mtpkd_cli.config.recordings import ALL_LABELS
 from mtpkd_cli.config.study import DataSection
 from mtpkd_cli.datasets import LISTED_COLUMN, MEDIA_PREFIX, TARGET_PREFIX, is_labelled
 from mtpkd_cli.errors import DataError, StudyError, first_ten
-from mtpkd_cli.media.wide_tables import NOTES, reads_like_nothing
+from mtpkd_cli.media.wide_tables import NOTES, marks_of_nothing
 from mtpkd_cli.registry import DATASETS
 from mtpkd_cli.stages import Counts, Job
 from mtpkd_cli.training.conditions import order_of_classes
@@ -159,8 +159,7 @@ def _label_problems(samples: pd.DataFrame, classes: list[str], data: DataSection
         problems += [
             f"label '{name}' reads like no label, and data.unlabelled = \"{data.unlabelled}\": write an empty cell, or "
             "list it in data.options.classes"
-            for name in classes
-            if reads_like_nothing(name)
+            for name in marks_of_nothing(classes)
         ]
     return problems
 

@@ -58,6 +58,15 @@ def test_subjects_that_are_spelt_alike_are_told() -> None:
     assert result.notes == ["subjects 'P1', 'p 1', 'p1' are spelt alike: one person?"]
 
 
+def test_subjects_whose_numbers_differ_in_zeros_before_them_are_told() -> None:
+    samples = _samples(subject=["7", "007", "70", "s01_a", "s1_a", "0"], media_v=list("123456"), label=[0] * 6)
+    result = look_for_leakage(samples, [], [], ready=set())
+    assert result.notes == [
+        "subjects '007', '7' are spelt alike: one person?",
+        "subjects 's01_a', 's1_a' are spelt alike: one person?",
+    ]
+
+
 def test_labels_are_counted_and_contradictions_told() -> None:
     samples = _samples(subject=["a"] * 4, media_v=["1", "1", "2", "3"], label=[0, 1, 0, 0])
     result = look_at_labels(samples, ["x", "y", "z"], None, set())

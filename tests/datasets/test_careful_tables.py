@@ -193,6 +193,27 @@ def test_words_for_nothing_are_counted(tmp_path: Path) -> None:
     assert notes == {"labels that read like an empty cell (NaN, NA, None), taken as a class": 3}
 
 
+@pytest.mark.parametrize(
+    ("labels", "listed", "told"),
+    [
+        ([-1, 0, 1, 1, 0, -1], [], 2),
+        ([-1.0, 0, 1, 1, 0, 2], [], 1),
+        ([-1, 0, 1, 1, 0, -1], ["-1", "0", "1"], 0),
+        ([-1, 1, 1, 1, -1, -1], [], 0),
+        ([-1, -2, 0, 1, 2, 0], [], 0),
+        ([0, 0, 1, 1, 2, 0], [], 0),
+    ],
+)
+def test_minus_one_beside_indices_is_told_as_a_class(
+    tmp_path: Path, labels: list[float], listed: list[str], told: int
+) -> None:
+    table = _table().assign(label=labels)
+    for file in ("t.csv", "t.parquet"):
+        (table.to_csv if file == "t.csv" else table.to_parquet)(tmp_path / file, index=False)
+        notes = features.samples(tmp_path, Config(file=file, classes=listed)).attrs["notes"]
+        assert sum(count for note, count in notes.items() if "labels of -1" in note) == told
+
+
 REFUSED: dict[str, tuple[Callable[[pd.DataFrame, Path], object], str]] = {
     "lists.parquet": (
         lambda t, p: t.assign(label=[[1, 2]] * N).to_parquet(p),

@@ -306,6 +306,20 @@ def test_a_share_without_a_class_is_told_before_anything_is_computed(
     assert "share 0.5 is left out" in notes[0]
 
 
+def test_usual_shares_that_were_asked_for_before_there_were_samples_are_left_out_too(
+    tmp_path: Path, make_tiny: Callable[..., Any]
+) -> None:
+    tiny, notes = make_tiny(tmp_path / "s"), Collected()
+    with pytest.raises(ArtifactError, match="mtpkd extract"):
+        mtpkd_cli.curve(tiny.run.root, device="cpu", jobs=1)
+    tiny.do("extract")
+    mtpkd_cli.curve(tiny.run.root, plan=True, device="cpu", jobs=1, reporter=notes)
+    request = read_request(tiny.run)
+    assert request is not None
+    assert request.shares == usable_shares(tiny.run, tiny.study, request.shares, None)
+    assert any("share 0.1 is left out" in note for note in notes.notes)
+
+
 def test_methods_that_the_study_does_not_list_are_added_at_its_own_share(finished: Any) -> None:
     request = CurveRequest(shares=[0.5, 1.0], methods=["mt-pkdot", "self"])
     half, whole = shares_of(finished.run, finished.study, request)
@@ -348,6 +362,7 @@ def test_a_share_of_the_study_itself_is_the_run_s(tiny: Any) -> None:
         ({"methods": ["kdd"]}, "did you mean 'kd'"),
         ({"folds": [5]}, "no fold 5"),
         ({"folds": [0], "label_shares": [0.25]}, "no share 0.25"),
+        ({"folds": [0], "label_shares": [0.25]}, "to do: ask for it first, without --fold and --seed"),
         ({"folds": [0], "methods": ["pkdot"]}, "no method 'pkdot'"),
         ({"seeds": [3]}, "no seed 3"),
     ],
@@ -363,6 +378,12 @@ def test_shares_are_read_from_one_argument() -> None:
     assert parse_shares("0.05, 0.1,1") == [0.05, 0.1, 1.0]
     with pytest.raises(StudyError, match="no list of shares"):
         parse_shares("0.05;0.1")
+
+
+def test_an_empty_list_of_shares_is_none(curve: Any, mtpkd: Callable[..., Any]) -> None:
+    result = mtpkd("curve", curve.run.root, "--label-shares", "", "--plan")
+    assert result.returncode == 2
+    assert "'' is no list of shares" in result.stderr
 
 
 def test_without_samples_it_says_which_command_makes_them(tmp_path: Path, make_tiny: Callable[..., Any]) -> None:

@@ -1,6 +1,7 @@
 """The final student: everybody trains or says when to stop, a unit like the others, predicted and exported by name."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import mtpkd_cli
 from mtpkd_cli.deploy.choice import choose, threshold_of
 from mtpkd_cli.errors import ArtifactError, StudyError
+from mtpkd_cli.pipeline.parallel import Collected
 from mtpkd_cli.training.splits import final_fold, read_folds
 
 
@@ -80,3 +82,13 @@ def test_people_who_validate_leave_every_class_and_medium_to_train(tiny: Any) ->
         fold = final_fold(table, data)
         assert people[0] in fold.train
         assert len({*people[1:3]} & set(fold.train)) == 1
+
+
+def test_the_final_student_says_that_no_label_is_hidden_from_it(tmp_path: Path, make_tiny: Callable[..., Any]) -> None:
+    tiny, notes = make_tiny(tmp_path / "s"), Collected()
+    tiny.put("data.label_share=0.5")
+    tiny.do("extract")
+    mtpkd_cli.fit_final(tiny.run.root, method="kd", device="cpu", reporter=notes)
+    assert "final: data.label_share = 0.5 hides nothing here: all labels count" in notes.notes
+    bank = pd.read_parquet(tiny.run.final.bank(0, tiny.study.study.seeds[0]) / "joint.parquet")
+    assert set(bank["part"]) == {"train", "validation"}

@@ -201,6 +201,19 @@ def test_a_class_that_reads_like_no_label_is_asked_for(root: Path) -> None:
     assert list_samples(root, "classification", _section())[1] == ["NaN", "calm", "pain"]
 
 
+def test_minus_one_beside_indices_is_asked_for_where_labels_are_missing(root: Path) -> None:
+    rows = pd.read_csv(root / "t.csv")
+    rows.assign(label=rows["label"].map({"calm": 0, "pain": 1}).fillna(-1).astype(int)).to_csv(
+        root / "t.csv", index=False
+    )
+    for unlabelled in ("teach", "skip"):
+        with pytest.raises(DataError, match="label '-1' reads like no label"):
+            list_samples(root, "classification", _section(unlabelled))
+    listed = _section("teach", options={"classes": ["-1", "0", "1"]})
+    assert list_samples(root, "classification", listed)[1] == ["-1", "0", "1"]
+    assert list_samples(root, "classification", _section())[1] == ["-1", "0", "1"]
+
+
 HEADER = "valence,arousal"
 MARKED, RATED = "-5,-5", "0.5,-0.25"
 
