@@ -152,7 +152,7 @@ class DistillSection(FitOptions, UnlabelledOptions):
     transport_weight: Weight | None = None
     centroid_weight: Weight | None = None
     guard: bool = Field(
-        True, description="keep the student that knows no teacher unless validation subjects say the teachers help"
+        True, description="keep the student that knows no teacher where validation subjects clearly prefer it"
     )
     candidates: Count = Field(
         1, description="settings tried for every method, the first being the study's; validation subjects choose"
