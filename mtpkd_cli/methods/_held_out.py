@@ -39,7 +39,7 @@ class Mixture:
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class TeacherWords:
     """Calibrated held-out words of all teachers on labelled recordings.
 
     Args:
@@ -56,7 +56,7 @@ class HeldOut:
     _known: dict[tuple[str, ...], Mixture] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, names: list[str], logits: Tensor, labels: Tensor, present: Tensor) -> "HeldOut":
+    def of(cls, names: list[str], logits: Tensor, labels: Tensor, present: Tensor) -> "TeacherWords":
         """Keeps the recordings that have a label and that a teacher could see."""
         kept = is_labelled(labels) & present.any(0)
         return cls(names, logits[:, kept], labels[kept], present[:, kept])

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from mtpkd_cli.methods._held_out import HeldOut, Mixture
+from mtpkd_cli.methods._held_out import Mixture, TeacherWords
 from mtpkd_cli.models import Output, TargetScale
 
 
@@ -33,7 +33,7 @@ class TeacherBank:
     crossfit_logits: Tensor
     present: Tensor
     sees: tuple[str, ...] = ()
-    held_out: HeldOut | None = None
+    held_out: TeacherWords | None = None
 
     def __post_init__(self) -> None:
         if self.embeddings.requires_grad or self.logits.requires_grad or self.crossfit_logits.requires_grad:
@@ -62,7 +62,9 @@ class TeacherBank:
             rows: (n,) long.
         """
         of_rows = self.rows(rows)
-        return replace(self, held_out=HeldOut.of(self.names, of_rows.crossfit_logits, labels[rows], of_rows.present))
+        return replace(
+            self, held_out=TeacherWords.of(self.names, of_rows.crossfit_logits, labels[rows], of_rows.present)
+        )
 
     def mixture(self) -> Mixture:
         """How much each of these teachers counts; all alike where nobody has said by what (`knowing`)."""

@@ -69,7 +69,7 @@ def build(
     joint = apply(aligned.joint, data, aligned.joint.trunk.modalities, rows)
     outputs[align.joint] = (joint.embedding, joint.logits)
     ids = data.samples["sample_id"].iloc[rows.numpy()].tolist()
-    true = data.labels.cpu()[rows]
+    true, is_unlabelled = data.labels.cpu()[rows], torch.tensor([name == "unlabelled" for name in part])
     temperatures = {}
     for name, (embedding, device_logits) in outputs.items():
         interruption.check()
@@ -79,7 +79,6 @@ def build(
         temperature = fit_temperature(held_out[known], true[known]) if align.calibrate else 1.0
         crossfit = torch.where(known[:, None], held_out / temperature, logits)
         if len(sides.unlabelled):
-            is_unlabelled = torch.tensor([one == "unlabelled" for one in part])
             crossfit[is_unlabelled] = _mean_of_members(teachers[name] / MEMBERS, temperature, true.is_floating_point())
         columns = {"embedding": embedding.cpu(), "logits": logits, "crossfit_logits": crossfit}
         write_teacher(out, name, ids, part, columns, present)

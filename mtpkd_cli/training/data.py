@@ -59,10 +59,8 @@ class StudyData:
             labels = torch.where(seen[:, None].to(self.labels.device), self.labels, torch.nan)
         else:
             labels = torch.where(seen.to(self.labels.device), self.labels, -1)
-        columns = [
-            name for name in self.samples if name in ("label", "label_name") or name in target_columns(self.samples)
-        ]
-        return replace(self, samples=self.samples.drop(columns=columns), labels=labels)
+        columns = ["label", "label_name", *target_columns(self.samples)]
+        return replace(self, samples=self.samples.drop(columns=columns, errors="ignore"), labels=labels)
 
     def target_scale(self, rows: Tensor) -> TargetScale | None:
         """Mean and standard deviation of the targets in some rows; None of classes."""

@@ -8,7 +8,7 @@ import torch
 from scipy.optimize import minimize
 
 from mtpkd_cli.methods import TeacherBank
-from mtpkd_cli.methods._held_out import HeldOut, certainty, log_mixture, spread, weights_of
+from mtpkd_cli.methods._held_out import TeacherWords, certainty, log_mixture, spread, weights_of
 from mtpkd_cli.methods._selection import select
 from mtpkd_cli.methods._soft_labels import mixed_soft_labels
 
@@ -122,7 +122,7 @@ def test_targets_weigh_teachers_by_their_own_error_and_samples_by_agreement() ->
     errors = (2.0, 0.3, 0.4)
     predictions = torch.stack([labels + e * torch.randn(N, 2, generator=generator) for e in errors])
     labels[::7] = torch.nan
-    held_out = HeldOut.of(["a", "b", "c"], predictions, labels, torch.ones(K, N, dtype=torch.bool))
+    held_out = TeacherWords.of(["a", "b", "c"], predictions, labels, torch.ones(K, N, dtype=torch.bool))
     assert len(held_out.labels) == N - len(labels[::7])
     mixture = held_out.mixture(["a", "b", "c"])
     assert mixture.weights.argmax() == 1
